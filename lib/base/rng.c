@@ -1,0 +1,73 @@
+/* Seeded numbers and hashes; see rng.h. */
+#include "base/rng.h"
+
+#include <string.h>
+
+static uint64_t
+rotl(uint64_t x, int k)
+{
+	return x << k | x >> (64 - k);
+}
+
+uint64_t
+mu_mix64(uint64_t x)
+{
+	x ^= x >> 30;
+	x *= 0xbf58476d1ce4e5b9u;
+	x ^= x >> 27;
+	x *= 0x94d049bb133111ebu;
+	return x ^ x >> 31;
+}
+
+void
+mu_rng_init(struct mu_rng *r, uint64_t seed)
+{
+	for (int i = 0; i < 4; i++) {
+		seed += 0x9e3779b97f4a7c15u;
+		r->s[i] = mu_mix64(seed);
+	}
+}
+
+uint64_t
+mu_rng_u64(struct mu_rng *r)
+{
+	uint64_t *s = r->s;
+	uint64_t result = rotl(s[1] * 5, 7) * 9;
+	uint64_t t = s[1] << 17;
+
+	s[2] ^= s[0];
+	s[3] ^= s[1];
+	s[1] ^= s[2];
+	s[0] ^= s[3];
+	s[2] ^= t;
+	s[3] = rotl(s[3], 45);
+	return result;
+}
+
+uint64_t
+mu_rng_below(struct mu_rng *r, uint64_t n)
+{
+	/* The bias of the modulo is below 2^-32 for every n used here. */
+	return mu_rng_u64(r) % n;
+}
+
+uint64_t
+mu_hash64(uint64_t seed, const void *p, uint64_t len)
+{
+	const uint8_t *b = p;
+	uint64_t h = 0xcbf29ce484222325u ^ seed;
+
+	/* Eight bytes a step: topics are short and hashed per event. */
+	while (len >= 8) {
+		uint64_t w;
+
+		memcpy(&w, b, 8);
+		h = (h ^ mu_mix64(w)) * 0x100000001b3u;
+		h = rotl(h, 29);
+		b += 8;
+		len -= 8;
+	}
+	while (len-- > 0)
+		h = (h ^ *b++) * 0x100000001b3u;
+	return mu_mix64(h);
+}

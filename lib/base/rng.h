@@ -1,0 +1,28 @@
+/*
+ * A small seeded generator for jitter and for the simulator: the same seed
+ * gives the same numbers.  Not for secrets.  The algorithm is xoshiro256**
+ * seeded by splitmix64 (Blackman and Vigna, 2018).
+ */
+#ifndef MU_BASE_RNG_H
+#define MU_BASE_RNG_H
+
+#include <stdint.h>
+
+struct mu_rng {
+	uint64_t s[4];
+};
+
+void mu_rng_init(struct mu_rng *r, uint64_t seed);
+uint64_t mu_rng_u64(struct mu_rng *r);
+
+/* A number in [0, n); n > 0. */
+uint64_t mu_rng_below(struct mu_rng *r, uint64_t n);
+
+/* SplitMix64 finalizer: spreads the bits of one word; for hashing. */
+uint64_t mu_mix64(uint64_t x);
+
+/* 64-bit FNV-1a with a seed in place of the offset, finished by mu_mix64;
+ * for tables keyed by strings from outside give it a random seed. */
+uint64_t mu_hash64(uint64_t seed, const void *p, uint64_t len);
+
+#endif

@@ -1,0 +1,146 @@
+/*
+ * The layout: one YAML file that every node of a cluster reads.  This header
+ * is the facts after reading; reading is layout/read.h.  Everything is owned
+ * by the struct layout and borrowed from it; nothing changes after reading.
+ * Manual: muster.yaml(5).
+ */
+#ifndef MU_LAYOUT_LAYOUT_H
+#define MU_LAYOUT_LAYOUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/diag.h"
+
+/* In the order in which Zeek numbers them. */
+enum mu_role {
+	MU_ROLE_NONE = 0,
+	MU_ROLE_CONTROL,
+	MU_ROLE_LOGGER,
+	MU_ROLE_MANAGER,
+	MU_ROLE_PROXY,
+	MU_ROLE_WORKER
+};
+
+enum mu_tls_mode {
+	MU_TLS_CERTIFICATES = 0, /* mutual certificates: the default */
+	MU_TLS_ANONYMOUS,        /* encrypted, nobody authenticated */
+	MU_TLS_NONE              /* plain TCP */
+};
+
+enum mu_overflow {
+	MU_OVERFLOW_DROP_OLDEST = 0,
+	MU_OVERFLOW_DROP_NEWEST,
+	MU_OVERFLOW_DISCONNECT
+};
+
+struct mu_layout_node {
+	char *name;
+	enum mu_role role;
+	char *host;     /* name or address, as others dial it */
+	uint16_t port;  /* 0: does not listen */
+	char *listen;   /* address to bind; NULL: host's wildcard */
+	char *manager;  /* name of its manager node, or NULL (as in Zeek, only
+			   proxies, workers and loggers that report have one) */
+	char *certificate; /* per node override, or NULL */
+	char *key;
+	char **connect; /* NULL: Zeek's rule; else exactly these names */
+	size_t nconnect;
+	struct mu_place place; /* of the name in the file */
+};
+
+/* Limits and times; every field has a default and a key in the layout. */
+struct mu_limits {
+	uint64_t frame_bytes;         /* largest frame after the handshake */
+	uint64_t handshake_bytes;     /* largest frame before its end */
+	uint64_t queue_bytes;         /* per peer, beyond the socket */
+	uint64_t queue_messages;      /* per peer */
+	enum mu_overflow overflow;
+	uint64_t connections;         /* accepted, all addresses */
+	uint64_t connections_per_address;
+	uint64_t handshakes;          /* in progress at once */
+	uint64_t filter_entries;      /* topics in one peer's filter */
+	uint64_t control_clients;
+	uint64_t client_queue_bytes;  /* per control client */
+	int64_t handshake_ns;         /* time to complete TLS and handshake */
+	int64_t connect_ns;           /* one connection attempt */
+	int64_t ping_ns;              /* silence after which a peer is pinged */
+	int64_t dead_ns;              /* silence after which it is dead */
+	int64_t retry_min_ns;         /* first retry of a dial */
+	int64_t retry_max_ns;         /* longest pause between retries */
+	int64_t listen_retry_ns;      /* pause before a busy port is retried */
+	int64_t goodbye_ns;           /* wait for the answer to BYE */
+};
+
+/* Topics that Zeek lets a site redefine; NUL-terminated, never empty. */
+struct mu_topics {
+	char *logger, *manager, *proxy, *worker;
+	char *node_prefix;    /* "zeek/cluster/node/" */
+	char *nodeid_prefix;  /* "zeek/cluster/nodeid/" */
+	char *pool_prefix;    /* "zeek/cluster/pool/" */
+	char *logs_prefix;    /* "zeek/logs/" */
+	char *started;        /* "zeek/cluster/experimental/started" */
+};
+
+struct mu_layout {
+	char *file;     /* as named by the user */
+	char *dir;      /* folder of the file: paths are relative to it */
+	char *cluster;  /* name */
+	enum mu_tls_mode tls;
+	char *ca, *certificate, *key; /* absolute or relative to the working
+					 folder after resolution; {node} is
+					 still in there: mu_layout_path */
+	char *passphrase_file;        /* or NULL */
+	struct mu_layout_node *nodes; /* sorted by strcmp of the name */
+	size_t nnodes;
+	bool manager_is_logger;       /* Zeek's option; default: no logger row */
+	bool replay_started;          /* repeat cluster_started to late joiners */
+	bool replay_set;
+	char **forward;               /* prefixes relayed between peers; none:
+					 nothing is forwarded */
+	size_t nforward;
+	char **subscriptions;         /* extra prefixes every node subscribes */
+	size_t nsubscriptions;
+	struct mu_limits limits;
+	struct mu_topics topics;
+	char *state_dir, *run_dir, *log_dir; /* before -r */
+	char *user, *group;           /* to become after start; NULL: stay */
+	char *log_level;              /* "info" ... ; NULL: default */
+};
+
+void mu_layout_free(struct mu_layout *l);
+
+/* The node of that name, or NULL. */
+const struct mu_layout_node *mu_layout_node(const struct mu_layout *l,
+    const char *name);
+
+/* Role names: "manager", ...; parse gives -1 for an unknown one. */
+const char *mu_role_name(enum mu_role role);
+int mu_role_parse(const char *name);
+
+/*
+ * The nodes that node opens connections to, in Zeek's order (reference
+ * "cluster-semantics", 1.3): roles logger, proxy, manager; each by name.
+ *
+ * out  [nnodes] pointers, filled
+ *
+ * Returns their number.
+ */
+size_t mu_layout_connectees(const struct mu_layout *l,
+    const struct mu_layout_node *node, const struct mu_layout_node **out);
+
+/* A path of the layout with {node} replaced and made relative to the layout's
+ * folder; owned by the caller; NULL when memory is out. */
+char *mu_layout_path(const struct mu_layout *l, const char *path,
+    const char *node);
+
+/*
+ * 64-bit digest of everything all nodes must agree on (cluster, nodes with
+ * role, host, port and manager, topics), and of one row, so that two nodes
+ * can tell which entries differ.
+ */
+uint64_t mu_layout_digest(const struct mu_layout *l);
+uint64_t mu_layout_node_digest(const struct mu_layout_node *n);
+
+#endif
