@@ -1,0 +1,65 @@
+/*
+ * The server side of the control socket: a session is a machine fed with
+ * bytes that answers with JSON lines, and a client of the router while it
+ * watches.  Requests are rows of a table; muster-protocol(7) documents them.
+ */
+#ifndef CORE_CONTROL_H
+#define CORE_CONTROL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct control;
+struct control_session;
+struct endpoint;
+
+/* What the node itself must answer: core knows no files and no signals. */
+struct control_hooks {
+	/* Re-read the layout.  err [err_size]: all diagnostics, one a line, or
+	 * what was applied.  0 or a muster error. */
+	int (*reload)(void *ctx, char *err, size_t err_size);
+	/* Change verbosity: "debug", ...; 0 or MUSTER_EINVAL. */
+	int (*log_level)(void *ctx, const char *level);
+	/* Begin an orderly end. */
+	void (*stop)(void *ctx);
+	/* Wall clock, ns since the epoch, for answers. */
+	int64_t (*wall)(void *ctx);
+	void *ctx;
+};
+
+/* version: of the program, for status.  All borrowed but copied strings. */
+struct control *control_new(struct endpoint *e,
+    const struct control_hooks *hooks, const char *version, uint64_t now);
+/* Sessions must be gone. */
+void control_free(struct control *c);
+
+/* Somebody connected; NULL when the layout's limit of clients is reached or
+ * memory is out. */
+struct control_session *control_session_new(struct control *c, uint64_t now);
+void control_session_free(struct control_session *s);
+
+/* 0, or an error after which the session ends once its output is written (a
+ * line too long, not JSON: the output says which). */
+int control_session_feed(struct control_session *s, const void *bytes,
+    size_t len, uint64_t now);
+
+/* Output: look, write, consume; bounded by client_queue_bytes: beyond it
+ * events are dropped and counted in a {"dropped": n} line. */
+bool control_session_peek(struct control_session *s, const uint8_t **bytes,
+    size_t *len);
+void control_session_consume(struct control_session *s, size_t n);
+/* True when everything was answered and the session asked to end. */
+bool control_session_done(const struct control_session *s);
+
+/* wait requests and time limits. */
+void control_tick(struct control *c, uint64_t now);
+uint64_t control_deadline(const struct control *c);
+
+/* The next session that has output it did not have before, or NULL: the
+ * server writes to it. */
+struct control_session *control_wake(struct control *c);
+void control_session_set_transport(struct control_session *s, void *t);
+void *control_session_transport(const struct control_session *s);
+
+#endif

@@ -1,0 +1,121 @@
+/*
+ * One node without its sockets: router, peers, dials, membership, put
+ * together.  daemon/io gives it TCP, TLS and a clock; the simulator gives it
+ * a network of its own.  Broker calls this an endpoint.
+ *
+ * Four doors: connections and bytes come in (endpoint_accepted,
+ * endpoint_connected, link_commit, ...), time comes in (tick), consequences
+ * come out (next), verbs ask for something.  After every call that lets
+ * something happen, drain next until it is false.
+ */
+#ifndef CORE_ENDPOINT_H
+#define CORE_ENDPOINT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/uuid.h"
+#include "core/link.h"
+#include "core/members.h"
+#include "core/router.h"
+#include "layout/layout.h"
+
+struct endpoint_config {
+	const struct mu_layout *layout; /* borrowed until endpoint_reload */
+	const char *node;               /* a name in it */
+	struct mu_uuid id;
+	uint64_t seed;                  /* jitter, hash tables */
+	bool (*veto)(void *ctx, const char *node); /* tests: refuse to dial a
+						      node; or NULL */
+	void *veto_ctx;
+};
+
+/* NULL when memory is out.  Dials are due at once. */
+struct endpoint *endpoint_new(const struct endpoint_config *cfg, uint64_t now);
+/* All links must have been closed by the transport or are forgotten. */
+void endpoint_free(struct endpoint *e);
+
+/* --- connections --------------------------------------------------------- */
+
+/* Somebody connected to us.  NULL: refused by a limit or memory; *why says it
+ * (static text).  The link exists until link_closed. */
+struct link *endpoint_accepted(struct endpoint *e, const char *address,
+    uint16_t port, const char **why, uint64_t now);
+
+/* The DIAL consequence dial_id worked (TLS included) or failed. */
+struct link *endpoint_connected(struct endpoint *e, unsigned dial_id,
+    const char *address, uint16_t port, uint64_t now);
+void endpoint_connect_failed(struct endpoint *e, unsigned dial_id,
+    const char *why, uint64_t now);
+
+/* --- time ------------------------------------------------------------------- */
+
+void endpoint_tick(struct endpoint *e, uint64_t now);
+uint64_t endpoint_deadline(const struct endpoint *e);
+
+/* --- consequences ------------------------------------------------------------ */
+
+enum endpoint_out_kind {
+	ENDPOINT_DIAL,  /* connect to host:port, answer with dial_id */
+	ENDPOINT_CANCEL_DIAL, /* forget the attempt dial_id */
+	ENDPOINT_WRITE, /* link has output (once per turn and link) */
+	ENDPOINT_CLOSE, /* flush the link's output, close, link_closed */
+	ENDPOINT_LOG,   /* level, text: a message for the operator */
+	ENDPOINT_CLUSTER_LOG, /* text: a line of cluster.log */
+	ENDPOINT_BROKER_LOG,  /* ty, ev, address, port, text */
+	ENDPOINT_STATE  /* started, degraded, ... changed: see members */
+};
+
+struct endpoint_out {
+	enum endpoint_out_kind kind;
+	unsigned dial_id;
+	const char *host; /* pointers borrowed until the next call */
+	uint16_t port;
+	const char *name; /* DIAL: the node's name */
+	struct link *link;
+	int level;
+	const char *text;
+	const char *ty, *ev; /* BROKER_LOG: "Broker::STATUS", "peer-added" */
+	const char *address; /* BROKER_LOG, or NULL: unset */
+	bool linger; /* CLOSE: wait for the output to be written */
+};
+
+bool endpoint_next(struct endpoint *e, struct endpoint_out *out);
+
+/* --- verbs ------------------------------------------------------------------- */
+
+/* Replace the layout (checked by the caller with mu_layout_diff: only what
+ * may change differs).  The old one is no longer used after it returns 0. */
+int endpoint_reload(struct endpoint *e, const struct mu_layout *layout,
+    uint64_t now);
+
+/* Say goodbye to every peer and accept nobody new; done when the last link is
+ * closed (endpoint_nlinks 0). */
+void endpoint_stop(struct endpoint *e, uint64_t now);
+
+/* --- facts ------------------------------------------------------------------- */
+
+struct router *endpoint_router(struct endpoint *e);
+struct members *endpoint_members(struct endpoint *e);
+const struct mu_layout *endpoint_layout(const struct endpoint *e);
+const struct mu_layout_node *endpoint_node(const struct endpoint *e);
+const struct mu_uuid *endpoint_id(const struct endpoint *e);
+size_t endpoint_nlinks(const struct endpoint *e);
+struct link *endpoint_link(const struct endpoint *e, size_t i);
+
+/* Dials that do not stand at the moment, for status. */
+struct endpoint_dial_facts {
+	const char *name;
+	const char *host;
+	uint16_t port;
+	uint64_t attempts;
+	uint64_t since;     /* monotonic time the trouble began */
+	const char *why;    /* last failure, or NULL */
+	bool connected;
+};
+size_t endpoint_ndials(const struct endpoint *e);
+void endpoint_dial_facts(const struct endpoint *e, size_t i,
+    struct endpoint_dial_facts *out);
+
+#endif

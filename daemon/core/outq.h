@@ -1,0 +1,73 @@
+/*
+ * The output of one connection: frames in order, bounded in bytes and
+ * messages, with the layout's answer to what happens at the bound.  Small
+ * frames are copied behind each other into chunks (so that full TLS records
+ * leave), large ones are queued by reference.
+ */
+#ifndef CORE_OUTQ_H
+#define CORE_OUTQ_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "layout/layout.h"
+
+struct message;
+
+/* A frame of this size or more is queued by reference: below it a copy is
+ * cheaper than a reference plus a gather. */
+#define OUTQ_BY_REFERENCE 8192
+
+struct outq_limits {
+	size_t bytes;
+	size_t messages;
+	enum mu_overflow policy;
+};
+
+struct outq_stats {
+	size_t bytes;         /* queued now */
+	size_t messages;      /* queued now */
+	size_t peak_bytes;
+	uint64_t dropped;     /* messages, since creation */
+	uint64_t dropped_bytes;
+	uint64_t episodes;    /* times it went from "fits" to "drops" */
+	uint64_t sent_messages;
+	uint64_t sent_bytes;
+};
+
+struct outq;
+
+struct outq *outq_new(const struct outq_limits *limits);
+void outq_free(struct outq *q);
+void outq_set_limits(struct outq *q, const struct outq_limits *limits);
+
+enum outq_result {
+	OUTQ_QUEUED,   /* it will be sent */
+	OUTQ_DROPPED,  /* something was dropped (this one or older ones) */
+	OUTQ_EPISODE,  /* the same, and it is the first of an episode: log it */
+	OUTQ_OVERFLOW, /* policy disconnect: the connection must end */
+	OUTQ_NOMEM     /* memory is out: the connection must end */
+};
+
+/* A routed message. */
+enum outq_result outq_push(struct outq *q, struct message *m);
+
+/* Bytes of the peering machine (handshake, pong, routing update): complete
+ * frames that are never dropped; past twice the limit it is an overflow. */
+enum outq_result outq_push_control(struct outq *q, const uint8_t *bytes,
+    size_t len);
+
+/* The next contiguous bytes to write, borrowed until the next call; false
+ * when empty.  Small neighbours are already joined. */
+bool outq_peek(struct outq *q, const uint8_t **bytes, size_t *len);
+/* n bytes were written.  A frame partly written is never dropped. */
+void outq_consume(struct outq *q, size_t n);
+
+bool outq_empty(const struct outq *q);
+const struct outq_stats *outq_stats(const struct outq *q);
+
+/* Give back chunk memory when idle. */
+void outq_idle(struct outq *q);
+
+#endif

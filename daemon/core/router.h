@@ -1,0 +1,122 @@
+/*
+ * The router: from whoever has an envelope to everybody who wants it.  Peers,
+ * clients of the control socket and the node's own services are all
+ * subscribers; one loop, no special cases.
+ *
+ * Who gets what (reference "broker-protocol", 3.3):
+ *   from a peer            services and clients; other peers only for topics
+ *                          below a forward prefix, with duplicates suppressed
+ *   from a service         peers and clients, never services: publishing does
+ *                          not call local handlers
+ *   from a client          peers and the other clients
+ * and never the subscriber it came from.
+ *
+ * The router is never entered from within deliver: subscribers queue, and the
+ * end of the turn drains them.
+ */
+#ifndef CORE_ROUTER_H
+#define CORE_ROUTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/blob.h"
+#include "base/uuid.h"
+#include "proto/envelope.h"
+
+struct muster_filter;
+struct router;
+struct subscriber;
+
+/* One envelope on its way; borrowed by deliver. */
+struct message {
+	struct mu_envelope env;  /* stamped: sender is this node, TTL 16 */
+	struct subscriber *from; /* who brought it; NULL: the node itself */
+	struct mu_uuid origin;   /* endpoint id of the peer it came from, or own
+				    id */
+	struct mu_blob *blob;    /* the frame as a blob once somebody asked */
+};
+
+/* The frame as a counted blob, made at the first call (the only copy of a
+ * large frame); returns a new reference or NULL when memory is out. */
+struct mu_blob *message_blob(struct message *m);
+
+enum subscriber_kind {
+	SUBSCRIBER_PEER,   /* another endpoint; also by unicast to its id */
+	SUBSCRIBER_CLIENT, /* a session of the control socket */
+	SUBSCRIBER_SERVICE /* part of this node */
+};
+
+/* Embedded in whoever subscribes; the fields below the line are the router's. */
+struct subscriber {
+	enum subscriber_kind kind;
+	struct mu_uuid id; /* PEER: its endpoint id */
+	void (*deliver)(struct subscriber *self, struct message *m);
+	/* --- */
+	bool attached;
+	size_t slot;
+	uint64_t seen;
+};
+
+struct router_stats {
+	uint64_t received[6];  /* by envelope type, from peers */
+	uint64_t published;    /* by services and clients */
+	uint64_t delivered;    /* deliveries, all kinds */
+	uint64_t unmatched;    /* envelopes nobody wanted */
+	uint64_t forwarded;    /* peer to peer */
+	uint64_t duplicates;   /* suppressed while forwarding */
+	uint64_t no_path;      /* unicasts to an endpoint that is no peer */
+};
+
+/*
+ * self     own endpoint id
+ * forward  prefixes relayed between peers, or NULL: nothing; copied
+ * seed     for hash tables
+ */
+struct router *router_new(const struct mu_uuid *self,
+    const struct muster_filter *forward, uint64_t seed);
+void router_free(struct router *r);
+
+/* Replace the forward prefixes (reload).  0 or MUSTER_ENOMEM. */
+int router_set_forward(struct router *r, const struct muster_filter *forward);
+
+/*
+ * Make s a subscriber of the prefixes of filter (copied; NULL: none); called
+ * again it replaces them.  s is borrowed until router_detach.  0 or
+ * MUSTER_ENOMEM (nothing changed).
+ */
+int router_attach(struct router *r, struct subscriber *s,
+    const struct muster_filter *filter);
+void router_detach(struct router *r, struct subscriber *s);
+
+/*
+ * What this node announces to its peers: everything its services, clients and
+ * forward prefixes ask for, without topics below <$>/local/.  It only grows
+ * while the node lives, as Broker's does; version counts the changes.
+ * Borrowed.
+ */
+const struct muster_filter *router_filter(const struct router *r);
+uint64_t router_filter_version(const struct router *r);
+
+/*
+ * Publish by topic.  from NULL: the node itself.  payload is an encoded value
+ * [len].  Returns the number of receivers, or MUSTER_ENOMEM / MUSTER_ELIMIT
+ * (topic too long) / MUSTER_EINVAL (reserved topic).
+ */
+int router_publish(struct router *r, struct subscriber *from,
+    const char *topic, size_t topic_len, const uint8_t *payload, size_t len);
+
+/* The same for one direct peer (receiver = its id).  1, MUSTER_ENOENT when
+ * there is no such peer, or an error. */
+int router_unicast(struct router *r, struct subscriber *from,
+    const struct mu_uuid *receiver, const char *topic, size_t topic_len,
+    const uint8_t *payload, size_t len);
+
+/* An envelope from a peer; env->frame is overwritten (stamped). */
+void router_receive(struct router *r, struct subscriber *from,
+    struct mu_envelope *env, uint64_t now);
+
+const struct router_stats *router_stats(const struct router *r);
+
+#endif
