@@ -145,7 +145,7 @@ clean:
 	@rm -rf $(B)
 
 distclean: clean
-	@rm -rf build build-* config.mk config.h config.h.in config.log \
+	@rm -rf build config.mk config.h config.h.in config.log \
 	    config.status configure configure~ autom4te.cache
 
 help:
