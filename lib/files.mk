@@ -20,6 +20,11 @@ topic_SRCS = \
 layout_SRCS = \
 
 tls_SRCS = \
+	lib/tls/context.c \
+	lib/tls/errors.c \
+	lib/tls/issue.c \
+	lib/tls/pem.c \
+	lib/tls/verify.c
 
 proto_SRCS = \
 

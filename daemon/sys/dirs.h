@@ -26,4 +26,7 @@ void dirs_clear(struct dirs *d);
  */
 int dirs_open(struct dirs *d, char *err, size_t err_size);
 
+/* Write the pid again, after a fork.  0 or MUSTER_ESYS. */
+int dirs_write_pid(const struct dirs *d);
+
 #endif

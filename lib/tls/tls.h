@@ -45,8 +45,17 @@ void mu_tls_unref(struct mu_tls *t);
 
 bool mu_tls_is_anonymous(const struct mu_tls *t);
 
-/* A session in server (accepting) or client state; owned by the caller
- * (SSL_free).  NULL when memory is out. */
+/*
+ * A session in server (accepting) or client state; owned by the caller
+ * (SSL_free).  NULL when memory is out.
+ *
+ * The contexts read ahead into 64 KiB, so bytes may wait inside the session
+ * while the socket is silent: after each turn read until SSL_ERROR_WANT_READ,
+ * or ask SSL_has_pending (not SSL_pending, which knows only of the current
+ * record) and come back.  Writes may be partial and may be repeated from
+ * another address, but never with fewer bytes.  Call ERR_clear_error before
+ * each operation, or SSL_get_error may tell of another session.
+ */
 struct ssl_st *mu_tls_session(struct mu_tls *t, bool server);
 
 /* Notice whether the own certificate expires within days: days left, negative

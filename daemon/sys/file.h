@@ -1,0 +1,38 @@
+/* Whole files: read within a limit, written so that a crash leaves either
+ * the old or the new contents. */
+#ifndef SYS_FILE_H
+#define SYS_FILE_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+/*
+ * Read a whole file of at most max bytes; a fifo or terminal works too.
+ *
+ * 0 with *data [*len] owned by the caller (mu_free) and NUL-terminated;
+ * MUSTER_ESYS with errno, MUSTER_ELIMIT when it is larger, MUSTER_ENOMEM.
+ */
+int file_read_all(const char *path, size_t max, char **data, size_t *len);
+
+/*
+ * Replace path by data [len] with exactly this mode: through a file beside
+ * it, synced, renamed, folder synced.  On failure the old file stays.
+ *
+ * 0 or MUSTER_ESYS with errno, MUSTER_ENOMEM.
+ */
+int file_write_atomic(const char *path, const void *data, size_t len,
+    mode_t mode);
+
+/* Write all of data [len] to fd.  0 or -1 with errno. */
+int file_write_fully(int fd, const void *data, size_t len);
+
+/*
+ * mkdir -p: missing parents get 0755, a missing last folder gets mode, both
+ * whatever the umask; what exists keeps its mode.
+ *
+ * 0, or MUSTER_ESYS with errno (ENOTDIR when something else is in the way) and
+ * *at the length of the part of path that failed; at may be NULL.
+ */
+int file_make_folder(const char *path, mode_t mode, size_t *at);
+
+#endif
