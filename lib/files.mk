@@ -14,10 +14,41 @@ base_SRCS = \
 	lib/base/uuid.c
 
 value_SRCS = \
+	lib/value/bin.c \
+	lib/value/container.c \
+	lib/value/event.c \
+	lib/value/json.c \
+	lib/value/json_read.c \
+	lib/value/json_write.c \
+	lib/value/net.c \
+	lib/value/order.c \
+	lib/value/peek.c \
+	lib/value/real.c \
+	lib/value/short.c \
+	lib/value/skip.c \
+	lib/value/text.c \
+	lib/value/time.c \
+	lib/value/value.c
 
 topic_SRCS = \
 
 layout_SRCS = \
+	lib/layout/check.c \
+	lib/layout/connect.c \
+	lib/layout/diff.c \
+	lib/layout/digest.c \
+	lib/layout/fields.c \
+	lib/layout/layout.c \
+	lib/layout/links.c \
+	lib/layout/names.c \
+	lib/layout/range.c \
+	lib/layout/read.c \
+	lib/layout/rows.c \
+	lib/layout/scalars.c \
+	lib/layout/schema.c \
+	lib/layout/section.c \
+	lib/layout/source.c \
+	lib/layout/yaml.c
 
 tls_SRCS = \
 	lib/tls/context.c \
@@ -27,6 +58,7 @@ tls_SRCS = \
 	lib/tls/verify.c
 
 proto_SRCS = \
+	lib/proto/json.c
 
 CFLAGS_base = -Wconversion
 CFLAGS_value = -Wconversion

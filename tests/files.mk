@@ -36,10 +36,15 @@ endef
 
 # --- unit tests: one line each ---------------------------------------------
 $(eval $(call unit,base,base))
+$(eval $(call unit,tls,tls base))
+$(eval $(call unit,tls_files,tls base))
+$(eval $(call unit,sys,sys base))
+$(eval $(call unit,sys_log,sys base))
 
 # --- fuzz targets ----------------------------------------------------------
 
 # --- other test programs ---------------------------------------------------
+$(eval $(call prog,vectors_value,tests/golden/vectors_value.c tests/golden/golden.c,value base))
 
 .PHONY: check
 check: all $(UNIT_TESTS) $(TEST_PROGS) $(FUZZERS)
