@@ -41,7 +41,7 @@ mu_cursor_u16(struct mu_cursor *c)
 {
 	const uint8_t *p = mu_cursor_bytes(c, 2);
 
-	return p == NULL ? 0 : (uint16_t)(p[0] << 8 | p[1]);
+	return (uint16_t)(p == NULL ? 0 : p[0] << 8 | p[1]);
 }
 
 uint32_t
