@@ -40,10 +40,11 @@ struct mu_layout_node {
 	enum mu_role role;
 	char *host;     /* name or address, as others dial it */
 	uint16_t port;  /* 0: does not listen */
-	char *listen;   /* address to bind; NULL: host's wildcard */
+	char *listen;   /* address to bind; NULL: every address.  A loopback
+			   host listens on itself unless told otherwise */
 	char *manager;  /* name of its manager node, or NULL (as in Zeek, only
 			   proxies, workers and loggers that report have one) */
-	char *certificate; /* per node override, or NULL */
+	char *certificate; /* per node override for mu_layout_path, or NULL */
 	char *key;
 	char **connect; /* NULL: Zeek's rule; else exactly these names */
 	size_t nconnect;
@@ -88,10 +89,9 @@ struct mu_layout {
 	char *dir;      /* folder of the file: paths are relative to it */
 	char *cluster;  /* name */
 	enum mu_tls_mode tls;
-	char *ca, *certificate, *key; /* absolute or relative to the working
-					 folder after resolution; {node} is
-					 still in there: mu_layout_path */
-	char *passphrase_file;        /* or NULL */
+	char *ca, *certificate, *key; /* as written, for mu_layout_path; NULL
+					 unless tls is certificates */
+	char *passphrase_file;        /* likewise, or NULL */
 	struct mu_layout_node *nodes; /* sorted by strcmp of the name */
 	size_t nnodes;
 	bool manager_is_logger;       /* Zeek's option; default: no logger row */
@@ -130,8 +130,9 @@ int mu_role_parse(const char *name);
 size_t mu_layout_connectees(const struct mu_layout *l,
     const struct mu_layout_node *node, const struct mu_layout_node **out);
 
-/* A path of the layout with {node} replaced and made relative to the layout's
- * folder; owned by the caller; NULL when memory is out. */
+/* A path of the layout as it is to be opened: {node} replaced by the name, and
+ * below the layout's folder unless absolute.  Owned by the caller; NULL when
+ * memory is out. */
 char *mu_layout_path(const struct mu_layout *l, const char *path,
     const char *node);
 

@@ -1,0 +1,66 @@
+/*
+ * Digests of what all nodes must agree on.  They are compared between hosts,
+ * so the bytes that are hashed do not depend on the machine: FNV-1a byte by
+ * byte, every string with its end, every number little end first.
+ */
+#include "layout/layout.h"
+
+#include <string.h>
+
+#include "base/rng.h"
+
+#define FNV_BASIS 0xcbf29ce484222325u
+#define FNV_PRIME 0x100000001b3u
+
+static uint64_t
+add_byte(uint64_t h, unsigned byte)
+{
+	return (h ^ byte) * FNV_PRIME;
+}
+
+/* NULL differs from the empty string. */
+static uint64_t
+add_string(uint64_t h, const char *s)
+{
+	if (s == NULL)
+		return add_byte(h, 1);
+	for (; *s != '\0'; s++)
+		h = add_byte(h, (unsigned char)*s);
+	return add_byte(h, 0);
+}
+
+static uint64_t
+add_number(uint64_t h, uint64_t v)
+{
+	for (int i = 0; i < 8; i++)
+		h = add_byte(h, (unsigned)(v >> (8 * i)) & 0xff);
+	return h;
+}
+
+uint64_t
+mu_layout_node_digest(const struct mu_layout_node *n)
+{
+	uint64_t h = add_string(FNV_BASIS, n->name);
+
+	h = add_number(h, n->role);
+	h = add_string(h, n->host);
+	h = add_number(h, n->port);
+	h = add_string(h, n->manager);
+	return mu_mix64(h);
+}
+
+uint64_t
+mu_layout_digest(const struct mu_layout *l)
+{
+	const struct mu_topics *t = &l->topics;
+	const char *const topics[] = { t->logger, t->manager, t->proxy,
+		t->worker, t->node_prefix, t->nodeid_prefix, t->pool_prefix,
+		t->logs_prefix, t->started };
+	uint64_t h = add_string(FNV_BASIS, l->cluster);
+
+	for (size_t i = 0; i < sizeof topics / sizeof topics[0]; i++)
+		h = add_string(h, topics[i]);
+	for (size_t i = 0; i < l->nnodes; i++)
+		h = add_number(h, mu_layout_node_digest(&l->nodes[i]));
+	return mu_mix64(h);
+}

@@ -1,0 +1,22 @@
+/*
+ * What may stand in names, hosts, paths and topics of a layout.
+ */
+#ifndef MU_LAYOUT_NAMES_H
+#define MU_LAYOUT_NAMES_H
+
+/* Each gives NULL when the text is fine, otherwise what is wrong with it,
+ * to be put behind the text: "is empty", "is longer than 64 characters". */
+const char *mu_name_fault(const char *s);
+const char *mu_text_fault(const char *s);
+const char *mu_host_fault(const char *s);
+const char *mu_address_fault(const char *s);
+const char *mu_path_fault(const char *s);
+const char *mu_directory_fault(const char *s);
+const char *mu_topic_fault(const char *s);
+
+/* The address to bind when a host is this machine's own and no other's: the
+ * host itself if it is a loopback address, 127.0.0.1 for localhost; NULL for
+ * every other host. */
+const char *mu_host_loopback(const char *host);
+
+#endif
