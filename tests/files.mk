@@ -46,6 +46,12 @@ $(eval $(call unit,sys_log,sys base))
 # --- other test programs ---------------------------------------------------
 $(eval $(call prog,vectors_value,tests/golden/vectors_value.c tests/golden/golden.c,value base))
 
+# Golden vectors of any folder (DIR; empty: our own); ends with a total.
+VECTORS = $(filter $(B)/tests/vectors_%,$(TEST_PROGS))
+.PHONY: vectors
+vectors: $(VECTORS)
+	@tests/vectors.sh '$(DIR)' $(VECTORS)
+
 .PHONY: check
 check: all $(UNIT_TESTS) $(TEST_PROGS) $(FUZZERS)
 	@B='$(B)' tests/run.sh
