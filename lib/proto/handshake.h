@@ -55,7 +55,8 @@ struct mu_handshake {
  * Read one payload (without the length prefix) and validate it.
  *
  * max_topics  most entries accepted in a filter
- * ec, text    on failure: the code and description Broker answers with
+ * ec, text    on failure: the code and description Broker answers with; text
+ *             NULL: h->text, which the peer sent, is the description
  *
  * 0; MUSTER_EPROTO, MUSTER_EVERSION, MUSTER_ELIMIT or MUSTER_ENOMEM.  Trailing
  * bytes are ignored, as Broker does.  On 0 mu_handshake_clear is due.
@@ -66,6 +67,9 @@ void mu_handshake_clear(struct mu_handshake *h);
 
 /* Append the complete frame with its prefix; failure sticks in b. */
 void mu_handshake_enc(struct mu_buf *b, const struct mu_handshake *h);
+/* The same for originator_syn and responder_syn_ack with a borrowed filter. */
+void mu_handshake_enc_filter(struct mu_buf *b, enum mu_handshake_tag tag,
+    const struct muster_filter *f);
 
 /* Append a filter (varbyte count, strings); read one (owned by caller). */
 void mu_filter_enc(struct mu_buf *b, const struct muster_filter *f);

@@ -16,11 +16,15 @@ struct mu_lines {
 	size_t max;     /* longest line without its end */
 	size_t taken;   /* bytes of the line given out last */
 	size_t scanned; /* bytes known to hold no line end */
+	size_t unfinished;  /* bytes after the last line end */
+	bool ends_with_cr;  /* is the last of them a CR? */
+	bool broken;        /* a line was too long; nothing more is taken */
 };
 
 void mu_lines_init(struct mu_lines *l, size_t max);
 void mu_lines_clear(struct mu_lines *l);
-/* 0, MUSTER_ELIMIT when an unfinished line is longer than max, ENOMEM. */
+/* 0; MUSTER_ELIMIT, now and ever after, when a line is longer than max (what
+ * came before it still comes out); MUSTER_ENOMEM: nothing was taken. */
 int mu_lines_feed(struct mu_lines *l, const void *p, size_t len);
 /* The next line, without its end (LF or CRLF), NUL-terminated in place,
  * borrowed until the next call.  false: none yet. */

@@ -118,6 +118,9 @@ int mu_peer_feed(struct mu_peer *p, const uint8_t *buf, size_t len,
 /* The transport ended; text says why (NULL: closed by the peer). */
 void mu_peer_eof(struct mu_peer *p, const char *text);
 
+/* Nothing came for a while: give memory back (input not yet used stays). */
+void mu_peer_idle(struct mu_peer *p);
+
 /* Time.  deadline: when tick is due, UINT64_MAX for never. */
 void mu_peer_tick(struct mu_peer *p, uint64_t now);
 uint64_t mu_peer_deadline(const struct mu_peer *p);
@@ -126,7 +129,8 @@ uint64_t mu_peer_deadline(const struct mu_peer *p);
  * drained before UP, DOWN and the like that came later. */
 bool mu_peer_next(struct mu_peer *p, struct mu_peer_out *out);
 
-/* Facts, valid from UP on. */
+/* Facts, valid from UP on; the id as soon as the peer has said it (nil before),
+ * so also at DOWN with DUPLICATE. */
 bool mu_peer_is_up(const struct mu_peer *p);
 const struct mu_uuid *mu_peer_id(const struct mu_peer *p);
 const struct muster_filter *mu_peer_filter(const struct mu_peer *p);
@@ -136,11 +140,16 @@ bool mu_peer_is_originator(const struct mu_peer *p);
 uint64_t mu_peer_heard(const struct mu_peer *p);
 /* Last measured round trip, 0 when none. */
 uint64_t mu_peer_rtt(const struct mu_peer *p);
+/* Has the peer sent BYE?  Then the end of the transport is no accident. */
+bool mu_peer_said_goodbye(const struct mu_peer *p);
 
 /* Verbs. */
-/* Our filter changed: send the whole of it (a no-op before UP). */
+/* Our filter changed: send the whole of it.  Before UP it is sent with or right
+ * after the handshake, as need be. */
 void mu_peer_announce(struct mu_peer *p);
-/* Ask for a PONG with this token within timeout_ns, else DOWN (DEAD). */
+/* Ask for a PONG with this token within timeout_ns (0: no limit), else DOWN
+ * (DEAD).  The time starts again while other bytes arrive: the pong stands
+ * behind them.  Up to four may be on their way; a fifth replaces the oldest. */
 void mu_peer_ping(struct mu_peer *p, uint64_t token, uint64_t timeout_ns,
     uint64_t now);
 /* Graceful end: BYE, then DOWN (REMOVED) on its answer or after goodbye_ns. */

@@ -36,6 +36,7 @@ int mu_trie_set(struct mu_trie *t, void *subscriber,
  */
 struct mu_match mu_trie_match(struct mu_trie *t, const char *topic, size_t len);
 
+/* Distinct prefixes that somebody asked for. */
 size_t mu_trie_nprefixes(const struct mu_trie *t);
 
 #endif

@@ -1,0 +1,550 @@
+/*
+ * A radix trie: edges carry several bytes, nodes the subscribers of the prefix
+ * that ends there.  Because a filter holds no prefix of another of its
+ * entries, a subscriber stands at most once on any path, and a walk gives
+ * each subscriber once without marking anybody.
+ *
+ * Changing a subscriber's prefixes first adds all new ones (which may fail and
+ * is undone) and then removes the old ones (which cannot fail): on failure the
+ * old state stays.
+ */
+#include "topic/trie.h"
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "muster/err.h"
+#include "topic/filter.h"
+#include "topic/trie_cache.h"
+
+struct subscription {
+	void *who;                    /* the caller's */
+	uint64_t order;               /* of attachment */
+	struct muster_filter *filter; /* what is in the trie; owned */
+};
+
+struct node {
+	struct node *parent; /* NULL: the root */
+	char *label;         /* owned: bytes of the edge from parent */
+	size_t label_len;
+	struct node **kids; /* owned [nkids], by first byte of the label */
+	size_t nkids;
+	struct subscription **subs; /* owned [nsubs], by order */
+	size_t nsubs;
+};
+
+struct mu_trie {
+	struct node root;
+	struct subscription **all; /* owned [nall], by order */
+	size_t nall;
+	uint64_t next_order;
+	size_t nprefixes; /* nodes that have subscribers */
+	void **scratch;   /* owned [scratch_cap >= nall]: the last result */
+	struct subscription **found; /* owned, the same size */
+	size_t scratch_cap;
+	struct mu_trie_cache cache;
+};
+
+struct mu_trie *
+mu_trie_new(uint64_t seed, size_t cache_max)
+{
+	struct mu_trie *t = mu_calloc(1, sizeof *t);
+
+	if (t == NULL)
+		return NULL;
+	mu_trie_cache_init(&t->cache, seed, cache_max);
+	return t;
+}
+
+static void
+free_node(struct node *n)
+{
+	mu_free(n->label);
+	mu_free(n->kids);
+	mu_free(n->subs);
+	mu_free(n);
+}
+
+/* Without recursion: how deep a trie is, peers decide. */
+static void
+free_below(struct node *root)
+{
+	struct node *n = root;
+
+	for (;;) {
+		if (n->nkids > 0) {
+			n = n->kids[--n->nkids];
+		} else if (n != root) {
+			struct node *parent = n->parent;
+
+			free_node(n);
+			n = parent;
+		} else {
+			break;
+		}
+	}
+	mu_free(root->kids);
+	mu_free(root->subs);
+}
+
+void
+mu_trie_free(struct mu_trie *t)
+{
+	if (t == NULL)
+		return;
+	free_below(&t->root);
+	for (size_t i = 0; i < t->nall; i++) {
+		muster_filter_free(t->all[i]->filter);
+		mu_free(t->all[i]);
+	}
+	mu_free(t->all);
+	mu_free(t->scratch);
+	mu_free(t->found);
+	mu_trie_cache_clear(&t->cache);
+	mu_free(t);
+}
+
+/* --- nodes ---------------------------------------------------------------- */
+
+/* Where among n's kids a label that begins with byte is or belongs. */
+static size_t
+kid_at(const struct node *n, unsigned char byte, bool *there)
+{
+	size_t lo = 0, hi = n->nkids;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+		unsigned char first = (unsigned char)n->kids[mid]->label[0];
+
+		if (first < byte)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	*there = lo < n->nkids &&
+	    (unsigned char)n->kids[lo]->label[0] == byte;
+	return lo;
+}
+
+static struct node *
+new_node(struct node *parent, const char *label, size_t len)
+{
+	struct node *n = mu_calloc(1, sizeof *n);
+
+	if (n == NULL)
+		return NULL;
+	n->parent = parent;
+	n->label = mu_memdup0(label, len);
+	n->label_len = len;
+	if (n->label == NULL) {
+		mu_free(n);
+		return NULL;
+	}
+	return n;
+}
+
+/* Hang a new leaf below n at position at. */
+static struct node *
+add_kid(struct node *n, size_t at, const char *label, size_t len)
+{
+	struct node *kid = new_node(n, label, len);
+	struct node **kids;
+
+	if (kid == NULL)
+		return NULL;
+	kids = mu_reallocarray(n->kids, n->nkids + 1, sizeof *kids);
+	if (kids == NULL) {
+		free_node(kid);
+		return NULL;
+	}
+	n->kids = kids;
+	memmove(kids + at + 1, kids + at, (n->nkids - at) * sizeof *kids);
+	kids[at] = kid;
+	n->nkids++;
+	return kid;
+}
+
+/* Cut the edge to kid i of n after len bytes; returns the node in between. */
+static struct node *
+split_edge(struct node *n, size_t i, size_t len)
+{
+	struct node *kid = n->kids[i];
+	struct node *mid = new_node(n, kid->label, len);
+
+	if (mid == NULL)
+		return NULL;
+	mid->kids = mu_malloc(sizeof *mid->kids);
+	if (mid->kids == NULL) {
+		free_node(mid);
+		return NULL;
+	}
+	memmove(kid->label, kid->label + len, kid->label_len - len + 1);
+	kid->label_len -= len;
+	kid->parent = mid;
+	mid->kids[0] = kid;
+	mid->nkids = 1;
+	n->kids[i] = mid;
+	return mid;
+}
+
+static size_t
+common_length(const char *a, size_t alen, const char *b, size_t blen)
+{
+	size_t n = 0;
+
+	while (n < alen && n < blen && a[n] == b[n])
+		n++;
+	return n;
+}
+
+/* The node of a prefix, made if need be; NULL when memory is out.  A node
+ * made half-way is harmless and goes with the next removal below it. */
+static struct node *
+make_node(struct node *n, const char *p, size_t len)
+{
+	while (len > 0) {
+		bool there;
+		size_t at = kid_at(n, (unsigned char)*p, &there);
+		struct node *kid;
+		size_t common;
+
+		if (!there)
+			return add_kid(n, at, p, len);
+		kid = n->kids[at];
+		common = common_length(kid->label, kid->label_len, p, len);
+		if (common < kid->label_len) {
+			kid = split_edge(n, at, common);
+			if (kid == NULL)
+				return NULL;
+		}
+		n = kid;
+		p += common;
+		len -= common;
+	}
+	return n;
+}
+
+/* The node of a prefix that is in the trie. */
+static struct node *
+find_node(struct node *n, const char *p, size_t len)
+{
+	while (len > 0) {
+		bool there;
+		size_t at = kid_at(n, (unsigned char)*p, &there);
+		struct node *kid = there ? n->kids[at] : NULL;
+
+		if (kid == NULL || kid->label_len > len ||
+		    memcmp(kid->label, p, kid->label_len) != 0)
+			return NULL;
+		n = kid;
+		p += kid->label_len;
+		len -= kid->label_len;
+	}
+	return n;
+}
+
+/* Join n with its only kid; without memory both stay, which is only slower. */
+static void
+join_kid(struct node *n)
+{
+	struct node *kid = n->kids[0];
+	char *label = mu_realloc(n->label, n->label_len + kid->label_len + 1);
+
+	if (label == NULL)
+		return;
+	memcpy(label + n->label_len, kid->label, kid->label_len + 1);
+	mu_free(kid->label);
+	kid->label = label;
+	kid->label_len += n->label_len;
+	kid->parent = n->parent;
+	for (size_t i = 0; i < n->parent->nkids; i++)
+		if (n->parent->kids[i] == n)
+			n->parent->kids[i] = kid;
+	n->label = NULL;
+	free_node(n);
+}
+
+/* Remove what is no longer needed from n upwards. */
+static void
+prune(struct node *n)
+{
+	while (n->parent != NULL && n->nsubs == 0 && n->nkids == 0) {
+		struct node *parent = n->parent;
+		bool there;
+		size_t at = kid_at(parent, (unsigned char)n->label[0], &there);
+
+		assert(there && parent->kids[at] == n);
+		memmove(parent->kids + at, parent->kids + at + 1,
+		    (parent->nkids - at - 1) * sizeof *parent->kids);
+		parent->nkids--;
+		free_node(n);
+		n = parent;
+	}
+	if (n->parent != NULL && n->nsubs == 0 && n->nkids == 1)
+		join_kid(n);
+}
+
+/* --- subscribers ---------------------------------------------------------- */
+
+static size_t
+sub_at(struct subscription *const *subs, size_t n, uint64_t order)
+{
+	size_t lo = 0, hi = n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (subs[mid]->order < order)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+static int
+add_prefix(struct mu_trie *t, struct subscription *s, const char *p, size_t len)
+{
+	struct node *n = make_node(&t->root, p, len);
+	struct subscription **subs;
+	size_t at;
+
+	if (n == NULL)
+		return MUSTER_ENOMEM;
+	at = sub_at(n->subs, n->nsubs, s->order);
+	if (at < n->nsubs && n->subs[at] == s)
+		return 0;
+	subs = mu_reallocarray(n->subs, n->nsubs + 1, sizeof *subs);
+	if (subs == NULL) {
+		prune(n);
+		return MUSTER_ENOMEM;
+	}
+	n->subs = subs;
+	memmove(subs + at + 1, subs + at, (n->nsubs - at) * sizeof *subs);
+	subs[at] = s;
+	if (n->nsubs++ == 0)
+		t->nprefixes++;
+	return 0;
+}
+
+static void
+remove_prefix(struct mu_trie *t, struct subscription *s, const char *p,
+    size_t len)
+{
+	struct node *n = find_node(&t->root, p, len);
+	size_t at;
+
+	if (n == NULL)
+		return;
+	at = sub_at(n->subs, n->nsubs, s->order);
+	if (at == n->nsubs || n->subs[at] != s)
+		return;
+	memmove(n->subs + at, n->subs + at + 1,
+	    (n->nsubs - at - 1) * sizeof *n->subs);
+	if (--n->nsubs == 0) {
+		t->nprefixes--;
+		mu_free(n->subs);
+		n->subs = NULL;
+		prune(n);
+	}
+}
+
+/* Remove the prefixes of f that are not entries of keep (or NULL). */
+static void
+remove_prefixes(struct mu_trie *t, struct subscription *s,
+    const struct muster_filter *f, const struct muster_filter *keep)
+{
+	for (size_t i = 0; i < muster_filter_size(f); i++) {
+		size_t len;
+		const char *p = muster_filter_at(f, i, &len);
+
+		if (keep == NULL || !mu_filter_has(keep, p, len))
+			remove_prefix(t, s, p, len);
+	}
+}
+
+/* Replace the prefixes of s by those of f, which is taken on success. */
+static int
+replace(struct mu_trie *t, struct subscription *s, struct muster_filter *f)
+{
+	for (size_t i = 0; i < muster_filter_size(f); i++) {
+		size_t len;
+		const char *p = muster_filter_at(f, i, &len);
+
+		if (add_prefix(t, s, p, len) != 0) {
+			remove_prefixes(t, s, f, s->filter);
+			return MUSTER_ENOMEM;
+		}
+	}
+	remove_prefixes(t, s, s->filter, f);
+	muster_filter_free(s->filter);
+	s->filter = f;
+	return 0;
+}
+
+/* Room for one more subscriber in everything that is as long as all. */
+static int
+make_room(struct mu_trie *t)
+{
+	size_t cap = t->scratch_cap == 0 ? 16 : t->scratch_cap * 2;
+	struct subscription **p;
+	void **scratch;
+
+	if (t->nall < t->scratch_cap)
+		return 0;
+	p = mu_reallocarray(t->all, cap, sizeof *p);
+	if (p == NULL)
+		return MUSTER_ENOMEM;
+	t->all = p;
+	p = mu_reallocarray(t->found, cap, sizeof *p);
+	if (p == NULL)
+		return MUSTER_ENOMEM;
+	t->found = p;
+	scratch = mu_reallocarray(t->scratch, cap, sizeof *scratch);
+	if (scratch == NULL)
+		return MUSTER_ENOMEM;
+	t->scratch = scratch;
+	t->scratch_cap = cap;
+	return 0;
+}
+
+static int
+attach(struct mu_trie *t, void *who, struct muster_filter *f)
+{
+	struct subscription *s;
+
+	if (make_room(t) != 0)
+		return MUSTER_ENOMEM;
+	s = mu_calloc(1, sizeof *s);
+	if (s == NULL)
+		return MUSTER_ENOMEM;
+	s->who = who;
+	s->order = t->next_order;
+	s->filter = muster_filter_new();
+	if (s->filter == NULL || replace(t, s, f) != 0) {
+		muster_filter_free(s->filter);
+		mu_free(s);
+		return MUSTER_ENOMEM;
+	}
+	t->next_order++;
+	t->all[t->nall++] = s;
+	return 0;
+}
+
+static void
+detach(struct mu_trie *t, size_t i)
+{
+	struct subscription *s = t->all[i];
+
+	remove_prefixes(t, s, s->filter, NULL);
+	memmove(t->all + i, t->all + i + 1,
+	    (t->nall - i - 1) * sizeof *t->all);
+	t->nall--;
+	muster_filter_free(s->filter);
+	mu_free(s);
+}
+
+int
+mu_trie_set(struct mu_trie *t, void *subscriber, const struct muster_filter *f)
+{
+	struct muster_filter *copy = NULL;
+	size_t i = 0;
+	int rc;
+
+	while (i < t->nall && t->all[i]->who != subscriber)
+		i++;
+	if (f == NULL) {
+		mu_trie_cache_reset(&t->cache);
+		if (i < t->nall)
+			detach(t, i);
+		return 0;
+	}
+	copy = mu_filter_copy(f);
+	if (copy == NULL)
+		return MUSTER_ENOMEM;
+	mu_trie_cache_reset(&t->cache);
+	if (i < t->nall)
+		rc = replace(t, t->all[i], copy);
+	else
+		rc = attach(t, subscriber, copy);
+	if (rc != 0)
+		muster_filter_free(copy);
+	return rc;
+}
+
+/* --- lookup --------------------------------------------------------------- */
+
+static int
+by_order(const void *va, const void *vb)
+{
+	const struct subscription *const *a = va, *const *b = vb;
+
+	return (*a)->order < (*b)->order ? -1 : (*a)->order > (*b)->order;
+}
+
+/* Everybody on the path of topic, into t->found; returns how many. */
+static size_t
+walk(const struct mu_trie *t, const char *topic, size_t len)
+{
+	const struct node *n = &t->root;
+	size_t count = 0;
+	bool sorted = true;
+
+	for (;;) {
+		bool there;
+		size_t at;
+
+		if (n->nsubs > 0) {
+			if (count > 0 && t->found[count - 1]->order >
+			    n->subs[0]->order)
+				sorted = false;
+			assert(count + n->nsubs <= t->nall);
+			memcpy(t->found + count, n->subs,
+			    n->nsubs * sizeof *n->subs);
+			count += n->nsubs;
+		}
+		if (len == 0 || n->nkids == 0)
+			break;
+		at = kid_at(n, (unsigned char)*topic, &there);
+		if (!there)
+			break;
+		n = n->kids[at];
+		if (n->label_len > len ||
+		    memcmp(n->label, topic, n->label_len) != 0)
+			break;
+		topic += n->label_len;
+		len -= n->label_len;
+	}
+	if (!sorted)
+		qsort(t->found, count, sizeof *t->found, by_order);
+	return count;
+}
+
+struct mu_match
+mu_trie_match(struct mu_trie *t, const char *topic, size_t len)
+{
+	struct mu_match m = { NULL, 0 };
+	const struct mu_match *cached;
+	uint64_t hash;
+
+	if (t->nall == 0)
+		return m;
+	cached = mu_trie_cache_get(&t->cache, topic, len, &hash);
+	if (cached != NULL)
+		return *cached;
+	m.subscribers = t->scratch;
+	m.n = walk(t, topic, len);
+	for (size_t i = 0; i < m.n; i++)
+		m.subscribers[i] = t->found[i]->who;
+	cached = mu_trie_cache_put(&t->cache, topic, len, hash, &m);
+	return cached == NULL ? m : *cached;
+}
+
+size_t
+mu_trie_nprefixes(const struct mu_trie *t)
+{
+	return t->nprefixes;
+}
