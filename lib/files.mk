@@ -31,6 +31,9 @@ value_SRCS = \
 	lib/value/value.c
 
 topic_SRCS = \
+	lib/topic/filter.c \
+	lib/topic/trie.c \
+	lib/topic/trie_cache.c
 
 layout_SRCS = \
 	lib/layout/check.c \
@@ -58,7 +61,15 @@ tls_SRCS = \
 	lib/tls/verify.c
 
 proto_SRCS = \
-	lib/proto/json.c
+	lib/proto/envelope.c \
+	lib/proto/frame.c \
+	lib/proto/handshake.c \
+	lib/proto/json.c \
+	lib/proto/lines.c \
+	lib/proto/peer.c \
+	lib/proto/peer_handshake.c \
+	lib/proto/peer_phase3.c \
+	lib/proto/peer_table.c
 
 CFLAGS_base = -Wconversion
 CFLAGS_value = -Wconversion
