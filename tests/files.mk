@@ -36,6 +36,7 @@ endef
 
 # --- unit tests: one line each ---------------------------------------------
 $(eval $(call unit,base,base))
+$(eval $(call unit,layout,layout base))
 $(eval $(call unit,tls,tls base))
 $(eval $(call unit,tls_files,tls base))
 $(eval $(call unit,sys,sys base))
@@ -45,6 +46,7 @@ $(eval $(call unit,sys_log,sys base))
 
 # --- other test programs ---------------------------------------------------
 $(eval $(call prog,vectors_value,tests/golden/vectors_value.c tests/golden/golden.c,value base))
+$(eval $(call prog,vectors_proto,tests/golden/vectors_proto.c tests/golden/golden.c,proto topic value base))
 
 # Golden vectors of any folder (DIR; empty: our own); ends with a total.
 VECTORS = $(filter $(B)/tests/vectors_%,$(TEST_PROGS))
