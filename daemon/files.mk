@@ -11,10 +11,45 @@ sys_SRCS = \
 	daemon/sys/usage.c
 
 core_SRCS = \
+	daemon/core/control.c \
+	daemon/core/control_answer.c \
+	daemon/core/control_facts.c \
+	daemon/core/control_ops.c \
+	daemon/core/dial.c \
+	daemon/core/forward.c \
+	daemon/core/members.c \
+	daemon/core/members_event.c \
+	daemon/core/members_hello.c \
+	daemon/core/members_layout.c \
+	daemon/core/members_list.c \
+	daemon/core/members_out.c \
+	daemon/core/members_peer.c \
+	daemon/core/members_rows.c \
+	daemon/core/members_start.c \
+	daemon/core/members_track.c \
+	daemon/core/outq.c \
+	daemon/core/router.c \
+	daemon/core/router_peers.c
 
 io_SRCS = \
 
 node_SRCS = \
 
 ctl_SRCS = \
+	daemon/ctl/admin.c \
+	daemon/ctl/check.c \
+	daemon/ctl/client.c \
+	daemon/ctl/commands.c \
+	daemon/ctl/completion.c \
+	daemon/ctl/find.c \
+	daemon/ctl/help.c \
+	daemon/ctl/options.c \
+	daemon/ctl/output.c \
+	daemon/ctl/publish.c \
+	daemon/ctl/show.c \
+	daemon/ctl/table.c \
+	daemon/ctl/tls.c \
+	daemon/ctl/value.c \
+	daemon/ctl/wait.c \
+	daemon/ctl/watch.c
 
