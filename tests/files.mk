@@ -28,14 +28,22 @@ FUZZERS += $(B)/tests/fuzz_$(1)
 FUZZ_NAMES += $(1)
 FUZZ_ROOMS_$(1) = $(2)
 TEST_OBJS += $(B)/obj/tests/fuzz/fuzz_$(1).o
-$(B)/tests/fuzz_$(1): $(B)/obj/tests/fuzz/fuzz_$(1).o $(B)/obj/tests/fuzz/replay.o $$(call rooms_a,$(2))
+$(B)/tests/fuzz_$(1): $(B)/obj/tests/fuzz/fuzz_$(1).o $$(FUZZ_MAIN) $$(call rooms_a,$(2))
 	$$(call say,LD,$$@)
 	@mkdir -p $$(@D)
-	$(Q)$$(CC) $$(CFLAGS_ALL) $$(LDFLAGS_ALL) -o $$@ $$^ $$(call rooms_l,$(2)) -lm
+	$(Q)$$(CC) $$(CFLAGS_ALL) $$(LDFLAGS_ALL) $$(FUZZ_ENGINE) -o $$@ $$^ $$(call rooms_l,$(2)) -lm
 endef
+# With FUZZ=1 libFuzzer drives instead of the replay.
+ifeq ($(FUZZ),1)
+FUZZ_ENGINE = -fsanitize=fuzzer
+else
+FUZZ_MAIN = $(B)/obj/tests/fuzz/replay.o
+TEST_OBJS += $(FUZZ_MAIN)
+endif
 
 # --- unit tests: one line each ---------------------------------------------
 $(eval $(call unit,base,base))
+$(eval $(call unit,base_text,base))
 $(eval $(call unit,layout,layout base))
 $(eval $(call unit,tls,tls base))
 $(eval $(call unit,tls_files,tls base))
@@ -54,6 +62,24 @@ VECTORS = $(filter $(B)/tests/vectors_%,$(TEST_PROGS))
 vectors: $(VECTORS)
 	@tests/vectors.sh '$(DIR)' $(VECTORS)
 
-.PHONY: check
-check: all $(UNIT_TESTS) $(TEST_PROGS) $(FUZZERS)
-	@B='$(B)' tests/run.sh
+.PHONY: check check-programs check-sanitizers fuzz
+check-programs: all $(UNIT_TESTS) $(TEST_PROGS) $(FUZZERS)
+ifneq ($(HAVE_CHECK),yes)
+	$(error the test library "check" is missing: run "make deps" and "./configure")
+endif
+
+# T=pattern runs only the tests whose names match.
+check: check-programs
+	@B='$(B)' T='$(T)' tests/run.sh
+
+# All of it again under the address and undefined-behaviour sanitizers.
+check-sanitizers:
+	+$(Q)MUSTER_SANITIZED=1 $(MAKE) --no-print-directory SAN=1 \
+	    B='$(B)/san' check
+
+# Look for new inputs for TIME seconds per target.
+fuzz:
+	+$(Q)$(MAKE) --no-print-directory CC=clang-14 SAN=1 FUZZ=1 \
+	    B='$(B)/fuzz' fuzz-programs
+	@B='$(B)/fuzz' tests/fuzz.sh $(or $(TIME),60) $(FUZZ_NAMES)
+fuzz-programs: $(FUZZERS)

@@ -200,11 +200,11 @@ static const struct mu_field node_fields[] = {
 	{ "zone_id", MU_KIND_REFUSED,
 	  .about = "is unknown here (write the zone into host: fe80::1%eth0)" },
 	{ "node_type", MU_KIND_REFUSED,
-	  .about = "is Zeek's name of it (did you mean \"role\"?)" },
+	  .about = "is Zeek's name for \"role\"" },
 	{ "ip", MU_KIND_REFUSED,
-	  .about = "is Zeek's name of it (did you mean \"host\"?)" },
+	  .about = "is Zeek's name for \"host\"" },
 	{ "p", MU_KIND_REFUSED,
-	  .about = "is Zeek's name of it (did you mean \"port\"?)" },
+	  .about = "is Zeek's name for \"port\"" },
 };
 
 static const struct mu_field top_fields[] = {

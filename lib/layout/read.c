@@ -76,12 +76,14 @@ read_nodes(struct mu_layout *l, const struct mu_yaml *top,
 static int
 check_root(const struct mu_yaml *root, struct mu_diags *diags)
 {
+	static const struct mu_place first = { 1, 1 };
+
 	if (root->kind == MU_YAML_MAPPING)
 		return 0;
 	if (root->kind == MU_YAML_BAD)
 		return MUSTER_ECONFIG;
 	if (mu_yaml_is_null(root))
-		mu_diags_add(diags, root->place, "layout: the file is empty "
+		mu_diags_add(diags, first, "layout: the file is empty "
 		    "(a layout has at least \"cluster\" and \"nodes\")");
 	else
 		mu_diags_add(diags, root->place, "layout: must be a mapping "

@@ -53,7 +53,7 @@ check_name(struct reading *r, const struct mu_yaml *key, const char *name)
 	const char *fault = mu_name_fault(name);
 
 	if (fault == NULL && strcmp(name, "none") == 0)
-		fault = "means that there is no node";
+		fault = "is reserved";
 	return fault == NULL ? 0 : bad_name(r, key, name, fault);
 }
 

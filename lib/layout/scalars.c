@@ -64,12 +64,39 @@ static const struct unit size_units[] = {
 };
 /* clang-format on */
 
-const char *
-mu_scalar_wanted(const struct mu_field *f)
+/* "drop_oldest, drop_newest or disconnect" */
+static char *
+list_words(const struct mu_field *f, char *buf, size_t size)
 {
-	if (f->kind == MU_KIND_SECTION && f->words != NULL)
-		return "a mapping of keys to values, or a word";
-	return kinds[f->kind].wanted;
+	size_t used = 0;
+
+	buf[0] = '\0';
+	for (const struct mu_word *w = f->words; w->word != NULL; w++) {
+		const char *join = w[1].word == NULL ? " or " : ", ";
+
+		if (w == f->words)
+			join = "";
+		if (used < size)
+			used += (size_t)snprintf(buf + used, size - used,
+			    "%s%s", join, w->word);
+	}
+	return buf;
+}
+
+char *
+mu_scalar_wanted(const struct mu_field *f, char buf[MU_SCALAR_WANTED])
+{
+	char words[MU_SCALAR_WANTED / 2];
+
+	if (f->words == NULL)
+		snprintf(buf, MU_SCALAR_WANTED, "%s", kinds[f->kind].wanted);
+	else if (f->kind == MU_KIND_SECTION)
+		snprintf(buf, MU_SCALAR_WANTED, "%s, or %s",
+		    kinds[f->kind].wanted,
+		    list_words(f, words, sizeof words));
+	else
+		list_words(f, buf, MU_SCALAR_WANTED);
+	return buf;
 }
 
 int
@@ -99,8 +126,10 @@ format_quantity(const struct mu_field *f, int64_t v, char buf[QUANTITY])
 	bool size = f->kind == MU_KIND_SIZE;
 	const struct unit *u = size ? size_units : duration_units;
 
+	if (v == 0)
+		return "0";
 	/* The largest unit that needs no fraction; the last one is 1. */
-	while (u->factor > 1 && (v == 0 || v % u->factor != 0))
+	while (v % u->factor != 0)
 		u++;
 	snprintf(buf, QUANTITY, "%" PRId64 " %s", v / u->factor, u->name);
 	return buf;
@@ -172,9 +201,8 @@ read_quantity(const struct mu_spot *s, const struct mu_field *f,
 	int rc;
 
 	if (is_integer(text) && (size || strcmp(text, "0") != 0))
-		return mu_spot_mistake(s, f->key, "%s has no unit (write for "
-		    "example %s %s)", shown(text, buf), buf,
-		    size ? "MiB" : "s");
+		return mu_spot_mistake(s, f->key, "%s has no unit (give %s)",
+		    shown(text, buf), kinds[f->kind].wanted);
 	rc = size ? mu_text_size(text, &bytes) : mu_text_duration(text, out);
 	if (rc == MUSTER_EINVAL)
 		return mu_spot_mistake(s, f->key, "\"%s\" is not %s",
@@ -207,24 +235,6 @@ read_bool(const struct mu_spot *s, const struct mu_field *f, const char *text,
 	return 0;
 }
 
-char *
-mu_scalar_words(const struct mu_field *f, char *buf, size_t size)
-{
-	size_t used = 0;
-
-	buf[0] = '\0';
-	for (const struct mu_word *w = f->words; w->word != NULL; w++) {
-		const char *join = w[1].word == NULL ? " or " : ", ";
-
-		if (w == f->words)
-			join = "";
-		if (used < size)
-			used += (size_t)snprintf(buf + used, size - used,
-			    "%s%s", join, w->word);
-	}
-	return buf;
-}
-
 /* The word's row; NULL after a mistake was reported. */
 static const struct mu_word *
 read_word(const struct mu_spot *s, const struct mu_field *f, const char *text)
@@ -239,7 +249,7 @@ read_word(const struct mu_spot *s, const struct mu_field *f, const char *text)
 		if (strcmp(candidates[n], text) == 0)
 			return &f->words[n];
 	}
-	mu_scalar_words(f, words, sizeof words);
+	list_words(f, words, sizeof words);
 	nearest = mu_text_nearest(text, candidates, n);
 	if (nearest != NULL)
 		mu_spot_mistake(s, f->key,

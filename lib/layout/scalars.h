@@ -39,10 +39,10 @@ int mu_scalar_read_word(const struct mu_spot *s, const struct mu_field *f,
 void mu_scalar_put(struct mu_buf *out, const struct mu_field *f,
     const void *base);
 
-/* "logger, manager or proxy": the words of a field; returns buf. */
-char *mu_scalar_words(const struct mu_field *f, char *buf, size_t size);
+#define MU_SCALAR_WANTED 200 /* bytes */
 
-/* "a port", "a duration such as 3 s": what a kind of field wants. */
-const char *mu_scalar_wanted(const struct mu_field *f);
+/* "a port", "a duration such as 3 s", "logger, manager or proxy": what a field
+ * wants, for a message.  Returns buf. */
+char *mu_scalar_wanted(const struct mu_field *f, char buf[MU_SCALAR_WANTED]);
 
 #endif

@@ -50,16 +50,18 @@ mu_section_type(const struct mu_spot *s, const struct mu_field *f,
     const struct mu_yaml *y)
 {
 	static const char *const found[] = { "a word", "a list", "a mapping" };
+	char wanted[MU_SCALAR_WANTED];
 
 	if (y->kind == MU_YAML_BAD)
 		return MUSTER_EINVAL;
+	mu_scalar_wanted(f, wanted);
 	if (mu_yaml_is_null(y))
-		return mu_spot_mistake(s, f->key,
-		    "has no value (leave the key out or give %s)",
-		    mu_scalar_wanted(f));
+		return mu_spot_mistake(s, f->key, "has no value (%sgive %s)",
+		    f->flags & MU_FIELD_REQUIRED ? "" : "leave the key out or ",
+		    wanted);
 	if (y->kind != wanted_kind(f, y))
 		return mu_spot_mistake(s, f->key, "must be %s, not %s",
-		    mu_scalar_wanted(f), found[y->kind]);
+		    wanted, found[y->kind]);
 	return 0;
 }
 
@@ -137,6 +139,8 @@ add_element(const struct mu_spot *s, const struct mu_field *f,
 	char *value = NULL, **items;
 	int rc;
 
+	if (*text == '\0')
+		return mu_spot_mistake(s, f->key, "has an empty element");
 	element.offset = 0;
 	element.kind = f->kind == MU_KIND_TOPICS ? MU_KIND_TOPIC
 						 : MU_KIND_NAME;
@@ -202,8 +206,8 @@ read_list(const struct mu_job *job, struct mu_spot s, const struct mu_field *f,
 		if (e->kind == MU_YAML_BAD)
 			continue;
 		if (e->kind != MU_YAML_SCALAR || mu_yaml_is_null(e))
-			mu_spot_mistake(&s, f->key, "must be %s",
-			    mu_scalar_wanted(f));
+			mu_spot_mistake(&s, f->key, "has an element that is "
+			    "not a word");
 		else if (f->kind == MU_KIND_NAMES)
 			rc = go_on(add_names(&s, f, e->text, &l));
 		else
@@ -314,17 +318,11 @@ static void
 missing_key(const struct mu_spot *s, const struct mu_field *f)
 {
 	const char *subject = s->subject == NULL ? "layout" : s->subject;
-	char words[160];
+	char wanted[MU_SCALAR_WANTED];
 
-	if (s->diags == NULL)
-		return;
-	if (f->words != NULL)
+	if (s->diags != NULL)
 		mu_diags_add(s->diags, s->at, "%s: no \"%s\" (give %s)",
-		    subject, f->key,
-		    mu_scalar_words(f, words, sizeof words));
-	else
-		mu_diags_add(s->diags, s->at, "%s: no \"%s\" (give %s)",
-		    subject, f->key, mu_scalar_wanted(f));
+		    subject, f->key, mu_scalar_wanted(f, wanted));
 }
 
 /* What it does not say. */

@@ -60,15 +60,6 @@ is_allowed(uint32_t c)
 	return c != 0xfeff && (c & 0xfffe) != 0xfffe;
 }
 
-/* Does the line have more than blanks and a comment? */
-static bool
-has_content(const unsigned char *p, const unsigned char *end)
-{
-	while (p < end && (*p == ' ' || *p == '\t'))
-		p++;
-	return p < end && *p != '\n' && *p != '\r' && *p != '#';
-}
-
 static struct walk
 walk_over(const char *text, size_t len)
 {
@@ -101,7 +92,6 @@ mu_source_check(const char *text, size_t len, struct mu_diags *diags)
 	if (!mu_text_utf8((const uint8_t *)text, len, &bad))
 		return bad_utf8(text, len, bad, diags);
 	for (w = walk_over(text, len); w.p < w.end;) {
-		const unsigned char *start = w.p;
 		uint32_t c = next(&w);
 
 		if (!is_allowed(c)) {
@@ -110,8 +100,9 @@ mu_source_check(const char *text, size_t len, struct mu_diags *diags)
 			    "text: character U+%04X is not allowed", c);
 		}
 		if (c == '\t' && w.indent && tab_line != w.at.line) {
-			tab_line = w.at.line; /* one look at each line */
-			if (has_content(start, w.end) && ntabs++ == 0)
+			/* YAML refuses it even where there is nothing else. */
+			tab_line = w.at.line;
+			if (ntabs++ == 0)
 				first_tab = w.at;
 		}
 		step(&w, c);
@@ -120,8 +111,8 @@ mu_source_check(const char *text, size_t len, struct mu_diags *diags)
 		mu_diags_add(diags, first_tab,
 		    "text: indented by a tab (use spaces)");
 	else if (ntabs > 1)
-		mu_diags_add(diags, first_tab, "text: indented by a tab, as "
-		    "are %zu more lines (use spaces)", ntabs - 1);
+		mu_diags_add(diags, first_tab, "text: indented by a tab, the "
+		    "first of %zu such lines (use spaces)", ntabs);
 	return ntabs + nbad == 0 ? 0 : MUSTER_ECONFIG;
 }
 
@@ -131,6 +122,16 @@ is_word(unsigned char c)
 	return isalnum(c) || c == '.' || c == '_' || c == '-';
 }
 
+/* Does the character before text[i] belong to a word?  A single colon may be
+ * the end of a key, as in {"a":[1]}; two are part of an IPv6 address. */
+static bool
+in_word(const char *text, size_t i)
+{
+	if (i > 1 && text[i - 1] == ':')
+		return text[i - 2] == ':';
+	return i > 0 && is_word((unsigned char)text[i - 1]);
+}
+
 /* Length of the bracketed piece at text[i], 0 if it is no range of a word or
  * behind a range that ended at from. */
 static size_t
@@ -138,9 +139,7 @@ range_at(const char *text, size_t len, size_t i, size_t from)
 {
 	size_t j = i + 1;
 
-	if (text[i] != '[' || i == 0)
-		return 0;
-	if (i != from && !is_word((unsigned char)text[i - 1]))
+	if (text[i] != '[' || !(in_word(text, i) || (i > 0 && i == from)))
 		return 0;
 	while (j < len && j - i <= LONGEST_RANGE &&
 	    (is_word((unsigned char)text[j]) || text[j] == ',' ||
