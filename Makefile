@@ -2,7 +2,10 @@
 # one file per line, are in lib/files.mk, daemon/files.mk and tests/files.mk.
 #
 #   make            programs and libraries below $(B)
-#   make check      everything that must hold, on loopback, in minutes
+#   make check      everything that must hold, on loopback, in minutes;
+#                   T=pattern picks tests
+#   make check-sanitizers    the same under gcc's sanitizers
+#   make fuzz TIME=60        looks for new inputs, seconds per target
 #   make demo       a cluster of nine nodes on this machine
 #   make deps       installs the Debian packages that are needed
 #
@@ -41,6 +44,9 @@ SANFLAGS = -fsanitize=address,undefined -fno-sanitize-recover=undefined \
 FORTIFY =
 HARDEN =
 OPT = -O1 -g
+ifeq ($(FUZZ),1)
+SANFLAGS += -fsanitize=fuzzer-no-link
+endif
 # gcc's instrumentation hides the range of shifts from its own warning.
 WARN += -Wno-error=conversion
 endif
