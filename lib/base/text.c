@@ -197,8 +197,8 @@ scan_quantity(const char *s, const struct unit *units, size_t nunits,
 		s++;
 	if (!isdigit((unsigned char)*s) && *s != '-' && *s != '.')
 		return MUSTER_EINVAL;
-	if (s[0] == '0' && (s[1] == 'x' || s[1] == 'X'))
-		return MUSTER_EINVAL;
+	if (s[strspn(s, "-0")] == 'x' || s[strspn(s, "-0")] == 'X')
+		return MUSTER_EINVAL; /* strtod would read hexadecimal */
 	errno = 0;
 	number = strtod(s, &end);
 	if (end == s || errno != 0 || !isfinite(number))
