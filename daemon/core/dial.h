@@ -3,7 +3,9 @@
  * loss.  No sockets, no clock: times come in, attempts come out.
  *
  * First retries at retry_min, then doubling up to retry_max, each drawn from
- * [1/2, 1] of the step.
+ * [1/2, 1] of the step.  The step survives a success that did not last as long
+ * as retry_max: a peer that takes us in and throws us out is not dialled in a
+ * tight loop.
  */
 #ifndef CORE_DIAL_H
 #define CORE_DIAL_H
@@ -38,8 +40,9 @@ bool dial_take(struct dial *d, uint64_t now);
 uint64_t dial_deadline(const struct dial *d); /* UINT64_MAX: none */
 void dial_failed(struct dial *d, struct mu_rng *rng, uint64_t now);
 void dial_succeeded(struct dial *d);
-/* The peering was lost: the next attempt is due at once (first) or after the
- * back-off if it stood for less than retry_max. */
+/* The peering was lost: the next attempt is due at once, or, if it stood for
+ * less than retry_max and there were failures or losses before, after the
+ * back-off. */
 void dial_lost(struct dial *d, struct mu_rng *rng, uint64_t stood_ns,
     uint64_t now);
 /* Forget the back-off: something made success likely (reload, peer seen). */

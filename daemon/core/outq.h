@@ -3,6 +3,14 @@
  * messages, with the layout's answer to what happens at the bound.  Small
  * frames are copied behind each other into chunks (so that full TLS records
  * leave), large ones are queued by reference.
+ *
+ * What the limits mean.  Frames that outq_peek has shown are in the hands of
+ * the connection (a TLS record may be encrypted already and must be offered
+ * again byte by byte): up to OUTQ_PINNED bytes, rounded up to a frame, they are
+ * neither dropped nor counted.  All others wait, and what waits is within both
+ * limits.  One frame always fits when nothing waits, whatever its size: frames
+ * have a limit of their own, and a policy that could never let it through
+ * would only hide a layout's mistake.
  */
 #ifndef CORE_OUTQ_H
 #define CORE_OUTQ_H
@@ -19,27 +27,35 @@ struct message;
  * cheaper than a reference plus a gather. */
 #define OUTQ_BY_REFERENCE 8192
 
+/* The first so many bytes shown by outq_peek stay as they are: one TLS
+ * record. */
+#define OUTQ_PINNED 16384
+
 struct outq_limits {
-	size_t bytes;
-	size_t messages;
+	size_t bytes;    /* of frames that wait */
+	size_t messages; /* that wait; at least one always may */
 	enum mu_overflow policy;
 };
 
 struct outq_stats {
-	size_t bytes;         /* queued now */
-	size_t messages;      /* queued now */
+	size_t bytes;         /* queued now, shown and control ones included */
+	size_t messages;      /* queued now, shown ones included */
 	size_t peak_bytes;
 	uint64_t dropped;     /* messages, since creation */
 	uint64_t dropped_bytes;
 	uint64_t episodes;    /* times it went from "fits" to "drops" */
+	uint64_t episode_dropped; /* messages, in this episode or the last */
+	bool dropping;        /* in an episode: until half the limits wait */
 	uint64_t sent_messages;
-	uint64_t sent_bytes;
+	uint64_t sent_bytes;  /* control included */
 };
 
 struct outq;
 
+/* limits are copied.  NULL when memory is out. */
 struct outq *outq_new(const struct outq_limits *limits);
 void outq_free(struct outq *q);
+/* New limits hold for what is pushed from now on. */
 void outq_set_limits(struct outq *q, const struct outq_limits *limits);
 
 enum outq_result {
@@ -54,14 +70,18 @@ enum outq_result {
 enum outq_result outq_push(struct outq *q, struct message *m);
 
 /* Bytes of the peering machine (handshake, pong, routing update): complete
- * frames that are never dropped; past twice the limit it is an overflow. */
+ * frames that are never dropped; when everything queued would be past twice
+ * the limit it is an overflow, as with a peer that asks for pongs and does not
+ * read them.  At least 1 MiB is granted: a handshake's filter is as long as it
+ * is. */
 enum outq_result outq_push_control(struct outq *q, const uint8_t *bytes,
     size_t len);
 
 /* The next contiguous bytes to write, borrowed until the next call; false
  * when empty.  Small neighbours are already joined. */
 bool outq_peek(struct outq *q, const uint8_t **bytes, size_t *len);
-/* n bytes were written.  A frame partly written is never dropped. */
+/* n of the bytes that outq_peek just showed were written.  A frame partly
+ * written is never dropped.  May end an episode (stats). */
 void outq_consume(struct outq *q, size_t n);
 
 bool outq_empty(const struct outq *q);

@@ -9,7 +9,8 @@
  *   from a service         peers and clients, never services: publishing does
  *                          not call local handlers
  *   from a client          peers and the other clients
- * and never the subscriber it came from.
+ * and never the subscriber it came from.  Unicasts: to the named direct peer;
+ * to this node's services and clients by topic when it is named itself.
  *
  * The router is never entered from within deliver: subscribers queue, and the
  * end of the turn drains them.
@@ -55,9 +56,18 @@ struct subscriber {
 	void (*deliver)(struct subscriber *self, struct message *m);
 	/* --- */
 	bool attached;
-	size_t slot;
-	uint64_t seen;
+	bool relays;   /* PEER: may bring what others published */
+	uint32_t link; /* PEER: its number for duplicate suppression */
 };
+
+/*
+ * Nodes that forward a prefix say so by this and the prefix in their filter,
+ * so that other Muster nodes know who relays and who suppresses duplicates.
+ * Broker nodes neither say it nor mind it: they count as relaying.
+ */
+#define ROUTER_FORWARDS "muster-forward/"
+/* A filter with topics below this is that of a Muster node. */
+#define ROUTER_MUSTER "muster/"
 
 struct router_stats {
 	uint64_t received[6];  /* by envelope type, from peers */
@@ -66,7 +76,10 @@ struct router_stats {
 	uint64_t unmatched;    /* envelopes nobody wanted */
 	uint64_t forwarded;    /* peer to peer */
 	uint64_t duplicates;   /* suppressed while forwarding */
-	uint64_t no_path;      /* unicasts to an endpoint that is no peer */
+	uint64_t no_path;      /* unicasts to an endpoint that is no peer, or that
+				  are not forwarded */
+	uint64_t forgotten;    /* messages no longer remembered for want of room:
+				  copies of them would not be recognized */
 };
 
 /*
@@ -78,7 +91,8 @@ struct router *router_new(const struct mu_uuid *self,
     const struct muster_filter *forward, uint64_t seed);
 void router_free(struct router *r);
 
-/* Replace the forward prefixes (reload).  0 or MUSTER_ENOMEM. */
+/* Replace the forward prefixes (reload).  Duplicates stay suppressed below
+ * prefixes forwarded before.  0 or MUSTER_ENOMEM. */
 int router_set_forward(struct router *r, const struct muster_filter *forward);
 
 /*
@@ -102,7 +116,8 @@ uint64_t router_filter_version(const struct router *r);
 /*
  * Publish by topic.  from NULL: the node itself.  payload is an encoded value
  * [len].  Returns the number of receivers, or MUSTER_ENOMEM / MUSTER_ELIMIT
- * (topic too long) / MUSTER_EINVAL (reserved topic).
+ * (topic too long) / MUSTER_EINVAL (reserved topic: anything that begins with
+ * <$>).
  */
 int router_publish(struct router *r, struct subscriber *from,
     const char *topic, size_t topic_len, const uint8_t *payload, size_t len);
@@ -116,6 +131,14 @@ int router_unicast(struct router *r, struct subscriber *from,
 /* An envelope from a peer; env->frame is overwritten (stamped). */
 void router_receive(struct router *r, struct subscriber *from,
     struct mu_envelope *env, uint64_t now);
+
+/* Time passed: messages are forgotten; UINT64_MAX: none to forget. */
+void router_tick(struct router *r, uint64_t now);
+uint64_t router_deadline(const struct router *r);
+
+/* The direct peer with that id, or NULL. */
+struct subscriber *router_peer(const struct router *r,
+    const struct mu_uuid *id);
 
 const struct router_stats *router_stats(const struct router *r);
 

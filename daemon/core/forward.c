@@ -1,0 +1,331 @@
+/*
+ * Duplicate suppression; see forward.h.
+ *
+ * A hash table with chains over a fixed array of entries; the entries also
+ * form a list by the time of their last new copy, oldest first.  Indices
+ * instead of pointers keep an entry small.  The array comes with calloc, so
+ * memory that was never needed is never touched, and goes when everything is
+ * forgotten.
+ */
+#include "core/forward.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/rng.h"
+
+#define NONE     UINT32_MAX
+#define NBUCKETS (2u * FORWARD_ENTRIES) /* a power of two */
+#define INLINE   3            /* counts kept without another allocation */
+#define NOT_YET  UINT64_MAX   /* stamp of what came since forward_time */
+
+struct count {
+	uint32_t link;
+	uint32_t copies;
+};
+
+struct entry {
+	uint64_t key[2];
+	uint64_t stamp;      /* of the last new copy, or NOT_YET */
+	uint32_t chain;      /* next in the bucket; in the free list */
+	uint32_t older, newer;
+	uint32_t born;       /* links from this number on came later */
+	uint32_t best;       /* largest count, */
+	uint32_t holder;     /* the link that has it, */
+	uint32_t second;     /* largest count of all others */
+	uint32_t n, cap;     /* of counts */
+	struct count few[INLINE];
+	struct count *many;  /* instead of few, once they are more */
+};
+
+struct forward {
+	uint64_t seed[2];
+	uint64_t now;
+	uint32_t next_link;
+	struct entry *entries; /* [FORWARD_ENTRIES], NULL: nothing remembered */
+	uint32_t *buckets;     /* [NBUCKETS] */
+	uint32_t used;         /* entries ever taken from the array */
+	uint32_t free;         /* given back, by chain */
+	uint32_t oldest, newest;
+	size_t size;
+	uint64_t forgotten;
+};
+
+/* --- the table ------------------------------------------------------------- */
+
+static bool
+open_table(struct forward *f)
+{
+	if (f->entries != NULL)
+		return true;
+	f->entries = mu_calloc(FORWARD_ENTRIES, sizeof *f->entries);
+	f->buckets = mu_malloc(NBUCKETS * sizeof *f->buckets);
+	if (f->entries == NULL || f->buckets == NULL) {
+		mu_free(f->entries);
+		mu_free(f->buckets);
+		f->entries = NULL;
+		f->buckets = NULL;
+		return false;
+	}
+	memset(f->buckets, 0xff, NBUCKETS * sizeof *f->buckets);
+	f->used = 0;
+	f->free = f->oldest = f->newest = NONE;
+	return true;
+}
+
+static void
+close_table(struct forward *f)
+{
+	mu_free(f->entries);
+	mu_free(f->buckets);
+	f->entries = NULL;
+	f->buckets = NULL;
+}
+
+static uint32_t *
+bucket_of(struct forward *f, const uint64_t key[2])
+{
+	return &f->buckets[key[0] & (NBUCKETS - 1)];
+}
+
+static void
+unlist(struct forward *f, struct entry *e)
+{
+	if (e->older != NONE)
+		f->entries[e->older].newer = e->newer;
+	else
+		f->oldest = e->newer;
+	if (e->newer != NONE)
+		f->entries[e->newer].older = e->older;
+	else
+		f->newest = e->older;
+}
+
+static void
+list_newest(struct forward *f, struct entry *e)
+{
+	uint32_t i = (uint32_t)(e - f->entries);
+
+	e->older = f->newest;
+	e->newer = NONE;
+	if (f->newest != NONE)
+		f->entries[f->newest].newer = i;
+	else
+		f->oldest = i;
+	f->newest = i;
+	e->stamp = NOT_YET;
+}
+
+static void
+forget_oldest(struct forward *f)
+{
+	uint32_t i = f->oldest;
+	struct entry *e = &f->entries[i];
+	uint32_t *at = bucket_of(f, e->key);
+
+	while (*at != i)
+		at = &f->entries[*at].chain;
+	*at = e->chain;
+	unlist(f, e);
+	mu_free(e->many);
+	e->many = NULL;
+	e->chain = f->free;
+	f->free = i;
+	f->size--;
+}
+
+static struct entry *
+find(struct forward *f, const uint64_t key[2])
+{
+	uint32_t i = *bucket_of(f, key);
+
+	while (i != NONE) {
+		struct entry *e = &f->entries[i];
+
+		if (e->key[0] == key[0] && e->key[1] == key[1])
+			return e;
+		i = e->chain;
+	}
+	return NULL;
+}
+
+static struct entry *
+add(struct forward *f, const uint64_t key[2])
+{
+	uint32_t *at = bucket_of(f, key);
+	struct entry *e;
+	uint32_t i;
+
+	if (f->size == FORWARD_ENTRIES) {
+		forget_oldest(f);
+		f->forgotten++;
+	}
+	i = f->free;
+	if (i != NONE)
+		f->free = f->entries[i].chain;
+	else
+		i = f->used++;
+	e = &f->entries[i];
+	memset(e, 0, sizeof *e);
+	memcpy(e->key, key, sizeof e->key);
+	e->born = f->next_link;
+	e->cap = INLINE;
+	e->chain = *at;
+	*at = i;
+	list_newest(f, e);
+	f->size++;
+	return e;
+}
+
+/* --- counts ---------------------------------------------------------------- */
+
+static struct count *
+counts_of(struct entry *e)
+{
+	return e->many != NULL ? e->many : e->few;
+}
+
+static bool
+more_counts(struct entry *e)
+{
+	struct count *many = mu_reallocarray(e->many, (size_t)e->cap * 2,
+	    sizeof *many);
+
+	if (many == NULL)
+		return false;
+	if (e->many == NULL)
+		memcpy(many, e->few, sizeof e->few);
+	e->many = many;
+	e->cap *= 2;
+	return true;
+}
+
+/* The count of link in e; a new one is 0, or what is known when the link came
+ * after the message.  NULL: memory is out. */
+static struct count *
+count_of(struct entry *e, uint32_t link)
+{
+	struct count *c = counts_of(e);
+
+	for (uint32_t i = 0; i < e->n; i++)
+		if (c[i].link == link)
+			return &c[i];
+	if (e->n == e->cap && !more_counts(e))
+		return NULL;
+	c = &counts_of(e)[e->n++];
+	c->link = link;
+	c->copies = link != FORWARD_ORIGINAL && link >= e->born ? e->best : 0;
+	return c;
+}
+
+static enum forward_verdict
+judge(struct forward *f, struct entry *e, struct count *c, uint32_t *holder)
+{
+	uint32_t copies = ++c->copies;
+
+	if (copies > e->best) {
+		if (e->holder != c->link)
+			e->second = e->best;
+		e->best = copies;
+		e->holder = c->link;
+		unlist(f, e);
+		list_newest(f, e);
+		return FORWARD_NEW;
+	}
+	if (c->link == e->holder || copies <= e->second)
+		return FORWARD_DUPLICATE;
+	e->second = copies;
+	*holder = e->holder;
+	return FORWARD_ECHO;
+}
+
+/* --- doors ----------------------------------------------------------------- */
+
+struct forward *
+forward_new(uint64_t seed)
+{
+	struct forward *f = mu_calloc(1, sizeof *f);
+
+	if (f == NULL)
+		return NULL;
+	f->seed[0] = mu_mix64(seed ^ 0x9e3779b97f4a7c15u);
+	f->seed[1] = mu_mix64(f->seed[0] ^ 0xd1b54a32d192ed03u);
+	f->next_link = FORWARD_ORIGINAL + 1;
+	return f;
+}
+
+void
+forward_free(struct forward *f)
+{
+	if (f == NULL)
+		return;
+	while (f->size > 0)
+		forget_oldest(f);
+	close_table(f);
+	mu_free(f);
+}
+
+uint32_t
+forward_link(struct forward *f)
+{
+	return f->next_link++;
+}
+
+enum forward_verdict
+forward_seen(struct forward *f, uint32_t link, const uint8_t *bytes,
+    size_t len, uint32_t *holder)
+{
+	uint64_t key[2] = { mu_hash64(f->seed[0], bytes, len),
+		mu_hash64(f->seed[1], bytes, len) };
+	struct entry *e;
+	struct count *c;
+
+	if (!open_table(f))
+		return FORWARD_DUPLICATE;
+	e = find(f, key);
+	if (e == NULL)
+		e = add(f, key);
+	c = count_of(e, link);
+	return c == NULL ? FORWARD_DUPLICATE : judge(f, e, c, holder);
+}
+
+void
+forward_time(struct forward *f, uint64_t now)
+{
+	if (now > f->now)
+		f->now = now;
+	if (f->entries == NULL)
+		return;
+	for (uint32_t i = f->newest; i != NONE && f->entries[i].stamp == NOT_YET;
+	    i = f->entries[i].older)
+		f->entries[i].stamp = f->now;
+	while (f->size > 0 &&
+	    f->now - f->entries[f->oldest].stamp >= FORWARD_MEMORY_NS)
+		forget_oldest(f);
+	if (f->size == 0)
+		close_table(f);
+}
+
+uint64_t
+forward_deadline(const struct forward *f)
+{
+	uint64_t stamp;
+
+	if (f->size == 0)
+		return UINT64_MAX;
+	stamp = f->entries[f->oldest].stamp;
+	return (stamp == NOT_YET ? f->now : stamp) + FORWARD_MEMORY_NS;
+}
+
+size_t
+forward_size(const struct forward *f)
+{
+	return f->size;
+}
+
+uint64_t
+forward_forgotten(const struct forward *f)
+{
+	return f->forgotten;
+}

@@ -1,0 +1,528 @@
+/*
+ * From whoever has an envelope to everybody who wants it; see router.h.
+ *
+ * The path of one event: match the topic (one look into the trie's cache),
+ * stamp the frame in place, hand it to each subscriber of the match that the
+ * table of who-gets-what permits.  Nothing is allocated and the payload is not
+ * looked at, except by the keyed hash where duplicates are suppressed.
+ */
+#include "core/router.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "core/forward.h"
+#include "core/router_peers.h"
+#include "muster/err.h"
+#include "topic/filter.h"
+#include "topic/trie.h"
+
+#define TOPICS_CACHED 4096
+#define SCRATCH_KEPT  (256u * 1024) /* larger ones are given back */
+#define ECHO_TOPIC    1024 /* longer topics do without the echo */
+#define AT_RECEIVER   20   /* where a frame begins to identify its message */
+
+struct router {
+	struct mu_uuid self;
+	struct mu_trie *trie;          /* everybody's filter */
+	struct router_peers peers;     /* by endpoint id */
+	struct muster_filter *own;     /* announced; only grows */
+	uint64_t version;              /* changes of own */
+	struct muster_filter *forward; /* relayed between peers now */
+	struct muster_filter *ever;    /* relayed now or before */
+	struct forward *seen;          /* duplicate suppression */
+	struct mu_buf scratch;         /* the frame being published */
+	struct router_stats stats;
+};
+
+/* Who gets what, by where it comes from. */
+#define TO(kind) (1u << (kind))
+#define TO_LOCAL (TO(SUBSCRIBER_SERVICE) | TO(SUBSCRIBER_CLIENT))
+
+static unsigned
+receivers_of(const struct subscriber *from)
+{
+	if (from != NULL && from->kind == SUBSCRIBER_PEER)
+		return TO_LOCAL;
+	return TO(SUBSCRIBER_PEER) | TO(SUBSCRIBER_CLIENT);
+}
+
+struct mu_blob *
+message_blob(struct message *m)
+{
+	if (m->blob == NULL)
+		m->blob = mu_blob_new(m->env.frame, m->env.len);
+	return m->blob == NULL ? NULL : mu_blob_ref(m->blob);
+}
+
+/* --- construction ---------------------------------------------------------- */
+
+struct router *
+router_new(const struct mu_uuid *self, const struct muster_filter *forward,
+    uint64_t seed)
+{
+	struct router *r = mu_calloc(1, sizeof *r);
+
+	if (r == NULL)
+		return NULL;
+	r->self = *self;
+	mu_buf_init(&r->scratch, 0);
+	router_peers_init(&r->peers, seed ^ 0x70656572u);
+	r->trie = mu_trie_new(seed, TOPICS_CACHED);
+	r->own = muster_filter_new();
+	r->forward = muster_filter_new();
+	r->ever = muster_filter_new();
+	r->seen = forward_new(seed);
+	if (r->trie == NULL || r->own == NULL || r->forward == NULL ||
+	    r->ever == NULL || r->seen == NULL)
+		goto fail;
+	if (forward != NULL && router_set_forward(r, forward) != 0)
+		goto fail;
+	return r;
+fail:
+	router_free(r);
+	return NULL;
+}
+
+void
+router_free(struct router *r)
+{
+	if (r == NULL)
+		return;
+	forward_free(r->seen);
+	muster_filter_free(r->ever);
+	muster_filter_free(r->forward);
+	muster_filter_free(r->own);
+	mu_trie_free(r->trie);
+	router_peers_clear(&r->peers);
+	mu_buf_clear(&r->scratch);
+	mu_free(r);
+}
+
+/* --- filters --------------------------------------------------------------- */
+
+static bool
+is_local(const char *topic, size_t len)
+{
+	return muster_topic_matches(MU_LOCAL_PREFIX, strlen(MU_LOCAL_PREFIX),
+	    topic, len);
+}
+
+/* Add the prefixes of f to what is announced.  What was added before memory
+ * ran out stays: to announce too much costs traffic, never correctness. */
+static int
+grow_own(struct router *r, const struct muster_filter *f)
+{
+	for (size_t i = 0; i < muster_filter_size(f); i++) {
+		size_t len;
+		const char *prefix = muster_filter_at(f, i, &len);
+		int rc;
+
+		if (is_local(prefix, len))
+			continue;
+		rc = muster_filter_add(r->own, prefix, len);
+		if (rc < 0)
+			return rc;
+		if (rc > 0)
+			r->version++;
+	}
+	return 0;
+}
+
+/* Say in the own filter that duplicates below prefix are suppressed here. */
+static int
+mark_forward(struct router *r, const char *prefix, size_t len)
+{
+	char mark[sizeof ROUTER_FORWARDS + ECHO_TOPIC];
+	size_t n = strlen(ROUTER_FORWARDS);
+	int rc;
+
+	if (len > ECHO_TOPIC)
+		return 0;
+	memcpy(mark, ROUTER_FORWARDS, n);
+	memcpy(mark + n, prefix, len);
+	rc = muster_filter_add(r->own, mark, n + len);
+	if (rc > 0)
+		r->version++;
+	return rc < 0 ? rc : 0;
+}
+
+int
+router_set_forward(struct router *r, const struct muster_filter *forward)
+{
+	struct muster_filter *copy = mu_filter_copy(forward);
+	int rc;
+
+	if (copy == NULL)
+		return MUSTER_ENOMEM;
+	rc = grow_own(r, copy);
+	for (size_t i = 0; rc == 0 && i < muster_filter_size(copy); i++) {
+		size_t len;
+		const char *prefix = muster_filter_at(copy, i, &len);
+
+		rc = mark_forward(r, prefix, len);
+		if (rc == 0)
+			rc = muster_filter_add(r->ever, prefix, len);
+		if (rc > 0)
+			rc = 0;
+	}
+	if (rc != 0) {
+		muster_filter_free(copy);
+		return rc;
+	}
+	muster_filter_free(r->forward);
+	r->forward = copy;
+	return 0;
+}
+
+const struct muster_filter *
+router_filter(const struct router *r)
+{
+	return r->own;
+}
+
+uint64_t
+router_filter_version(const struct router *r)
+{
+	return r->version;
+}
+
+/* --- subscribers ----------------------------------------------------------- */
+
+/* May a peer with that filter bring what others published?  A Muster node that
+ * does not forward may not; of anybody else we cannot know. */
+static bool
+may_relay(const struct muster_filter *f)
+{
+	if (f == NULL)
+		return false; /* nobody sends it anything to relay */
+	return !mu_filter_has_below(f, ROUTER_MUSTER, strlen(ROUTER_MUSTER)) ||
+	    mu_filter_has_below(f, ROUTER_FORWARDS, strlen(ROUTER_FORWARDS));
+}
+
+static int
+attach_peer(struct router *r, struct subscriber *s,
+    const struct muster_filter *filter)
+{
+	if (!s->attached) {
+		int rc = router_peers_add(&r->peers, s);
+
+		if (rc != 0)
+			return rc;
+		s->link = forward_link(r->seen);
+	}
+	s->relays = may_relay(filter);
+	return 0;
+}
+
+int
+router_attach(struct router *r, struct subscriber *s,
+    const struct muster_filter *filter)
+{
+	int rc = 0;
+
+	if (s->kind != SUBSCRIBER_PEER && filter != NULL)
+		rc = grow_own(r, filter);
+	if (rc == 0)
+		rc = mu_trie_set(r->trie, s, filter);
+	if (rc != 0)
+		return rc;
+	if (s->kind == SUBSCRIBER_PEER) {
+		rc = attach_peer(r, s, filter);
+		if (rc != 0) {
+			mu_trie_set(r->trie, s, NULL);
+			return rc;
+		}
+	}
+	s->attached = true;
+	return 0;
+}
+
+void
+router_detach(struct router *r, struct subscriber *s)
+{
+	if (!s->attached)
+		return;
+	mu_trie_set(r->trie, s, NULL);
+	if (s->kind == SUBSCRIBER_PEER)
+		router_peers_remove(&r->peers, s);
+	s->attached = false;
+}
+
+struct subscriber *
+router_peer(const struct router *r, const struct mu_uuid *id)
+{
+	return router_peers_find(&r->peers, id);
+}
+
+/* --- dispatch -------------------------------------------------------------- */
+
+static void
+deliver(struct router *r, struct subscriber *to, struct message *m)
+{
+	r->stats.delivered++;
+	if (to->kind == SUBSCRIBER_PEER && m->from != NULL &&
+	    m->from->kind == SUBSCRIBER_PEER)
+		r->stats.forwarded++;
+	to->deliver(to, m);
+}
+
+/* To everybody in match whose kind is in kinds; returns their number. */
+static int
+dispatch(struct router *r, const struct mu_match *match, unsigned kinds,
+    struct message *m)
+{
+	int n = 0;
+
+	for (size_t i = 0; i < match->n; i++) {
+		struct subscriber *to = match->subscribers[i];
+
+		if (to == m->from || (kinds & TO(to->kind)) == 0)
+			continue;
+		deliver(r, to, m);
+		n++;
+	}
+	if (n == 0)
+		r->stats.unmatched++;
+	return n;
+}
+
+/* Is anybody in match a peer that may bring the message (once more)?  Others
+ * cannot have it from elsewhere: they did not ask for the topic. */
+static bool
+has_relay(const struct mu_match *match)
+{
+	for (size_t i = 0; i < match->n; i++) {
+		const struct subscriber *s = match->subscribers[i];
+
+		if (s->kind == SUBSCRIBER_PEER && s->relays)
+			return true;
+	}
+	return false;
+}
+
+static bool
+contains(const struct mu_match *match, const struct subscriber *s)
+{
+	for (size_t i = 0; i < match->n; i++)
+		if (match->subscribers[i] == s)
+			return true;
+	return false;
+}
+
+/* The number of the link over which m came, for counting copies. */
+static uint32_t
+link_of(const struct mu_match *match, const struct subscriber *from)
+{
+	if (from == NULL || from->kind != SUBSCRIBER_PEER || !from->relays ||
+	    !contains(match, from))
+		return FORWARD_ORIGINAL;
+	return from->link;
+}
+
+static enum forward_verdict
+seen(struct router *r, const struct mu_match *match, const struct message *m,
+    uint32_t *holder)
+{
+	enum forward_verdict verdict;
+
+	if (!muster_filter_matches(r->ever, m->env.topic, m->env.topic_len) ||
+	    !has_relay(match))
+		return FORWARD_NEW;
+	verdict = forward_seen(r->seen, link_of(match, m->from),
+	    m->env.frame + AT_RECEIVER, m->env.len - AT_RECEIVER, holder);
+	r->stats.forgotten = forward_forgotten(r->seen);
+	return verdict;
+}
+
+/* Relay a copy to the peer on link holder alone, if it suppresses duplicates
+ * of this topic and wants it. */
+static void
+echo(struct router *r, const struct mu_match *match, uint32_t holder,
+    struct message *m)
+{
+	char mark[sizeof ROUTER_FORWARDS + ECHO_TOPIC];
+	size_t n = strlen(ROUTER_FORWARDS);
+	struct subscriber *to = NULL;
+	struct mu_match marked;
+
+	for (size_t i = 0; i < match->n; i++) {
+		struct subscriber *s = match->subscribers[i];
+
+		if (s->kind == SUBSCRIBER_PEER && s->link == holder)
+			to = s;
+	}
+	if (to == NULL || m->env.topic_len > ECHO_TOPIC)
+		return;
+	memcpy(mark, ROUTER_FORWARDS, n);
+	memcpy(mark + n, m->env.topic, m->env.topic_len);
+	marked = mu_trie_match(r->trie, mark, n + m->env.topic_len);
+	if (contains(&marked, to))
+		deliver(r, to, m);
+}
+
+/* --- publishing ------------------------------------------------------------ */
+
+static int
+encode(struct router *r, const struct mu_uuid *receiver, const char *topic,
+    size_t topic_len, const uint8_t *payload, size_t len,
+    struct mu_envelope *env)
+{
+	mu_buf_reset(&r->scratch);
+	mu_envelope_enc(&r->scratch, &r->self, receiver, MU_DATA, topic,
+	    topic_len, payload, len);
+	if (mu_buf_error(&r->scratch) != 0)
+		return mu_buf_error(&r->scratch);
+	return mu_envelope_view(mu_buf_data(&r->scratch),
+	    mu_buf_len(&r->scratch), env);
+}
+
+static void
+end_publish(struct router *r, struct message *m)
+{
+	mu_blob_unref(m->blob);
+	if (r->scratch.cap > SCRATCH_KEPT)
+		mu_buf_clear(&r->scratch);
+}
+
+static int
+check_topic(const char *topic, size_t len)
+{
+	if (len > MUSTER_TOPIC_MAX)
+		return MUSTER_ELIMIT;
+	if (muster_topic_matches(MU_RESERVED_TOPIC, strlen(MU_RESERVED_TOPIC),
+	    topic, len))
+		return MUSTER_EINVAL;
+	return 0;
+}
+
+int
+router_publish(struct router *r, struct subscriber *from, const char *topic,
+    size_t topic_len, const uint8_t *payload, size_t len)
+{
+	struct message m = { .from = from, .origin = r->self };
+	struct mu_match match;
+	uint32_t holder;
+	int rc = check_topic(topic, topic_len);
+
+	if (rc != 0)
+		return rc;
+	match = mu_trie_match(r->trie, topic, topic_len);
+	rc = encode(r, NULL, topic, topic_len, payload, len, &m.env);
+	if (rc == 0) {
+		r->stats.published++;
+		/* counted so that echoes are known; sent in any case */
+		seen(r, &match, &m, &holder);
+		rc = dispatch(r, &match, receivers_of(from), &m);
+	}
+	end_publish(r, &m);
+	return rc;
+}
+
+int
+router_unicast(struct router *r, struct subscriber *from,
+    const struct mu_uuid *receiver, const char *topic, size_t topic_len,
+    const uint8_t *payload, size_t len)
+{
+	struct message m = { .from = from, .origin = r->self };
+	struct subscriber *to;
+	int rc = check_topic(topic, topic_len);
+
+	if (rc != 0)
+		return rc;
+	to = router_peer(r, receiver);
+	if (to == NULL || to == from) {
+		r->stats.no_path++;
+		return MUSTER_ENOENT;
+	}
+	rc = encode(r, receiver, topic, topic_len, payload, len, &m.env);
+	if (rc == 0) {
+		r->stats.published++;
+		deliver(r, to, &m);
+		rc = 1;
+	}
+	end_publish(r, &m);
+	return rc;
+}
+
+/* --- receiving ------------------------------------------------------------- */
+
+static void
+by_topic(struct router *r, struct message *m)
+{
+	struct mu_match match = mu_trie_match(r->trie, m->env.topic,
+	    m->env.topic_len);
+	unsigned kinds = receivers_of(m->from);
+	uint32_t holder = FORWARD_ORIGINAL;
+
+	if (muster_filter_matches(r->forward, m->env.topic, m->env.topic_len))
+		kinds |= TO(SUBSCRIBER_PEER);
+	switch (seen(r, &match, m, &holder)) {
+	case FORWARD_NEW:
+		dispatch(r, &match, kinds, m);
+		break;
+	case FORWARD_ECHO:
+		r->stats.duplicates++;
+		if ((kinds & TO(SUBSCRIBER_PEER)) != 0)
+			echo(r, &match, holder, m);
+		break;
+	case FORWARD_DUPLICATE:
+		r->stats.duplicates++;
+		break;
+	}
+}
+
+static void
+by_receiver(struct router *r, struct message *m)
+{
+	struct subscriber *to = router_peer(r, m->env.receiver);
+
+	if (to == NULL || to == m->from ||
+	    !muster_filter_matches(r->forward, m->env.topic, m->env.topic_len))
+		r->stats.no_path++;
+	else
+		deliver(r, to, m);
+}
+
+void
+router_receive(struct router *r, struct subscriber *from,
+    struct mu_envelope *env, uint64_t now)
+{
+	struct message m = { .env = *env, .from = from, .origin = from->id };
+
+	assert(env->type <= MU_PONG);
+	forward_time(r->seen, now);
+	r->stats.received[env->type]++;
+	mu_envelope_stamp(&m.env, &r->self);
+	if (mu_uuid_is_nil(env->receiver)) {
+		by_topic(r, &m);
+	} else if (mu_uuid_eq(env->receiver, &r->self)) {
+		struct mu_match match = mu_trie_match(r->trie, env->topic,
+		    env->topic_len);
+
+		dispatch(r, &match, TO_LOCAL, &m);
+	} else {
+		by_receiver(r, &m);
+	}
+	mu_blob_unref(m.blob);
+}
+
+void
+router_tick(struct router *r, uint64_t now)
+{
+	forward_time(r->seen, now);
+}
+
+uint64_t
+router_deadline(const struct router *r)
+{
+	return forward_deadline(r->seen);
+}
+
+const struct router_stats *
+router_stats(const struct router *r)
+{
+	return &r->stats;
+}
