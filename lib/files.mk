@@ -64,7 +64,7 @@ proto_SRCS = \
 	lib/proto/envelope.c \
 	lib/proto/frame.c \
 	lib/proto/handshake.c \
-	lib/proto/json.c \
+	lib/proto/jtext.c \
 	lib/proto/lines.c \
 	lib/proto/peer.c \
 	lib/proto/peer_handshake.c \

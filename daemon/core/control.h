@@ -26,6 +26,9 @@ struct control_hooks {
 	/* Wall clock, ns since the epoch, for answers. */
 	int64_t (*wall)(void *ctx);
 	void *ctx;
+	/* Is the port bound, or is there none to bind?  Optional: NULL means
+	 * that ports are bound before the control socket exists. */
+	bool (*listening)(void *ctx);
 };
 
 /* version: of the program, for status.  All borrowed but copied strings. */
@@ -39,7 +42,7 @@ void control_free(struct control *c);
 struct control_session *control_session_new(struct control *c, uint64_t now);
 void control_session_free(struct control_session *s);
 
-/* 0, or an error after which the session ends once its output is written (a
+/* 0, or a negative error after which the session ends once its output is written (a
  * line too long, not JSON: the output says which). */
 int control_session_feed(struct control_session *s, const void *bytes,
     size_t len, uint64_t now);

@@ -1,0 +1,333 @@
+/*
+ * Sessions of the control socket: bytes in, lines out, in order.  A session
+ * answers one request after the other; while it waits (op "wait"), or while
+ * its client does not read, later requests stay in the input, which is bounded
+ * too.  Events of a watcher go between the answers and are dropped, counted
+ * and confessed when the output is full.
+ */
+#include "core/control.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "core/control_answer.h"
+#include "core/control_session.h"
+#include "core/endpoint.h"
+#include "layout/layout.h"
+#include "muster/err.h"
+#include "muster/topic.h"
+
+/* Conditions are looked at whenever the loop turns, and at least this often:
+ * nobody has to tell us that something changed. */
+#define LOOK_NS 50000000u
+
+struct control *
+control_new(struct endpoint *e, const struct control_hooks *hooks,
+    const char *version, uint64_t now)
+{
+	struct control *c = mu_calloc(1, sizeof *c);
+
+	if (c == NULL)
+		return NULL;
+	c->version = mu_strdup(version);
+	if (c->version == NULL) {
+		mu_free(c);
+		return NULL;
+	}
+	c->e = e;
+	c->hooks = *hooks;
+	c->started = c->now = now;
+	return c;
+}
+
+void
+control_free(struct control *c)
+{
+	if (c == NULL)
+		return;
+	assert(c->sessions == NULL);
+	mu_free(c->version);
+	mu_free(c);
+}
+
+static const struct mu_limits *
+limits(const struct control_session *s)
+{
+	return &endpoint_layout(s->control->e)->limits;
+}
+
+static bool
+full(const struct control_session *s)
+{
+	return mu_buf_len(&s->out) >= limits(s)->client_queue_bytes;
+}
+
+/* --- events --------------------------------------------------------------- */
+
+/* Say how many events the client missed, where they are missing. */
+static void
+confess(struct control_session *s)
+{
+	size_t before = mu_buf_len(&s->out);
+
+	if (s->dropped == 0 || full(s))
+		return;
+	mu_buf_printf(&s->out, "{\"dropped\":%llu}\n",
+	    (unsigned long long)s->dropped);
+	if (mu_buf_error(&s->out) != 0) {
+		mu_buf_truncate(&s->out, before);
+		s->out.error = 0;
+		return; /* the count is kept for the next attempt */
+	}
+	s->dropped = 0;
+}
+
+static void
+on_message(struct subscriber *sub, struct message *m)
+{
+	struct control_session *s = (struct control_session *)sub;
+	size_t before;
+
+	if (s->failed)
+		return;
+	confess(s);
+	before = mu_buf_len(&s->out);
+	if (!full(s) && s->dropped == 0)
+		control_event_line(&s->out, m);
+	if (mu_buf_len(&s->out) == before || mu_buf_error(&s->out) != 0 ||
+	    mu_buf_len(&s->out) > limits(s)->client_queue_bytes) {
+		/* Full, or memory is out, or the line alone is too much. */
+		mu_buf_truncate(&s->out, before);
+		s->out.error = 0;
+		s->dropped++;
+		s->control->dropped++;
+		return;
+	}
+	s->fresh = true;
+}
+
+/* --- sessions --------------------------------------------------------------- */
+
+struct control_session *
+control_session_new(struct control *c, uint64_t now)
+{
+	struct control_session *s;
+
+	c->now = now;
+	if (c->nsessions >= endpoint_layout(c->e)->limits.control_clients)
+		return NULL;
+	s = mu_calloc(1, sizeof *s);
+	if (s == NULL)
+		return NULL;
+	s->control = c;
+	s->sub.kind = SUBSCRIBER_CLIENT;
+	s->sub.deliver = on_message;
+	mu_lines_init(&s->in, CONTROL_LINE_MAX);
+	mu_buf_init(&s->out, 0);
+	s->next = c->sessions;
+	if (s->next != NULL)
+		s->next->prev = s;
+	c->sessions = s;
+	c->nsessions++;
+	return s;
+}
+
+void
+control_session_free(struct control_session *s)
+{
+	struct control *c;
+
+	if (s == NULL)
+		return;
+	c = s->control;
+	if (s->filter != NULL)
+		router_detach(endpoint_router(c->e), &s->sub);
+	muster_filter_free(s->filter);
+	mu_lines_clear(&s->in);
+	mu_buf_clear(&s->out);
+	if (s->prev != NULL)
+		s->prev->next = s->next;
+	else
+		c->sessions = s->next;
+	if (s->next != NULL)
+		s->next->prev = s->prev;
+	c->nsessions--;
+	mu_free(s);
+}
+
+/* Nothing more is read; what was answered still leaves. */
+static void
+fail(struct control_session *s, const char *code, const char *text)
+{
+	answer_refuse(&s->out, code, "%s", text);
+	s->failed = s->fresh = true;
+}
+
+/* One request; an answer that memory has no room for ends the session. */
+static void
+answer(struct control_session *s, const char *line, size_t len)
+{
+	size_t before = mu_buf_len(&s->out);
+
+	control_answer_line(s, line, len);
+	if (mu_buf_error(&s->out) != 0) {
+		mu_buf_truncate(&s->out, before);
+		s->out.error = 0;
+		s->failed = true;
+	}
+	s->fresh = true;
+}
+
+static void
+run(struct control_session *s)
+{
+	char *line;
+	size_t len;
+
+	while (!s->failed && s->waiting == NULL && !full(s) &&
+	       mu_lines_next(&s->in, &line, &len)) {
+		if (len > 0)
+			answer(s, line, len);
+	}
+}
+
+int
+control_session_feed(struct control_session *s, const void *bytes, size_t len,
+    uint64_t now)
+{
+	int r;
+
+	s->control->now = now;
+	if (s->failed)
+		return MUSTER_ECLOSED;
+	if ((s->waiting != NULL || full(s)) &&
+	    mu_buf_len(&s->in.in) + len > CONTROL_LINE_MAX) {
+		fail(s, "limit", "too many requests before their answers");
+		return MUSTER_ELIMIT;
+	}
+	r = mu_lines_feed(&s->in, bytes, len);
+	run(s);
+	if (s->failed)
+		return MUSTER_EPROTO;
+	if (r == MUSTER_ELIMIT)
+		fail(s, "limit", "the request is longer than 8 MiB");
+	else if (r != 0)
+		fail(s, "memory", "out of memory");
+	return r;
+}
+
+bool
+control_session_peek(struct control_session *s, const uint8_t **bytes,
+    size_t *len)
+{
+	*len = mu_buf_len(&s->out);
+	*bytes = mu_buf_data(&s->out);
+	s->fresh = false;
+	return *len > 0;
+}
+
+void
+control_session_consume(struct control_session *s, size_t n)
+{
+	mu_buf_consume(&s->out, n);
+	if (mu_buf_len(&s->out) <= limits(s)->client_queue_bytes / 2) {
+		confess(s);
+		run(s);
+	}
+	if (mu_buf_len(&s->out) == 0)
+		mu_buf_shrink(&s->out);
+}
+
+bool
+control_session_done(const struct control_session *s)
+{
+	return s->failed && mu_buf_len(&s->out) == 0;
+}
+
+void
+control_session_set_transport(struct control_session *s, void *t)
+{
+	s->transport = t;
+}
+
+void *
+control_session_transport(const struct control_session *s)
+{
+	return s->transport;
+}
+
+/* --- waiting -------------------------------------------------------------- */
+
+/* The wait is over in one way or the other: answer, go on with what came
+ * behind it. */
+static void
+settle(struct control_session *s, bool met)
+{
+	const struct control_condition *what = s->waiting;
+
+	s->waiting = NULL;
+	if (met) {
+		answer_ok(&s->out);
+		answer_text(&s->out, "for", what->name);
+		answer_end(&s->out);
+	} else {
+		answer_refuse(&s->out, "timeout", "not %s in time",
+		    what->name);
+	}
+	if (mu_buf_error(&s->out) != 0) {
+		s->out.error = 0;
+		s->failed = true;
+	}
+	s->fresh = true;
+	run(s);
+}
+
+static void
+look(struct control *c)
+{
+	for (struct control_session *s = c->sessions; s != NULL; s = s->next) {
+		if (s->waiting == NULL || s->failed)
+			continue;
+		if (s->waiting->met(c))
+			settle(s, true);
+		else if (c->now >= s->wait_deadline)
+			settle(s, false);
+	}
+}
+
+void
+control_tick(struct control *c, uint64_t now)
+{
+	c->now = now;
+	look(c);
+}
+
+uint64_t
+control_deadline(const struct control *c)
+{
+	uint64_t first = UINT64_MAX;
+
+	for (struct control_session *s = c->sessions; s != NULL; s = s->next) {
+		if (s->waiting == NULL || s->failed)
+			continue;
+		if (first > c->now + LOOK_NS)
+			first = c->now + LOOK_NS;
+		if (s->wait_deadline < first)
+			first = s->wait_deadline;
+	}
+	return first;
+}
+
+struct control_session *
+control_wake(struct control *c)
+{
+	look(c);
+	for (struct control_session *s = c->sessions; s != NULL; s = s->next) {
+		if (!s->fresh)
+			continue;
+		s->fresh = false;
+		return s;
+	}
+	return NULL;
+}

@@ -1,0 +1,138 @@
+/* The commands of musterctl and their options, as tables. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "ctl/ctl.h"
+
+#define AT(field) offsetof(struct ctl, field)
+
+/* clang-format off */
+static const struct option_row
+    opt_layout = { "layout", 'f', "FILE", "the layout (default: /etc/muster/cluster.yaml)", AT(layout), COMPLETE_FILE },
+    opt_root = { "root", 'r', "DIR", "look for run directories below DIR, as musterd -r", AT(root), COMPLETE_DIRECTORY },
+    opt_node = { "node", 'n', "NODE", "ask this node (default: $MUSTER_NODE, $CLUSTER_NODE, the only one)", AT(node), COMPLETE_NODE },
+    opt_json = { "json", 0, NULL, "answer in JSON", AT(json), 0 },
+    opt_quiet = { "quiet", 'q', NULL, "say nothing but errors", AT(quiet), 0 },
+    opt_help = { "help", 'h', NULL, "explain, with an example", AT(help), 0 },
+    opt_version = { "version", 0, NULL, "print the version", AT(version), 0 },
+    opt_for = { "for", 0, "STATE", "started (default), connected, listening, degraded or restored", AT(wait_for), COMPLETE_CONDITION },
+    opt_timeout = { "timeout", 0, "TIME", "give up after TIME: 20s, 2min", AT(timeout), 0 },
+    opt_count = { "count", 0, "N", "end after N events", AT(count), 0 },
+    opt_stdin = { "stdin", 0, NULL, "publish a stream of JSON lines from standard input", AT(from_stdin), 0 },
+    opt_data = { "data", 0, NULL, "publish a plain value, not an event", AT(data), 0 },
+    opt_topics = { "topics", 0, NULL, "list what each peer subscribes to", AT(topics), 0 },
+    opt_all = { "all", 0, NULL, "every node of the layout", AT(all), 0 },
+    opt_force = { "force", 0, NULL, "overwrite existing files", AT(force), 0 },
+    opt_days = { "days", 0, "N", "valid for N days", AT(days), 0 },
+    opt_start_days = { "start-days", 0, "N", "valid from N days after now (negative: before)", AT(start_days), 0 };
+
+const struct option_row *const global_options[] = {
+	&opt_layout, &opt_root, &opt_node, &opt_json, &opt_quiet, &opt_help,
+	&opt_version, NULL
+};
+
+static const struct option_row
+    *const none[] = { NULL },
+    *const of_peers[] = { &opt_topics, NULL },
+    *const of_wait[] = { &opt_for, &opt_timeout, NULL },
+    *const of_watch[] = { &opt_count, &opt_timeout, NULL },
+    *const of_publish[] = { &opt_stdin, &opt_data, NULL },
+    *const of_stop[] = { &opt_timeout, NULL },
+    *const of_init[] = { &opt_days, NULL },
+    *const of_issue[] = { &opt_all, &opt_force, &opt_days, &opt_start_days, NULL };
+
+const struct command commands[] = {
+	{ "status", "", "the state of the cluster as this node sees it",
+	  none, "musterctl status", 0, 0, 0, cmd_status },
+	{ "peers", "", "connections: traffic, queues, what was dropped",
+	  of_peers, "musterctl -n worker-1 peers", 0, 0, 0, cmd_peers },
+	{ "wait", "", "block until the cluster is up",
+	  of_wait, "musterctl wait --for started --timeout 20s", 0, 0, 0, cmd_wait },
+	{ "watch", "TOPIC ...", "follow events whose topic begins so",
+	  of_watch, "musterctl watch zeek/cluster/ app/", 1, -1, 0, cmd_watch },
+	{ "publish", "[TOPIC EVENT [ARG ...]]", "send an event, or a stream of them",
+	  of_publish, "musterctl publish app/alerts App::alert 192.0.2.1 count:3 'port:53/udp'",
+	  0, -1, 0, cmd_publish },
+	{ "check", "[FILE ...]", "read layouts and report every mistake",
+	  none, "musterctl check /etc/muster/cluster.yaml", 0, -1, COMPLETE_FILE, cmd_check },
+	{ "schema", "", "print the JSON Schema of the layout, for editors",
+	  none, "musterctl schema > muster.schema.json", 0, 0, 0, cmd_schema },
+	{ "tls init", "", "create a private CA where the layout expects it",
+	  of_init, "musterctl -f cluster.yaml tls init", 0, 0, 0, cmd_tls_init },
+	{ "tls issue", "[NODE ...]", "issue node certificates",
+	  of_issue, "musterctl -f cluster.yaml tls issue --all", 0, -1, COMPLETE_NODE, cmd_tls_issue },
+	{ "tls show", "", "the certificates of the layout and their days left",
+	  none, "musterctl -f cluster.yaml tls show", 0, 0, 0, cmd_tls_show },
+	{ "reload", "", "re-read the layout and the certificates",
+	  none, "musterctl -n manager reload", 0, 0, 0, cmd_reload },
+	{ "log-level", "LEVEL", "change what is logged: error, warning, info, debug",
+	  none, "musterctl -n worker-1 log-level debug", 1, 1, COMPLETE_LEVEL, cmd_log_level },
+	{ "stop", "", "end the node in an orderly way and wait for it",
+	  of_stop, "musterctl -n worker-1 stop", 0, 0, 0, cmd_stop },
+	{ "version", "", "the version of the running daemon",
+	  none, "musterctl version", 0, 0, 0, cmd_version },
+	{ "completion", "SHELL", "print completion for bash or zsh",
+	  none, "musterctl completion bash > /etc/bash_completion.d/musterctl", 1, 1,
+	  COMPLETE_SHELL, cmd_completion },
+};
+/* clang-format on */
+const size_t ncommands = sizeof commands / sizeof commands[0];
+
+const char *const condition_names[] = { "started", "connected", "listening",
+	"degraded", "restored", NULL };
+const char *const level_names[] = { "error", "warning", "info", "debug", NULL };
+
+static const struct command *
+find_exactly(const char *name)
+{
+	for (size_t i = 0; i < ncommands; i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	return NULL;
+}
+
+/* Is word the first of a name of two? */
+static bool
+begins_name(const char *word)
+{
+	size_t len = strlen(word);
+
+	for (size_t i = 0; i < ncommands; i++)
+		if (strncmp(commands[i].name, word, len) == 0 &&
+		    commands[i].name[len] == ' ')
+			return true;
+	return false;
+}
+
+const struct command *
+command_find(const char *word, const char *second, int *nwords)
+{
+	const char *names[64], *near;
+	const struct command *cmd;
+	char full[64];
+	size_t n;
+
+	*nwords = 1;
+	cmd = find_exactly(word);
+	if (cmd != NULL)
+		return cmd;
+	snprintf(full, sizeof full, "%s", word);
+	if (begins_name(word)) {
+		*nwords = 2;
+		snprintf(full, sizeof full, "%s %s", word,
+		    second == NULL ? "" : second);
+		cmd = find_exactly(full);
+		if (cmd != NULL)
+			return cmd;
+	}
+	for (n = 0; n < ncommands && n < sizeof names / sizeof names[0]; n++)
+		names[n] = commands[n].name;
+	near = mu_text_nearest(full, names, n);
+	if (near != NULL)
+		complain("no command \"%s\" (did you mean \"%s\"?)", full, near);
+	else
+		complain("no command \"%s\" (musterctl --help lists them)",
+		    full);
+	return NULL;
+}

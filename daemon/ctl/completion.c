@@ -1,0 +1,293 @@
+/*
+ * Completion for bash and zsh, written from the tables of commands.c: the
+ * files of conf/completion are this program's output.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "ctl/ctl.h"
+#include "sys/exit.h"
+
+/* Words of a closed set, or NULL. */
+static const char *const *
+closed_set(enum complete kind)
+{
+	static const char *const shells[] = { "bash", "zsh", NULL };
+
+	switch (kind) {
+	case COMPLETE_CONDITION:
+		return condition_names;
+	case COMPLETE_LEVEL:
+		return level_names;
+	case COMPLETE_SHELL:
+		return shells;
+	default:
+		return NULL;
+	}
+}
+
+static void
+print_words(const char *const *words)
+{
+	for (size_t i = 0; words[i] != NULL; i++)
+		printf("%s%s", i == 0 ? "" : " ", words[i]);
+}
+
+/* The first words of commands, each once; with first, the second words. */
+static void
+print_names(const char *first)
+{
+	size_t flen = first == NULL ? 0 : strlen(first), n = 0;
+
+	for (size_t i = 0; i < ncommands; i++) {
+		const char *name = commands[i].name;
+		const char *space = strchr(name, ' ');
+		size_t len = space == NULL ? strlen(name) :
+		                             (size_t)(space - name);
+
+		if (first != NULL) {
+			if (space != NULL && len == flen &&
+			    memcmp(name, first, len) == 0)
+				printf("%s%s", n++ == 0 ? "" : " ", space + 1);
+			continue;
+		}
+		/* Names of two words stand next to each other. */
+		if (i > 0 && strncmp(commands[i - 1].name, name, len) == 0 &&
+		    commands[i - 1].name[len] == ' ')
+			continue;
+		printf("%s%.*s", n++ == 0 ? "" : " ", (int)len, name);
+	}
+}
+
+static void
+print_options(const struct option_row *const *rows)
+{
+	for (; *rows != NULL; rows++)
+		printf(" --%s", (*rows)->name);
+}
+
+/* --- bash ---------------------------------------------------------------------- */
+
+static void
+bash_completer(enum complete kind)
+{
+	const char *const *words = closed_set(kind);
+
+	if (words != NULL) {
+		printf("COMPREPLY=($(compgen -W '");
+		print_words(words);
+		printf("' -- \"$cur\"))");
+	} else if (kind == COMPLETE_FILE) {
+		printf("COMPREPLY=($(compgen -f -- \"$cur\"))");
+	} else if (kind == COMPLETE_DIRECTORY) {
+		printf("COMPREPLY=($(compgen -d -- \"$cur\"))");
+	} else if (kind == COMPLETE_NODE) {
+		printf("_musterctl_nodes");
+	} else {
+		printf("COMPREPLY=()");
+	}
+}
+
+/* Cases for the word after an option that takes an argument. */
+static void
+bash_arguments(const struct option_row *const *rows)
+{
+	for (; *rows != NULL; rows++) {
+		if ((*rows)->arg == NULL)
+			continue;
+		printf("\t--%s%s%.1s) ", (*rows)->name,
+		    (*rows)->letter == 0 ? "" : "|-", &(*rows)->letter);
+		bash_completer((*rows)->complete);
+		printf("; return;;\n");
+	}
+}
+
+/* Rows of all commands, each option once. */
+static void
+bash_command_arguments(void)
+{
+	const struct option_row *seen[64];
+	size_t n = 0;
+
+	for (size_t i = 0; i < ncommands; i++) {
+		const struct option_row *const *o = commands[i].options;
+
+		for (; *o != NULL; o++) {
+			const struct option_row *one[] = { *o, NULL };
+			bool known = false;
+
+			for (size_t k = 0; k < n; k++)
+				known = known || seen[k] == *o;
+			if (known || n == sizeof seen / sizeof seen[0])
+				continue;
+			seen[n++] = *o;
+			bash_arguments(one);
+		}
+	}
+}
+
+void
+completion_bash(void)
+{
+	printf("# bash completion for musterctl, written by "
+	       "\"musterctl completion bash\"\n"
+	       "_musterctl_nodes() {\n"
+	       "\tlocal i dir=/run/muster\n"
+	       "\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
+	       "\t\t[[ ${COMP_WORDS[i]} == -r ]] && "
+	       "dir=${COMP_WORDS[i+1]}$dir\n"
+	       "\tdone\n"
+	       "\tCOMPREPLY=($(compgen -W \"$(ls \"$dir\" 2>/dev/null | "
+	       "sed -n 's/\\.sock$//p')\" -- \"$cur\"))\n"
+	       "}\n"
+	       "_musterctl() {\n"
+	       "\tlocal cur=${COMP_WORDS[COMP_CWORD]} "
+	       "prev=${COMP_WORDS[COMP_CWORD-1]} cmd= i\n"
+	       "\tcase $prev in\n");
+	bash_arguments(global_options);
+	bash_command_arguments();
+	printf("\tesac\n"
+	       "\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
+	       "\t\tcase ${COMP_WORDS[i]} in\n"
+	       "\t\t-f|-r|-n) ((i++));;\n"
+	       "\t\t-*) ;;\n"
+	       "\t\t*) cmd=${cmd:+$cmd }${COMP_WORDS[i]};;\n"
+	       "\t\tesac\n"
+	       "\tdone\n"
+	       "\tlocal options='");
+	for (size_t i = 0; global_options[i] != NULL; i++)
+		printf("%s--%s", i == 0 ? "" : " ", global_options[i]->name);
+	printf("'\n\tcase $cmd in\n"
+	       "\t'') if [[ $cur == -* ]]; then\n"
+	       "\t\tCOMPREPLY=($(compgen -W \"$options\" -- \"$cur\"))\n"
+	       "\telse\n\t\tCOMPREPLY=($(compgen -W '");
+	print_names(NULL);
+	printf("' -- \"$cur\"))\n\tfi;;\n"
+	       "\ttls) COMPREPLY=($(compgen -W '");
+	print_names("tls");
+	printf("' -- \"$cur\"));;\n");
+	for (size_t i = 0; i < ncommands; i++) {
+		printf("\t'%s'*) if [[ $cur == -* ]]; then\n"
+		       "\t\tCOMPREPLY=($(compgen -W \"$options",
+		    commands[i].name);
+		print_options(commands[i].options);
+		printf("\" -- \"$cur\"))\n\telse ");
+		bash_completer(commands[i].complete);
+		printf("; fi;;\n");
+	}
+	printf("\tesac\n}\ncomplete -F _musterctl musterctl\n");
+}
+
+/* --- zsh ----------------------------------------------------------------------- */
+
+/* Text inside '...' inside [...]: the few signs that mean something. */
+static void
+zsh_text(const char *s)
+{
+	for (; *s != '\0'; s++) {
+		if (*s == '\'')
+			printf("'\\''");
+		else if (strchr("[]:\\", *s) != NULL)
+			printf("\\%c", *s);
+		else
+			putchar(*s);
+	}
+}
+
+static void
+zsh_action(enum complete kind)
+{
+	const char *const *words = closed_set(kind);
+
+	if (words != NULL) {
+		putchar('(');
+		print_words(words);
+		putchar(')');
+	} else if (kind == COMPLETE_FILE) {
+		printf("_files");
+	} else if (kind == COMPLETE_DIRECTORY) {
+		printf("_files -/");
+	} else if (kind == COMPLETE_NODE) {
+		printf("_musterctl_nodes");
+	} else {
+		putchar(' ');
+	}
+}
+
+static void
+zsh_option(const struct option_row *o, const char *dashes, const char *name)
+{
+	printf(" \\\n\t\t'%s%s[", dashes, name);
+	zsh_text(o->about);
+	printf("]");
+	if (o->arg != NULL) {
+		printf(":%s:", o->arg);
+		zsh_action(o->complete);
+	}
+	printf("'");
+}
+
+static void
+zsh_options(const struct option_row *const *rows)
+{
+	for (; *rows != NULL; rows++) {
+		char letter[2] = { (*rows)->letter, '\0' };
+
+		if (letter[0] != '\0')
+			zsh_option(*rows, "-", letter);
+		zsh_option(*rows, "--", (*rows)->name);
+	}
+}
+
+void
+completion_zsh(void)
+{
+	printf("#compdef musterctl\n"
+	       "# zsh completion for musterctl, written by "
+	       "\"musterctl completion zsh\"\n"
+	       "_musterctl_nodes() {\n"
+	       "\tlocal dir=${opt_args[-r]:-${opt_args[--root]}}/run/muster\n"
+	       "\tcompadd -- ${dir}/*.sock(N:t:r)\n"
+	       "}\n"
+	       "_musterctl() {\n"
+	       "\tlocal curcontext=$curcontext state line cmd\n"
+	       "\ttypeset -A opt_args\n"
+	       "\t_arguments -C -S");
+	zsh_options(global_options);
+	printf(" \\\n\t\t'1:command:(");
+	print_names(NULL);
+	printf(")' \\\n\t\t'*::operand:->operands'\n"
+	       "\t[[ $state == operands ]] || return\n"
+	       "\tcmd=$line[1]\n"
+	       "\tif [[ $cmd == tls ]]; then\n"
+	       "\t\tif (( CURRENT == 2 )); then compadd ");
+	print_names("tls");
+	printf("; return; fi\n"
+	       "\t\tcmd=\"tls $words[2]\"\n\tfi\n\tcase $cmd in\n");
+	for (size_t i = 0; i < ncommands; i++) {
+		printf("\t'%s') _arguments", commands[i].name);
+		zsh_options(commands[i].options);
+		zsh_options(global_options);
+		if (commands[i].max != 0) {
+			printf(" \\\n\t\t'*:operand:");
+			zsh_action(commands[i].complete);
+			printf("'");
+		}
+		printf(";;\n");
+	}
+	printf("\tesac\n}\n_musterctl \"$@\"\n");
+}
+
+int
+cmd_completion(struct ctl *c)
+{
+	if (strcmp(c->args[0], "bash") == 0) {
+		completion_bash();
+	} else if (strcmp(c->args[0], "zsh") == 0) {
+		completion_zsh();
+	} else {
+		complain("no completion for %s (bash, zsh)", c->args[0]);
+		return EXIT_USAGE;
+	}
+	return EXIT_OK;
+}

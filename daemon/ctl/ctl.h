@@ -1,0 +1,133 @@
+/*
+ * musterctl: what its files share.  A command is a row of a table with its
+ * operands, options and an example; help, completion and the parser read the
+ * same rows.  Output: data on stdout, everything else on stderr.
+ */
+#ifndef CTL_CTL_H
+#define CTL_CTL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The command line, parsed. */
+struct ctl {
+	/* global options */
+	char *layout;  /* -f, or NULL */
+	char *root;    /* -r, or NULL */
+	char *node;    /* -n, or NULL */
+	bool json;     /* --json */
+	bool quiet;    /* -q */
+	bool help;     /* --help */
+	bool version;  /* --version */
+	/* options of commands */
+	char *wait_for;   /* --for */
+	char *timeout;    /* --timeout */
+	char *count;      /* --count */
+	char *days;       /* --days */
+	char *start_days; /* --start-days */
+	bool from_stdin;  /* --stdin */
+	bool all;         /* --all */
+	bool force;       /* --force */
+	bool topics;      /* --topics */
+	bool data;        /* --data */
+	/* operands of the command */
+	char **args;
+	int nargs;
+};
+
+/* What completes an argument. */
+enum complete {
+	COMPLETE_NOTHING,
+	COMPLETE_FILE,
+	COMPLETE_DIRECTORY,
+	COMPLETE_NODE,      /* sockets of the run directory */
+	COMPLETE_CONDITION, /* of wait */
+	COMPLETE_LEVEL,
+	COMPLETE_SHELL
+};
+
+struct option_row {
+	const char *name;  /* long, without the dashes */
+	char letter;       /* or NUL */
+	const char *arg;   /* name of its argument; NULL: a flag */
+	const char *about; /* one line */
+	size_t offset;     /* in struct ctl: char * or bool */
+	enum complete complete;
+};
+
+struct command {
+	const char *name;     /* "status", "tls init" */
+	const char *operands; /* "TOPIC EVENT [ARG ...]", or "" */
+	const char *about;    /* one line */
+	const struct option_row *const *options; /* up to NULL */
+	const char *example;  /* a command line that works */
+	int min, max;         /* operands; max -1: any number */
+	enum complete complete;
+	int (*run)(struct ctl *c);
+};
+
+/* commands.c */
+extern const struct command commands[];
+extern const size_t ncommands;
+extern const struct option_row *const global_options[];
+/* Words that --for, log-level take, up to NULL. */
+extern const char *const condition_names[];
+extern const char *const level_names[];
+/* The row of a name; NULL after a message with the nearest one. */
+const struct command *command_find(const char *word, const char *second,
+    int *nwords);
+
+/* options.c: parse and run; returns the exit status. */
+int ctl_main(int argc, char **argv);
+
+/* The commands, one function each; they return the exit status. */
+int cmd_status(struct ctl *c);
+int cmd_peers(struct ctl *c);
+int cmd_wait(struct ctl *c);
+int cmd_publish(struct ctl *c);
+int cmd_watch(struct ctl *c);
+int cmd_check(struct ctl *c);
+int cmd_schema(struct ctl *c);
+int cmd_tls_init(struct ctl *c);
+int cmd_tls_issue(struct ctl *c);
+int cmd_tls_show(struct ctl *c);
+int cmd_reload(struct ctl *c);
+int cmd_log_level(struct ctl *c);
+int cmd_stop(struct ctl *c);
+int cmd_version(struct ctl *c);
+int cmd_completion(struct ctl *c);
+
+/* help.c */
+void help_all(void);
+void help_command(const struct command *cmd);
+
+/* completion.c; a test compares these with conf/completion. */
+void completion_bash(void);
+void completion_zsh(void);
+
+/* find.c: the path of the node's socket, owned by the caller; NULL after
+ * setting err.  missing: it may yet appear (wait). */
+char *find_socket(const struct ctl *c, char *err, size_t err_size);
+/* The layout named by -f or the default one: NULL after its diagnostics were
+ * printed; *status is the exit status. */
+struct mu_layout;
+struct mu_layout *find_layout(const struct ctl *c, int *status);
+
+/* output.c: messages, exit. */
+void say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void complain(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* Flush stdout; the exit status given, or that of the failure. */
+int finish(int status);
+/* Is stdout a terminal that may be coloured? */
+bool coloured(void);
+/* Readable units; return out. */
+char *text_ago(uint64_t ms, char *out, size_t size);
+char *text_size(uint64_t bytes, char *out, size_t size);
+/* A duration option in ms; -1 after a message. */
+int64_t duration_option(const char *name, const char *text);
+/* A whole number option; false after a message. */
+bool number_option(const char *name, const char *text, long min, long max,
+    long *out);
+
+#endif
