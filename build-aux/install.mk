@@ -75,7 +75,9 @@ uninstall:
 	    $(D)$(sysconfdir)/muster/cluster.yaml.example \
 	    $(D)$(unitdir)/musterd@.service $(D)$(unitdir)/muster.target \
 	    $(D)$(sysusersdir)/muster.conf $(D)$(tmpfilesdir)/muster.conf
-	$(Q)rm -rf $(D)$(includedir)/muster $(D)$(docdir)
+	$(Q)rm -f $(patsubst lib/%,$(D)$(includedir)/%,$(PUBLIC_HEADERS)) \
+	    $(addprefix $(D)$(docdir)/,LICENSE CHANGES README.md) \
+	    $(patsubst conf/%,$(D)$(docdir)/examples/%,$(EXAMPLES))
 	$(Q)for page in $(MAN_PAGES); do \
 	    rm -f $(D)$(mandir)/man$${page##*.}/$${page##*/}; \
 	done
@@ -85,4 +87,7 @@ uninstall:
 	$(Q)for file in $(ZSH_COMPLETIONS); do \
 	    rm -f $(D)$(zshcompdir)/$${file##*/}; \
 	done
-	$(Q)rmdir $(D)$(sysconfdir)/muster 2>/dev/null || true
+	$(Q)for folder in $(D)$(includedir)/muster $(D)$(docdir)/examples \
+	    $(D)$(docdir) $(D)$(sysconfdir)/muster; do \
+	    rmdir $$folder 2>/dev/null || true; \
+	done

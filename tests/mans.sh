@@ -20,6 +20,7 @@ for page in man/*.[1-9]; do
 	mkdir -p "$tmp/man${page##*.}"
 	cp "$page" "$tmp/man${page##*.}/"
 done
+makewhatis "$tmp"
 export MANPATH="$tmp:/usr/share/man"
 
 for page in $pages; do

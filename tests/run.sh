@@ -31,9 +31,10 @@ fi
 work=$(mktemp -d "${TMPDIR:-/tmp}/mc.XXXXXX") || exit 1
 chmod 711 "$work"
 trap 'rm -rf "$work"' EXIT
-trap 'kill $(jobs -p) 2>/dev/null; wait; exit 130' INT TERM HUP
+trap 'kill "${!running[@]}" 2>/dev/null; wait; exit 130' INT TERM HUP
 started=$EPOCHREALTIME
-count=0 running=0
+count=0
+declare -A running=() # process ids of tests that have not ended
 
 # seconds SINCE: elapsed time as "1.2 s"
 seconds() {
@@ -42,12 +43,16 @@ seconds() {
 
 # one NUMBER NAME LIMIT COMMAND...: run a test and print its line at once
 one() {
-	local number=$1 name=$2 seconds=$3 dir=$work/$1 since rc line
+	local number=$1 name=$2 seconds=$3 dir=$work/$1 since rc line child
 	shift 3
 	mkdir "$dir" && chmod 711 "$dir"
 	since=$EPOCHREALTIME
+	# In the background, because only "wait" lets a trap act at once.
 	TMPDIR=$dir timeout -k 10 "$seconds" "$@" \
-	    >"$work/out.$number" 2>&1 </dev/null
+	    >"$work/out.$number" 2>&1 </dev/null &
+	child=$!
+	trap 'kill $child; wait; exit 1' TERM
+	wait $child
 	rc=$?
 	case $rc in
 	0)	echo pass >"$work/result.$number"
@@ -85,20 +90,20 @@ test_it() {
 	*${T}*) ;;
 	*)	return ;;
 	esac
-	while [ "$running" -ge "$parallel" ]; do
-		wait -n
-		running=$((running - 1))
+	while [ "${#running[@]}" -ge "$parallel" ]; do
+		wait -n -p ended "${!running[@]}"
+		unset "running[$ended]"
 	done
 	count=$((count + 1))
-	running=$((running + 1))
 	shift
 	one "$count" "$@" &
+	running[$!]=1
 }
 
 # Everything started so far ends before what comes next.
 settle() {
 	wait
-	running=0
+	running=()
 }
 
 for program in "$B"/tests/check_*; do

@@ -47,6 +47,13 @@ if [ -n "$ours" ] || { [ $status -ne 0 ] && [ -n "$said" ]; }; then
 	failed=1
 fi
 
+if ! said=$(systemd-sysusers --dry-run "$PWD/systemd/muster.sysusers" 2>&1) ||
+    ! printf '%s\n' "$said" | grep -q "user 'muster'"; then
+	printf '%s\n' "$said"
+	echo "systemd-sysusers does not make the user muster"
+	failed=1
+fi
+
 # --threshold counts in tenths: 19 lets 1.9 pass.
 if ! said=$(systemd-analyze security --offline=true --no-pager \
     --threshold=19 "$tmp/musterd@worker-1.service" 2>&1); then
