@@ -28,10 +28,20 @@ core_SRCS = \
 	daemon/core/members_start.c \
 	daemon/core/members_track.c \
 	daemon/core/outq.c \
+	daemon/core/records.c \
 	daemon/core/router.c \
 	daemon/core/router_peers.c
 
 io_SRCS = \
+	daemon/io/conn.c \
+	daemon/io/control_server.c \
+	daemon/io/dialer.c \
+	daemon/io/listener.c \
+	daemon/io/logfile.c \
+	daemon/io/loop.c \
+	daemon/io/peers.c \
+	daemon/io/resolve.c \
+	daemon/io/sock.c
 
 node_SRCS = \
 

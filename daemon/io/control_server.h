@@ -1,0 +1,29 @@
+/*
+ * The control socket: NODE.sock in the run directory, for the owner, root and
+ * the socket's group.  Sessions are core/control's.
+ */
+#ifndef IO_CONTROL_SERVER_H
+#define IO_CONTROL_SERVER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct conns;
+struct control;
+struct control_server;
+struct loop;
+
+/*
+ * Listen at path.  A socket left over by a process that is gone is replaced;
+ * one that answers, or any other kind of file, is not.  NULL with err naming
+ * path and reason.
+ */
+struct control_server *control_server_new(struct loop *l, struct conns *cs,
+    struct control *c, const char *path, char *err, size_t err_size);
+/* Ends all sessions and removes the socket. */
+void control_server_free(struct control_server *s);
+
+/* Write what sessions have; once at the end of a turn. */
+void control_server_drain(struct control_server *s);
+
+#endif
