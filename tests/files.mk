@@ -43,14 +43,31 @@ endif
 
 # --- unit tests: one line each ---------------------------------------------
 $(eval $(call unit,base,base))
+$(eval $(call unit,members,core sys proto layout topic value base))
 $(eval $(call unit,base_text,base))
+$(eval $(call unit,value,value base))
+$(eval $(call unit,value_bin,value base))
+$(eval $(call unit,json,value base))
+$(eval $(call unit,short,value base))
+$(eval $(call unit,event,value base))
 $(eval $(call unit,layout,layout base))
+$(eval $(call unit,layout_nodes,layout base))
+$(eval $(call unit,layout_words,layout base))
+$(eval $(call unit,layout_reload,layout base))
 $(eval $(call unit,tls,tls base))
 $(eval $(call unit,tls_files,tls base))
 $(eval $(call unit,sys,sys base))
 $(eval $(call unit,sys_log,sys base))
 
+$(eval $(call unit,topic,topic base))
+$(eval $(call unit,trie,topic base))
+$(eval $(call unit,frame,proto base))
+$(eval $(call unit,handshake,proto topic base))
+$(eval $(call unit,envelope,proto base))
+$(eval $(call unit,lines,proto base))
+
 # --- fuzz targets ----------------------------------------------------------
+$(eval $(call fuzz,layout,layout base))
 
 # --- other test programs ---------------------------------------------------
 $(eval $(call prog,vectors_value,tests/golden/vectors_value.c tests/golden/golden.c,value base))

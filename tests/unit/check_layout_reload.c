@@ -1,0 +1,249 @@
+/* What a reload may change, and the format's JSON Schema. */
+#include "check_layout.h"
+
+#include <jansson.h>
+
+#include "layout/fields.h"
+
+#define TOP "cluster: lab\n"
+#define NODES \
+	"nodes:\n" \
+	"  manager: {role: manager, port: 1}\n" \
+	"  logger-1: {role: logger, host: 10.0.0.1, port: 2}\n" \
+	"  worker-1: {role: worker, host: 10.0.0.2}\n"
+
+static void
+check_diff(const char *a, const char *b, const char *self, int ncannot,
+    const char *expect)
+{
+	struct mu_layout *x = must_read(a), *y = must_read(b);
+	struct mu_buf out;
+	int rc;
+
+	mu_buf_init(&out, 0);
+	rc = mu_layout_diff(x, y, self, &out);
+	mu_buf_u8(&out, '\0');
+	ck_assert_str_eq((const char *)mu_buf_data(&out), expect);
+	ck_assert_int_eq(rc, ncannot);
+	mu_buf_clear(&out);
+	mu_layout_free(x);
+	mu_layout_free(y);
+}
+
+START_TEST(nothing_changes_between_equal_layouts)
+{
+	check_diff(TOP NODES, NODES TOP, "worker-1", 0, "");
+}
+END_TEST
+
+START_TEST(nodes_come_and_go)
+{
+	check_diff(TOP NODES, TOP NODES "  worker-[2-3]: {role: worker}\n",
+	    "worker-1", 0, "can: node worker-2 added\n"
+	    "can: node worker-3 added\n");
+	check_diff(TOP NODES "  a: {role: worker}\n", TOP NODES, "worker-1", 0,
+	    "can: node a removed\n");
+	check_diff(TOP NODES, TOP "nodes:\n"
+	    "  manager: {role: manager, port: 1}\n"
+	    "  logger-1: {role: logger, host: 10.0.0.9, port: 3}\n"
+	    "  worker-1: {role: worker, host: 10.0.0.2}\n", "worker-1", 0,
+	    "can: node logger-1 host 10.0.0.1 -> 10.0.0.9\n"
+	    "can: node logger-1 port 2 -> 3\n");
+}
+END_TEST
+
+START_TEST(a_node_cannot_change_its_own_row)
+{
+	check_diff(TOP NODES, TOP "nodes:\n"
+	    "  manager: {role: manager, port: 5, listen: 127.0.0.2}\n"
+	    "  logger-1: {role: logger, host: 10.0.0.1, port: 2}\n"
+	    "  worker-1: {role: worker, host: 10.0.0.2}\n", "manager", 2,
+	    "cannot: node manager port 1 -> 5\n"
+	    "cannot: node manager listen 127.0.0.1 -> 127.0.0.2\n");
+	check_diff(TOP NODES, TOP "nodes:\n"
+	    "  manager: {role: manager, port: 1}\n"
+	    "  logger-1: {role: logger, host: 10.0.0.1, port: 2}\n",
+	    "worker-1", 1, "cannot: node worker-1 removed\n");
+	check_diff(TOP NODES, TOP "nodes:\n"
+	    "  manager: {role: manager, port: 1}\n"
+	    "  logger-1: {role: logger, host: 10.0.0.1, port: 2}\n"
+	    "  worker-1: {role: proxy, host: 10.0.0.3, port: 4}\n",
+	    "worker-1", 3, "cannot: node worker-1 role worker -> proxy\n"
+	    "cannot: node worker-1 host 10.0.0.2 -> 10.0.0.3\n"
+	    "cannot: node worker-1 port 0 -> 4\n");
+}
+END_TEST
+
+START_TEST(whom_a_node_connects_to_can_change)
+{
+	check_diff(TOP NODES, TOP "nodes:\n"
+	    "  manager: {role: manager, port: 1}\n"
+	    "  logger-1: {role: logger, host: 10.0.0.1, port: 2}\n"
+	    "  worker-1: {role: worker, host: 10.0.0.2, manager: none, "
+	    "key: k.pem, connect: [logger-1]}\n", "worker-1", 0,
+	    "can: node worker-1 manager manager -> none\n"
+	    "can: node worker-1 key none -> k.pem\n"
+	    "can: node worker-1 connect [] -> [logger-1]\n");
+}
+END_TEST
+
+START_TEST(limits_files_and_filters_can_change)
+{
+	check_diff(TOP NODES, TOP NODES
+	    "limits: {queue: 1 MiB, overflow: disconnect, ping: 500 ms, "
+	    "connections: 5}\n"
+	    "tls: {ca: b.pem}\n"
+	    "forward: [app/]\n"
+	    "subscriptions: [a, b]\n"
+	    "log_level: debug\n"
+	    "replay_started: true\n", "worker-1", 0,
+	    "can: tls.ca tls/ca.pem -> b.pem\n"
+	    "can: limits.queue 8 MiB -> 1 MiB\n"
+	    "can: limits.overflow drop_oldest -> disconnect\n"
+	    "can: limits.connections 1024 -> 5\n"
+	    "can: limits.ping 2 s -> 500 ms\n"
+	    "can: forward [] -> [app/]\n"
+	    "can: subscriptions [] -> [a, b]\n"
+	    "can: replay_started false -> true\n"
+	    "can: log_level none -> debug\n");
+}
+END_TEST
+
+START_TEST(what_was_decided_at_the_start_cannot_change)
+{
+	check_diff(TOP NODES, "cluster: lab2\n" NODES
+	    "tls: none\n"
+	    "topics: {worker: w}\n"
+	    "directories: {state: /s}\n"
+	    "user: u\n"
+	    "group: g\n", "worker-1", 6,
+	    "cannot: tls certificates -> none\n"
+	    "cannot: cluster lab -> lab2\n"
+	    "can: tls.ca tls/ca.pem -> none\n"
+	    "can: tls.certificate tls/{node}.pem -> none\n"
+	    "can: tls.key tls/{node}.key -> none\n"
+	    "cannot: topics.worker zeek/cluster/worker -> w\n"
+	    "cannot: directories.state /var/lib/muster -> /s\n"
+	    "cannot: user none -> u\n"
+	    "cannot: group none -> g\n");
+}
+END_TEST
+
+START_TEST(only_the_manager_minds_whether_it_takes_logs)
+{
+	check_diff(TOP NODES, TOP NODES "manager_is_logger: true\n", "manager",
+	    1, "cannot: manager_is_logger false -> true\n");
+	check_diff(TOP NODES, TOP NODES "manager_is_logger: true\n",
+	    "worker-1", 0, "can: manager_is_logger false -> true\n");
+}
+END_TEST
+
+static bool
+fail_nth(void *ctx)
+{
+	return --*(long *)ctx == 0;
+}
+
+START_TEST(a_difference_without_memory_is_an_error)
+{
+	struct mu_layout *x = must_read(TOP NODES);
+	struct mu_layout *y = must_read(TOP NODES "limits: {queue: 1 MiB}\n");
+
+	for (long n = 1;; n++) {
+		struct mu_buf out;
+		long left = n;
+		int rc;
+
+		mu_buf_init(&out, 0);
+		mu_alloc_set_hook(fail_nth, &left);
+		rc = mu_layout_diff(x, y, "worker-1", &out);
+		mu_alloc_set_hook(NULL, NULL);
+		mu_buf_clear(&out);
+		if (left > 0) {
+			ck_assert_int_eq(rc, 0);
+			break;
+		}
+		ck_assert_int_lt(rc, 0);
+	}
+	mu_layout_free(x);
+	mu_layout_free(y);
+}
+END_TEST
+
+/* The schema of a section lists exactly the keys of its table. */
+static void
+check_properties(const json_t *schema, const struct mu_section *s)
+{
+	const json_t *properties = json_object_get(schema, "properties");
+	size_t n = 0;
+
+	ck_assert_ptr_nonnull(properties);
+	ck_assert(json_is_false(json_object_get(schema,
+	    "additionalProperties")));
+	for (size_t i = 0; i < s->nfields; i++) {
+		const struct mu_field *f = &s->fields[i];
+		const json_t *p = json_object_get(properties, f->key);
+
+		if (f->kind == MU_KIND_REFUSED) {
+			ck_assert_ptr_null(p);
+			continue;
+		}
+		n++;
+		ck_assert_msg(p != NULL, "%s", f->key);
+		ck_assert_str_eq(json_string_value(json_object_get(p,
+		    "description")), f->about);
+		ck_assert_int_eq(json_object_get(p, "default") != NULL,
+		    f->fallback != NULL);
+		if (f->kind == MU_KIND_NODES)
+			check_properties(json_object_get(p,
+			    "additionalProperties"), f->section);
+		else if (f->kind == MU_KIND_SECTION && f->words != NULL)
+			check_properties(json_array_get(json_object_get(p,
+			    "anyOf"), 1), f->section);
+		else if (f->kind == MU_KIND_SECTION)
+			check_properties(p, f->section);
+	}
+	ck_assert_uint_eq(json_object_size(properties), n);
+}
+
+START_TEST(the_schema_names_every_field)
+{
+	char *text = mu_layout_schema();
+	json_error_t error;
+	json_t *schema;
+
+	ck_assert_ptr_nonnull(text);
+	schema = json_loads(text, JSON_REJECT_DUPLICATES, &error);
+	ck_assert_msg(schema != NULL, "%s", error.text);
+	ck_assert_str_eq(json_string_value(json_object_get(schema, "$schema")),
+	    "https://json-schema.org/draft/2020-12/schema");
+	check_properties(schema, &mu_fields_top);
+	json_decref(schema);
+	mu_free(text);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("layout_reload");
+	TCase *t = tcase_create("reload");
+	SRunner *r;
+	int failed;
+
+	tcase_add_test(t, nothing_changes_between_equal_layouts);
+	tcase_add_test(t, nodes_come_and_go);
+	tcase_add_test(t, a_node_cannot_change_its_own_row);
+	tcase_add_test(t, whom_a_node_connects_to_can_change);
+	tcase_add_test(t, limits_files_and_filters_can_change);
+	tcase_add_test(t, what_was_decided_at_the_start_cannot_change);
+	tcase_add_test(t, only_the_manager_minds_whether_it_takes_logs);
+	tcase_add_test(t, a_difference_without_memory_is_an_error);
+	tcase_add_test(t, the_schema_names_every_field);
+	suite_add_tcase(s, t);
+	r = srunner_create(s);
+	srunner_run_all(r, CK_ENV);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed == 0 ? 0 : 1;
+}
