@@ -110,6 +110,9 @@ compare(struct members *m, struct peer *p, const struct muster_value *theirs)
 	size_t i, len;
 
 	mu_buf_init(&text, 0);
+	mu_buf_init(&missing.text, 0);
+	mu_buf_init(&extra.text, 0);
+	mu_buf_init(&differ.text, 0);
 	for (i = 0; i < muster_value_size(theirs); i++) {
 		const char *name =
 		    muster_value_get_string(muster_value_at(theirs, i), &len);
