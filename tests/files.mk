@@ -56,6 +56,8 @@ $(eval $(call unit,layout_words,layout base))
 $(eval $(call unit,layout_reload,layout base))
 $(eval $(call unit,tls,tls base))
 $(eval $(call unit,tls_files,tls base))
+$(eval $(call unit,tls_peer,tls base))
+$(eval $(call unit,tls_zeek,tls base))
 $(eval $(call unit,sys,sys base))
 $(eval $(call unit,sys_log,sys base))
 
@@ -65,11 +67,14 @@ $(eval $(call unit,frame,proto base))
 $(eval $(call unit,handshake,proto topic base))
 $(eval $(call unit,envelope,proto base))
 $(eval $(call unit,lines,proto base))
+$(eval $(call unit,peer,proto topic base))
 
 # --- fuzz targets ----------------------------------------------------------
 $(eval $(call fuzz,layout,layout base))
 
 # --- other test programs ---------------------------------------------------
+$(eval $(call prog,rawpeer,tests/cluster/rawpeer.c tests/cluster/wire.c,tls value base))
+$(eval $(call prog,freeports,tests/cluster/freeports.c,base))
 $(eval $(call prog,vectors_value,tests/golden/vectors_value.c tests/golden/golden.c,value base))
 $(eval $(call prog,vectors_proto,tests/golden/vectors_proto.c tests/golden/golden.c,proto topic value base))
 

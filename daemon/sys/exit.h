@@ -4,7 +4,7 @@
 #define SYS_EXIT_H
 
 #define EXIT_OK 0
-#define EXIT_FALSE 1    /* musterctl: the answer is no (degraded, no such key) */
+#define EXIT_FALSE 1    /* musterctl: the answer is no (degraded, no key) */
 #define EXIT_FAILED 2   /* musterctl: unreachable, refused, timed out */
 #define EXIT_USAGE 64   /* wrong command line */
 #define EXIT_NOINPUT 66 /* a file cannot be read (key, certificate) */

@@ -5,169 +5,13 @@
 #include <check.h>
 #include <limits.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
-#include "muster/err.h"
-#include "scratch.h"
-#include "tls/tls.h"
-
-static char err[512];
-
-/* --- certificates -------------------------------------------------------- */
-
-static void
-issue(const char *name, const char *ca, int start_days, int days)
-{
-	struct mu_tls_issue what = { "lab", name, NULL, 0, days, start_days };
-	char cert[64], key[64], ca_cert[64], ca_key[64];
-
-	snprintf(cert, sizeof cert, "%s.pem", name);
-	snprintf(key, sizeof key, "%s.key", name);
-	snprintf(ca_cert, sizeof ca_cert, "%s.pem", ca);
-	snprintf(ca_key, sizeof ca_key, "%s.key", ca);
-	ck_assert_msg(mu_tls_issue(&what, scratch(ca_cert), scratch(ca_key),
-	                  scratch(cert), scratch(key), false, err,
-	                  sizeof err) == 0,
-	    "%s", err);
-}
-
-static void
-setup(void)
-{
-	scratch_open();
-	ck_assert_int_eq(mu_tls_ca_create("lab", 100, scratch("ca.pem"),
-	                     scratch("ca.key"), err, sizeof err), 0);
-	ck_assert_int_eq(mu_tls_ca_create("other", 100, scratch("other.pem"),
-	                     scratch("other.key"), err, sizeof err), 0);
-	issue("manager", "ca", 0, 10);
-	issue("worker-1", "ca", 0, 10);
-	issue("stranger", "other", 0, 10);
-	issue("expired", "ca", 0, -3);
-	issue("early", "ca", 5, 10);
-}
-
-static struct mu_tls *
-authenticated(const char *name)
-{
-	char cert[64], key[64];
-	struct mu_tls *t = NULL;
-
-	snprintf(cert, sizeof cert, "%s.pem", name);
-	snprintf(key, sizeof key, "%s.key", name);
-	struct mu_tls_files files = { scratch("ca.pem"), scratch(cert),
-		scratch(key), NULL };
-	ck_assert_msg(mu_tls_new(&files, &t, err, sizeof err) == 0, "%s", err);
-	return t;
-}
-
-static struct mu_tls *
-anonymous(void)
-{
-	struct mu_tls *t = NULL;
-
-	ck_assert_msg(mu_tls_new_anonymous(&t, err, sizeof err) == 0, "%s",
-	    err);
-	return t;
-}
-
-/* A peer that is not ours: checks nothing, shows what it is told to. */
-static SSL *
-foreign(const char *name, bool server)
-{
-	SSL_CTX *ctx = SSL_CTX_new(TLS_method());
-	char file[64];
-	SSL *ssl;
-
-	SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL);
-	if (name != NULL) {
-		snprintf(file, sizeof file, "%s.pem", name);
-		ck_assert_int_eq(SSL_CTX_use_certificate_file(ctx,
-		                     scratch(file), SSL_FILETYPE_PEM), 1);
-		snprintf(file, sizeof file, "%s.key", name);
-		ck_assert_int_eq(SSL_CTX_use_PrivateKey_file(ctx,
-		                     scratch(file), SSL_FILETYPE_PEM), 1);
-	}
-	ssl = SSL_new(ctx);
-	SSL_CTX_free(ctx);
-	if (server)
-		SSL_set_accept_state(ssl);
-	else
-		SSL_set_connect_state(ssl);
-	return ssl;
-}
-
-/* --- two sessions and the memory between them ---------------------------- */
-
-struct end {
-	SSL *ssl;       /* owned */
-	bool failed;    /* an error that is not "want" */
-	char text[512]; /* what mu_tls_error said of it */
-	size_t got;     /* bytes read after the handshake */
-};
-
-static void
-join(struct end *a, SSL *ssl_a, struct end *b, SSL *ssl_b)
-{
-	BIO *x, *y;
-
-	memset(a, 0, sizeof *a);
-	memset(b, 0, sizeof *b);
-	a->ssl = ssl_a;
-	b->ssl = ssl_b;
-	ck_assert_int_eq(BIO_new_bio_pair(&x, 1 << 17, &y, 1 << 17), 1);
-	SSL_set_bio(ssl_a, x, x);
-	SSL_set_bio(ssl_b, y, y);
-}
-
-static void
-step(struct end *e)
-{
-	char byte[64];
-	int r, code;
-
-	if (e->failed)
-		return;
-	ERR_clear_error();
-	r = SSL_read(e->ssl, byte, sizeof byte);
-	if (r > 0) {
-		e->got += (size_t)r;
-		return;
-	}
-	code = SSL_get_error(e->ssl, r);
-	if (code == SSL_ERROR_WANT_READ || code == SSL_ERROR_WANT_WRITE)
-		return;
-	e->failed = true;
-	mu_tls_error(e->ssl, code, e->text, sizeof e->text);
-}
-
-/* Enough turns for any handshake and the alerts after it. */
-static void
-run(struct end *client, struct end *server)
-{
-	for (int i = 0; i < 12; i++) {
-		step(client);
-		step(server);
-	}
-}
-
-static void
-part(struct end *a, struct end *b)
-{
-	SSL_free(a->ssl);
-	SSL_free(b->ssl);
-}
-
-static bool
-is_up(const struct end *e)
-{
-	return !e->failed && SSL_is_init_finished(e->ssl);
-}
+#include "tls_pair.h"
 
 /* --- both modes ---------------------------------------------------------- */
 
@@ -433,72 +277,13 @@ START_TEST(closing_in_the_handshake_asks_for_tls)
 }
 END_TEST
 
-/* --- life of contexts ---------------------------------------------------- */
-
-START_TEST(sessions_survive_a_reload)
-{
-	struct mu_tls *m = authenticated("manager");
-	struct mu_tls *w = authenticated("worker-1");
-	struct end c, s;
-
-	ck_assert_ptr_eq(mu_tls_ref(m), m);
-	join(&c, mu_tls_session(w, false), &s, mu_tls_session(m, true));
-	mu_tls_unref(m);
-	mu_tls_unref(m);
-	mu_tls_unref(w);
-	run(&c, &s);
-	ck_assert_msg(is_up(&c) && is_up(&s), "%s / %s", c.text, s.text);
-	ck_assert(mu_tls_peer_has_name(s.ssl, "worker-1"));
-	part(&c, &s);
-}
-END_TEST
-
-START_TEST(bytes_read_ahead_are_seen_as_pending)
-{
-	struct mu_tls *m = authenticated("manager");
-	struct mu_tls *w = authenticated("worker-1");
-	struct end c, s;
-	char big[3000];
-	int total = 0, n;
-
-	join(&c, mu_tls_session(w, false), &s, mu_tls_session(m, true));
-	run(&c, &s);
-	memset(big, 'x', sizeof big);
-	for (int i = 0; i < 5; i++)
-		ck_assert_int_eq(SSL_write(c.ssl, big, 300), 300);
-	/* One record per read, while the others are in memory already. */
-	n = SSL_read(s.ssl, big, sizeof big);
-	ck_assert_int_eq(n, 300);
-	ck_assert_int_eq((int)BIO_pending(SSL_get_rbio(s.ssl)), 0);
-	ck_assert_int_eq(SSL_pending(s.ssl), 0);
-	ck_assert_int_eq(SSL_has_pending(s.ssl), 1);
-	for (total = n; (n = SSL_read(s.ssl, big, sizeof big)) > 0;)
-		total += n;
-	ck_assert_int_eq(total, 1500);
-	ck_assert_int_eq(SSL_has_pending(s.ssl), 0);
-	part(&c, &s);
-	mu_tls_unref(m);
-	mu_tls_unref(w);
-}
-END_TEST
-
-START_TEST(days_left_are_counted)
-{
-	struct mu_tls *m = authenticated("manager");
-
-	ck_assert_int_ge(mu_tls_days_left(m), 9);
-	ck_assert_int_le(mu_tls_days_left(m), 10);
-	mu_tls_unref(m);
-}
-END_TEST
-
 static Suite *
 suite(void)
 {
 	Suite *s = suite_create("tls");
 	TCase *t = tcase_create("sessions");
 
-	tcase_add_checked_fixture(t, setup, scratch_close);
+	tcase_add_checked_fixture(t, pair_setup, scratch_close);
 	tcase_set_timeout(t, 30);
 	tcase_add_test(t, authenticated_peers_meet);
 	tcase_add_test(t, tls12_with_certificates_is_enough);
@@ -511,9 +296,6 @@ suite(void)
 	tcase_add_test(t, tls11_is_refused);
 	tcase_add_loop_test(t, plain_bytes_are_called_plain, 0, 8);
 	tcase_add_test(t, closing_in_the_handshake_asks_for_tls);
-	tcase_add_test(t, sessions_survive_a_reload);
-	tcase_add_test(t, bytes_read_ahead_are_seen_as_pending);
-	tcase_add_test(t, days_left_are_counted);
 	suite_add_tcase(s, t);
 	return s;
 }
