@@ -164,6 +164,7 @@ static const struct unit durations[] = {
 	{ "minute", 60e9 },
 	{ "h", 3600e9 },
 	{ "hr", 3600e9 },
+	{ "hrs", 3600e9 },
 	{ "hour", 3600e9 },
 	{ "d", 86400e9 },
 	{ "day", 86400e9 },

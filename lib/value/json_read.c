@@ -265,7 +265,7 @@ read_value(struct reading r, uint32_t token, struct muster_value **out)
 
 	if (name == MU_JSON_ABSENT)
 		return MUSTER_ETYPE;
-	for (int type = 0; type < MUSTER_NTYPES; type++)
+	for (unsigned type = 0; type < MUSTER_NTYPES; type++)
 		if (mu_json_string_is(r.j, name, muster_type_name(type)))
 			return read_data(
 			    r, type, mu_json_member(r.j, token, "data"), out);

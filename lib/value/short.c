@@ -270,5 +270,6 @@ muster_value_from_text(const char *text, struct muster_value **out)
 	if (*text == '{' || *text == '[')
 		return muster_value_from_json(text, strlen(text), out);
 	type = type_prefix(text, &rest);
-	return type >= 0 ? from_typed(type, rest, out) : guess(text, out);
+	return type >= 0 ? from_typed((enum muster_type)type, rest, out)
+			 : guess(text, out);
 }

@@ -136,7 +136,7 @@ find_exception(const struct row *r, const char *check, const char *rule)
 	return NULL;
 }
 
-static void
+static void __attribute__((format(printf, 3, 0)))
 complain(struct row *r, const char *check, const char *fmt, va_list ap)
 {
 	printf("%s: %s: %s: ", r->file, r->id, check);
@@ -145,7 +145,7 @@ complain(struct row *r, const char *check, const char *fmt, va_list ap)
 	r->nbad++;
 }
 
-static void
+static void __attribute__((format(printf, 5, 0)))
 judge(struct row *r, const char *check, bool good, const struct exception *e,
     const char *fmt, va_list ap)
 {

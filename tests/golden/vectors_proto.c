@@ -85,8 +85,7 @@ same_handshake(const struct row *r, const struct mu_handshake *h)
 	case MU_DROP_CONN:
 		return same_id(&h->sender, field(r, "sender")) &&
 		       h->code == number(field(r, "code")) &&
-		       same_text(
-			   field(r, "description"), h->text, h->text_len);
+		       same_text(field(r, "description"), h->text, h->text_len);
 	case MU_ORIGINATOR_SYN:
 	case MU_RESPONDER_SYN_ACK:
 		return same_filter(h->filter, field(r, "filter"));
@@ -114,8 +113,7 @@ check_handshake(struct row *r, struct bytes frame)
 	mu_buf_init(&b, 0);
 	mu_handshake_enc(&b, &h);
 	golden_check(r, "encode",
-	    golden_same(frame, mu_buf_data(&b), mu_buf_len(&b)),
-	    "other bytes");
+	    golden_same(frame, mu_buf_data(&b), mu_buf_len(&b)), "other bytes");
 	mu_buf_clear(&b);
 	mu_handshake_clear(&h);
 }
@@ -129,8 +127,8 @@ same_envelope(const struct row *r, const struct mu_envelope *e)
 	    same_id(e->sender, json_object_get(r->json, "sender")) &&
 	    same_id(e->receiver, json_object_get(r->json, "receiver")) &&
 	    e->ttl == number(json_object_get(r->json, "ttl")) &&
-	    same_text(json_object_get(r->json, "topic"), e->topic,
-		e->topic_len) &&
+	    same_text(
+		json_object_get(r->json, "topic"), e->topic, e->topic_len) &&
 	    golden_same(payload, e->payload, e->payload_len);
 
 	golden_free(payload);
@@ -172,8 +170,7 @@ check_envelope(struct row *r, struct bytes frame)
 	mu_envelope_enc(&b, e.sender, e.receiver, e.type, e.topic, e.topic_len,
 	    e.payload, e.payload_len);
 	golden_check(r, "encode",
-	    golden_same(frame, mu_buf_data(&b), mu_buf_len(&b)),
-	    "other bytes");
+	    golden_same(frame, mu_buf_data(&b), mu_buf_len(&b)), "other bytes");
 	mu_buf_clear(&b);
 }
 
@@ -214,8 +211,8 @@ judge_handshake(struct row *r, struct bytes bytes, bool accept)
 	int rc =
 	    mu_handshake_dec(&h, bytes.p, bytes.len, MAX_TOPICS, &ec, &text);
 
-	golden_check(r, "verdict", (rc == 0) == accept, "%s",
-	    muster_strerror(rc));
+	golden_check(
+	    r, "verdict", (rc == 0) == accept, "%s", muster_strerror(rc));
 	if (rc == 0) {
 		mu_handshake_clear(&h);
 		return;
@@ -358,8 +355,8 @@ judge_envelope(struct row *r, struct bytes bytes, bool accept)
 		good = is_data(&e);
 	else if (good && e.type == MU_COMMAND)
 		good = is_command(&e);
-	golden_check(r, "verdict", good == accept, "%s",
-	    good ? "accepted" : "refused");
+	golden_check(
+	    r, "verdict", good == accept, "%s", good ? "accepted" : "refused");
 	if (good && decoded != NULL)
 		golden_check(r, "verdict",
 		    strcmp(decoded, type_name(e.type)) == 0, "type %s",
