@@ -68,8 +68,14 @@ $(eval $(call unit,handshake,proto topic base))
 $(eval $(call unit,envelope,proto base))
 $(eval $(call unit,lines,proto base))
 $(eval $(call unit,peer,proto topic base))
+$(eval $(call unit,peer_states,proto topic base))
+$(eval $(call unit,peer_table,proto topic base))
+$(eval $(call unit,peer_time,proto topic base))
 
 # --- fuzz targets ----------------------------------------------------------
+$(eval $(call fuzz,value,value base))
+$(eval $(call fuzz,json,value base))
+$(eval $(call fuzz,text,value base))
 $(eval $(call fuzz,layout,layout base))
 
 # --- other test programs ---------------------------------------------------
