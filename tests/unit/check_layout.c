@@ -7,7 +7,8 @@
 
 #include <dirent.h>
 #include <inttypes.h>
-#include <unistd.h>
+
+#include "layout/fields.h"
 
 static const char *
 tests_dir(void)
@@ -314,6 +315,90 @@ START_TEST(a_file_is_read_as_its_text)
 }
 END_TEST
 
+/* A file beside the tests' folder. */
+static char *
+slurp_shipped(const char *name)
+{
+	char path[512];
+	size_t len;
+
+	snprintf(path, sizeof path, "%s/../%s", tests_dir(), name);
+	return slurp(path, &len);
+}
+
+START_TEST(shipped_layouts_are_without_mistakes)
+{
+	static const struct {
+		const char *name;
+		size_t nnodes;
+	} files[] = { { "conf/cluster.yaml", 8 }, { "conf/demo.yaml", 9 } };
+
+	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+		char *text = slurp_shipped(files[i].name);
+		struct mu_layout *l = must_read(text);
+
+		ck_assert_uint_eq(l->nnodes, files[i].nnodes);
+		mu_layout_free(l);
+		free(text);
+	}
+}
+END_TEST
+
+/* "key:" in the example and ".It Cm key" in the manual. */
+static void
+check_documented(const struct mu_section *s, const char *conf,
+    const char *manual)
+{
+	for (size_t i = 0; i < s->nfields; i++) {
+		const struct mu_field *f = &s->fields[i];
+		char line[64], item[64];
+
+		snprintf(line, sizeof line, "%s:", f->key);
+		snprintf(item, sizeof item, ".It Cm %s :", f->key);
+		if (f->kind == MU_KIND_REFUSED) {
+			snprintf(item, sizeof item, ".Cm %s\n", f->key);
+			if (strstr(manual, item) == NULL)
+				snprintf(item, sizeof item, ".Cm %s ",
+				    f->key);
+		} else {
+			ck_assert_msg(strstr(conf, line) != NULL, "%s", line);
+		}
+		ck_assert_msg(strstr(manual, item) != NULL, "%s", item);
+		if (f->section != NULL)
+			check_documented(f->section, conf, manual);
+	}
+}
+
+START_TEST(example_and_manual_show_every_key)
+{
+	char *conf = slurp_shipped("conf/cluster.yaml");
+	char *manual = slurp_shipped("man/muster.yaml.5");
+
+	check_documented(&mu_fields_top, conf, manual);
+	free(conf);
+	free(manual);
+}
+END_TEST
+
+/* What the example writes below its line is what is there without it. */
+START_TEST(the_example_shows_the_defaults)
+{
+	char *text = slurp_shipped("conf/cluster.yaml");
+	struct mu_layout *full = must_read(text), *bare;
+	struct mu_buf out;
+
+	*strstr(text, "# -----") = '\0';
+	bare = must_read(text);
+	mu_buf_init(&out, 0);
+	ck_assert_int_eq(mu_layout_diff(bare, full, NULL, &out), 0);
+	ck_assert_uint_eq(mu_buf_len(&out), 0);
+	mu_buf_clear(&out);
+	mu_layout_free(bare);
+	mu_layout_free(full);
+	free(text);
+}
+END_TEST
+
 struct failing {
 	long left; /* allocations until one fails */
 	bool once; /* only one, or all from then on */
@@ -386,6 +471,9 @@ main(void)
 	tcase_add_test(t, connect_lists_cannot_explode);
 	tcase_add_test(t, a_file_that_cannot_be_read_is_a_diagnostic);
 	tcase_add_test(t, a_file_is_read_as_its_text);
+	tcase_add_test(t, shipped_layouts_are_without_mistakes);
+	tcase_add_test(t, example_and_manual_show_every_key);
+	tcase_add_test(t, the_example_shows_the_defaults);
 	tcase_add_test(t, no_allocation_is_indispensable);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
