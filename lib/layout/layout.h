@@ -94,8 +94,8 @@ struct mu_layout {
 	char *passphrase_file;        /* likewise, or NULL */
 	struct mu_layout_node *nodes; /* sorted by strcmp of the name */
 	size_t nnodes;
-	bool manager_is_logger;       /* Zeek's option; default: no logger row */
-	bool replay_started;          /* repeat cluster_started to late joiners */
+	bool manager_is_logger;       /* Zeek's option; default: no logger */
+	bool replay_started;          /* cluster_started for late joiners */
 	bool replay_set;
 	char **forward;               /* prefixes relayed between peers; none:
 					 nothing is forwarded */

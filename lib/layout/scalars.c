@@ -24,7 +24,7 @@
 
 /* clang-format off */
 static const struct kind {
-	const char *wanted;                /* in messages about the wrong type */
+	const char *wanted;                 /* for the wrong type */
 	const char *(*fault)(const char *); /* of kinds that are strings */
 } kinds[] = {
 	[MU_KIND_NAME]      = { "a name", mu_name_fault },
@@ -41,8 +41,8 @@ static const struct kind {
 	[MU_KIND_PATH]      = { "a path", mu_path_fault },
 	[MU_KIND_DIRECTORY] = { "a path", mu_directory_fault },
 	[MU_KIND_TOPIC]     = { "a topic", mu_topic_fault },
-	[MU_KIND_TOPICS]    = { "a list of topics such as [app/, site/]", NULL },
-	[MU_KIND_NAMES]     = { "a list of node names such as [manager]", NULL },
+	[MU_KIND_TOPICS]    = { "a list of topics such as [app/]", NULL },
+	[MU_KIND_NAMES]     = { "a list of names such as [manager]", NULL },
 	[MU_KIND_SECTION]   = { "a mapping of keys to values", NULL },
 	[MU_KIND_NODES]     = { "a mapping of node names to nodes", NULL },
 	[MU_KIND_REFUSED]   = { "nothing", NULL },

@@ -2,13 +2,11 @@
 #include "layout/section.h"
 
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
 #include "base/text.h"
 #include "layout/fields.h"
-#include "layout/layout.h"
 #include "layout/range.h"
 #include "layout/read.h"
 #include "layout/yaml.h"
