@@ -49,7 +49,7 @@ if [ "$(id -u)" -ne 0 ]; then
 	fi
 	as_root='sudo env'
 else
-	as_root=env
+	as_root='env'
 fi
 
 log=$(mktemp)

@@ -104,8 +104,8 @@ take_lock(struct dirs *d, const char *path, char *err, size_t err_size)
 	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	long pid;
 
-	d->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW,
-	    0644);
+	d->lock_fd =
+	    open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (d->lock_fd < 0)
 		return fail(MUSTER_ESYS, err, err_size, "cannot open %s: %s",
 		    path, strerror(errno));
@@ -146,11 +146,12 @@ dirs_open(struct dirs *d, char *err, size_t err_size)
 	char *path;
 	int r;
 
-	if (strlen(d->sock) >= sizeof ((struct sockaddr_un *)0)->sun_path)
+	if (strlen(d->sock) >= sizeof((struct sockaddr_un *)0)->sun_path)
 		return fail(MUSTER_ELIMIT, err, err_size,
 		    "the path of the control socket is too long (%zu bytes, at "
-		    "most %zu): %s", strlen(d->sock),
-		    sizeof ((struct sockaddr_un *)0)->sun_path - 1, d->sock);
+		    "most %zu): %s",
+		    strlen(d->sock),
+		    sizeof((struct sockaddr_un *)0)->sun_path - 1, d->sock);
 	r = make_folder(d->state, 0700, err, err_size);
 	if (r == 0)
 		r = make_folder(d->run, 0755, err, err_size);

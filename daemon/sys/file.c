@@ -100,8 +100,8 @@ sync_folder_of(const char *path)
 	if (slash == NULL)
 		folder = mu_strdup(".");
 	else
-		folder = mu_memdup0(path,
-		    slash == path ? 1 : (size_t)(slash - path));
+		folder = mu_memdup0(
+		    path, slash == path ? 1 : (size_t)(slash - path));
 	if (folder == NULL) {
 		errno = ENOMEM;
 		return -1;
@@ -126,14 +126,14 @@ write_temp(const char *temp, const void *data, size_t len, mode_t mode)
 	int fd, saved, r;
 
 	unlink(temp);
-	fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
-	    0600);
+	fd = open(
+	    temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return -1;
 	r = fchmod(fd, mode) == 0 && file_write_fully(fd, data, len) == 0 &&
-	        fsync(fd) == 0
-	    ? 0
-	    : -1;
+		    fsync(fd) == 0
+		? 0
+		: -1;
 	saved = errno;
 	if (close(fd) != 0 && r == 0) {
 		saved = errno;
@@ -144,8 +144,7 @@ write_temp(const char *temp, const void *data, size_t len, mode_t mode)
 }
 
 int
-file_write_atomic(const char *path, const void *data, size_t len,
-    mode_t mode)
+file_write_atomic(const char *path, const void *data, size_t len, mode_t mode)
 {
 	char *temp = mu_asprintf("%s.%ld.new", path, (long)getpid());
 	int saved, r;

@@ -60,8 +60,8 @@ is_journal_stream(const struct stat *st)
 	unsigned long long dev, ino;
 
 	return text != NULL && sscanf(text, "%llu:%llu", &dev, &ino) == 2 &&
-	    dev == (unsigned long long)st->st_dev &&
-	    ino == (unsigned long long)st->st_ino;
+	       dev == (unsigned long long)st->st_dev &&
+	       ino == (unsigned long long)st->st_ino;
 }
 
 static enum sink
@@ -86,7 +86,8 @@ is_writable(int wait_ms)
 {
 	struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
 
-	return poll(&p, 1, wait_ms) > 0 && (p.revents & POLLOUT) != 0;
+	/* With the reader gone a pipe is writable and raises SIGPIPE. */
+	return poll(&p, 1, wait_ms) > 0 && p.revents == POLLOUT;
 }
 
 static bool
@@ -96,10 +97,9 @@ emit(const char *line, size_t len)
 	if (!is_writable(atomic_load(&state.dropped) == 0 ? PATIENCE_MS : 0))
 		return false;
 	while (len > 0) {
-		ssize_t n = state.socket
-		    ? send(STDERR_FILENO, line, len,
-		          MSG_DONTWAIT | MSG_NOSIGNAL)
-		    : write(STDERR_FILENO, line, len);
+		ssize_t n = state.socket ? send(STDERR_FILENO, line, len,
+					       MSG_DONTWAIT | MSG_NOSIGNAL)
+					 : write(STDERR_FILENO, line, len);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -135,15 +135,15 @@ put_head(char *line, size_t size, enum log_level level)
 		clock_gettime(CLOCK_REALTIME, &ts);
 		gmtime_r(&ts.tv_sec, &tm);
 		len = strftime(line, size, "%Y-%m-%dT%H:%M:%S", &tm);
-		len += (size_t)snprintf(line + len, size - len, ".%03ldZ ",
-		    ts.tv_nsec / 1000000);
+		len += (size_t)snprintf(
+		    line + len, size - len, ".%03ldZ ", ts.tv_nsec / 1000000);
 	}
 	if (state.name[0] != '\0')
-		len += (size_t)snprintf(line + len, size - len, "%s: ",
-		    state.name);
+		len += (size_t)snprintf(
+		    line + len, size - len, "%s: ", state.name);
 	if (state.sink != SINK_JOURNAL)
-		len += (size_t)snprintf(line + len, size - len, "%s",
-		    mark_of(level));
+		len += (size_t)snprintf(
+		    line + len, size - len, "%s", mark_of(level));
 	return len;
 }
 
@@ -191,8 +191,8 @@ finish(enum log_level level, const char *suffix, const char *fmt, va_list ap)
 	n = vsnprintf(line + head, room, fmt, ap);
 	len = n < 0 ? 0 : (size_t)n;
 	if (len < room && suffix != NULL)
-		len += (size_t)snprintf(line + head + len, room - len, ": %s",
-		    suffix);
+		len += (size_t)snprintf(
+		    line + head + len, room - len, ": %s", suffix);
 	if (len >= room) {
 		len = room - 1;
 		memcpy(line + head + len - strlen(dots), dots, sizeof dots);
@@ -211,8 +211,7 @@ finish(enum log_level level, const char *suffix, const char *fmt, va_list ap)
 void
 log_init(const char *name, enum log_level level)
 {
-	snprintf(state.name, sizeof state.name, "%s",
-	    name == NULL ? "" : name);
+	snprintf(state.name, sizeof state.name, "%s", name == NULL ? "" : name);
 	tame(state.name);
 	state.level = (int)level;
 	state.sink = find_sink();

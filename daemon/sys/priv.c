@@ -63,8 +63,8 @@ look_up(const char *user, const char *group, struct identity *id, char *err,
 	errno = 0;
 	gr = getgrnam(group);
 	if (gr == NULL)
-		return fail(MUSTER_ENOENT, err, err_size,
-		    "no group \"%s\"%s%s", group, errno == 0 ? "" : ": ",
+		return fail(MUSTER_ENOENT, err, err_size, "no group \"%s\"%s%s",
+		    group, errno == 0 ? "" : ": ",
 		    errno == 0 ? "" : strerror(errno));
 	id->gid = gr->gr_gid;
 	return 0;
@@ -76,8 +76,8 @@ static int
 give_entry(int dirfd, const char *name, const struct identity *id)
 {
 	struct stat st;
-	int fd = openat(dirfd, name,
-	    O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	int fd =
+	    openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	int r = 0;
 
 	if (fd < 0) /* a socket, a symbolic link: not ours to give */
@@ -128,16 +128,16 @@ holds_only_sockets(int fd)
 		const char *dot = strrchr(e->d_name, '.');
 
 		only = strcmp(e->d_name, ".") == 0 ||
-		    strcmp(e->d_name, "..") == 0 ||
-		    (dot != NULL && strcmp(dot, ".sock") == 0);
+		       strcmp(e->d_name, "..") == 0 ||
+		       (dot != NULL && strcmp(dot, ".sock") == 0);
 	}
 	closedir(dir);
 	return only;
 }
 
 static int
-give_folder(const char *path, bool shared, const struct identity *id,
-    char *err, size_t err_size)
+give_folder(const char *path, bool shared, const struct identity *id, char *err,
+    size_t err_size)
 {
 	struct stat st;
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -157,8 +157,8 @@ give_folder(const char *path, bool shared, const struct identity *id,
 }
 
 static int
-give_folders(const struct dirs *d, const struct identity *id, char *err,
-    size_t err_size)
+give_folders(
+    const struct dirs *d, const struct identity *id, char *err, size_t err_size)
 {
 	int r = give_folder(d->state, false, id, err, err_size);
 
@@ -184,14 +184,13 @@ become(const struct identity *id, char *err, size_t err_size)
 	if (getresuid(&r, &e, &s) != 0 || r != id->uid || e != id->uid ||
 	    s != id->uid || (id->uid != 0 && setuid(0) == 0))
 		return fail(MUSTER_EPERM, err, err_size,
-		    "root could be regained after becoming user %s",
-		    id->user);
+		    "root could be regained after becoming user %s", id->user);
 	return 0;
 }
 
 int
-priv_drop(const char *user, const char *group, const struct dirs *d,
-    char *err, size_t err_size)
+priv_drop(const char *user, const char *group, const struct dirs *d, char *err,
+    size_t err_size)
 {
 	struct identity id;
 	int r;

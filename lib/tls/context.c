@@ -20,7 +20,7 @@
 #include "muster/err.h"
 #include "tls/internal.h"
 
-#define READ_BUFFER (64 * 1024)
+#define READ_BUFFER     (64 * 1024)
 #define SESSION_SECONDS 300 /* life of a ticket: reconnects, not absences */
 
 static const unsigned char session_id_context[] = "muster";
@@ -37,12 +37,12 @@ struct mu_tls {
 static void
 set_modes(SSL_CTX *ctx)
 {
-	SSL_CTX_set_options(ctx,
-	    SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
-	        SSL_OP_CIPHER_SERVER_PREFERENCE);
-	SSL_CTX_set_mode(ctx,
-	    SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-	        SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION |
+				     SSL_OP_NO_COMPRESSION |
+				     SSL_OP_CIPHER_SERVER_PREFERENCE);
+	SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS |
+				  SSL_MODE_ENABLE_PARTIAL_WRITE |
+				  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_read_ahead(ctx, 1);
 	SSL_CTX_set_default_read_buffer_len(ctx, READ_BUFFER);
 	/* Tickets carry the state; a cache would only grow. */
@@ -64,7 +64,7 @@ tls_alloc(bool anonymous)
 	if (t->ctx == NULL ||
 	    SSL_CTX_set_min_proto_version(t->ctx, TLS1_2_VERSION) != 1 ||
 	    SSL_CTX_set_session_id_context(t->ctx, session_id_context,
-	        sizeof session_id_context - 1) != 1) {
+		sizeof session_id_context - 1) != 1) {
 		mu_tls_unref(t);
 		return NULL;
 	}
@@ -93,7 +93,7 @@ check_dates(X509 *cert, const char *path, char *err, size_t err_size)
 }
 
 static int
-use_chain(struct mu_tls *t, const STACK_OF(X509) *chain, const char *path,
+use_chain(struct mu_tls *t, const STACK_OF(X509) * chain, const char *path,
     char *err, size_t err_size)
 {
 	X509 *own = sk_X509_value(chain, 0);
@@ -108,11 +108,12 @@ use_chain(struct mu_tls *t, const STACK_OF(X509) *chain, const char *path,
 	X509_up_ref(own);
 	t->own = own;
 	for (int i = 1; i < sk_X509_num(chain); i++)
-		if (SSL_CTX_add1_chain_cert(t->ctx,
-		        sk_X509_value(chain, i)) != 1)
+		if (SSL_CTX_add1_chain_cert(t->ctx, sk_X509_value(chain, i)) !=
+		    1)
 			return mu_tls_fail(MUSTER_ETLS, err, err_size,
 			    "certificate %s: entry %d of the chain cannot be "
-			    "used: %s", path, i + 1,
+			    "used: %s",
+			    path, i + 1,
 			    ERR_reason_error_string(ERR_peek_error()));
 	return 0;
 }
@@ -125,13 +126,13 @@ load_own(struct mu_tls *t, const struct mu_tls_files *files, char *err,
 	EVP_PKEY *key = NULL;
 	int r;
 
-	r = mu_pem_certificates(files->certificate, "certificate", &chain, err,
-	    err_size);
+	r = mu_pem_certificates(
+	    files->certificate, "certificate", &chain, err, err_size);
 	if (r == 0)
 		r = use_chain(t, chain, files->certificate, err, err_size);
 	if (r == 0)
-		r = mu_pem_key(files->key, files->passphrase_file, &key, err,
-		    err_size);
+		r = mu_pem_key(
+		    files->key, files->passphrase_file, &key, err, err_size);
 	if (r == 0 && X509_check_private_key(t->own, key) != 1)
 		r = mu_tls_fail(MUSTER_ETLS, err, err_size,
 		    "key %s does not belong to certificate %s", files->key,
@@ -153,8 +154,8 @@ load_anchors(struct mu_tls *t, const char *path, char *err, size_t err_size)
 	int r;
 
 	if (store == NULL)
-		return mu_tls_fail(MUSTER_ENOMEM, err, err_size,
-		    "out of memory");
+		return mu_tls_fail(
+		    MUSTER_ENOMEM, err, err_size, "out of memory");
 	r = mu_pem_certificates(path, "ca", &anchors, err, err_size);
 	for (int i = 0; r == 0 && i < sk_X509_num(anchors); i++)
 		if (X509_STORE_add_cert(store, sk_X509_value(anchors, i)) != 1)
@@ -179,8 +180,8 @@ mu_tls_new(const struct mu_tls_files *files, struct mu_tls **out, char *err,
 	ERR_clear_error();
 	t = tls_alloc(false);
 	if (t == NULL)
-		return mu_tls_fail(MUSTER_ENOMEM, err, err_size,
-		    "out of memory");
+		return mu_tls_fail(
+		    MUSTER_ENOMEM, err, err_size, "out of memory");
 	if (SSL_CTX_set_cipher_list(t->ctx, "HIGH:!aNULL:!MD5") != 1) {
 		mu_tls_unref(t);
 		return mu_tls_fail(MUSTER_ETLS, err, err_size,
@@ -209,13 +210,13 @@ mu_tls_new_anonymous(struct mu_tls **out, char *err, size_t err_size)
 	ERR_clear_error();
 	t = tls_alloc(true);
 	if (t == NULL)
-		return mu_tls_fail(MUSTER_ENOMEM, err, err_size,
-		    "out of memory");
+		return mu_tls_fail(
+		    MUSTER_ENOMEM, err, err_size, "out of memory");
 	/* Without a certificate there is no TLS 1.3; a peer that offers both
 	 * must be answered with 1.2. */
 	if (SSL_CTX_set_max_proto_version(t->ctx, TLS1_2_VERSION) != 1 ||
-	    SSL_CTX_set_cipher_list(t->ctx,
-	        "AECDH-AES256-SHA@SECLEVEL=0") != 1 ||
+	    SSL_CTX_set_cipher_list(t->ctx, "AECDH-AES256-SHA@SECLEVEL=0") !=
+		1 ||
 	    SSL_CTX_set1_groups_list(t->ctx, groups) != 1) {
 		mu_tls_unref(t);
 		return mu_tls_fail(MUSTER_ETLS, err, err_size,
@@ -277,8 +278,8 @@ mu_tls_days_left(const struct mu_tls *t)
 
 	if (t->own == NULL)
 		return INT_MAX;
-	if (ASN1_TIME_diff(&days, &seconds, NULL,
-	        X509_get0_notAfter(t->own)) != 1)
+	if (ASN1_TIME_diff(&days, &seconds, NULL, X509_get0_notAfter(t->own)) !=
+	    1)
 		return -1;
 	/* Over by hours is over. */
 	return days == 0 && seconds < 0 ? -1 : days;

@@ -69,9 +69,9 @@ static const struct words reasons[] = {
 	{ SSL_R_WRONG_SSL_VERSION, "no tls version in common with the peer" },
 	{ SSL_R_NO_SHARED_CIPHER, "no cipher in common with the peer" ANON },
 	{ SSL_R_NO_SHARED_GROUPS, "no key exchange group in common with the "
-	                          "peer" ANON },
+				  "peer" ANON },
 	{ SSL_R_NO_SUITABLE_KEY_SHARE, "no key exchange group in common with "
-	                               "the peer" ANON },
+				       "the peer" ANON },
 	{ SSL_R_NO_SHARED_SIGNATURE_ALGORITHMS,
 	    "no signature algorithm in common with the peer" },
 	{ SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE,
@@ -145,8 +145,8 @@ say_reason(SSL *ssl, unsigned long e, char *out, size_t out_size)
 			return;
 		}
 	} else if (ERR_GET_LIB(e) == ERR_LIB_SSL) {
-		text = find(reasons, sizeof reasons / sizeof reasons[0],
-		    reason);
+		text =
+		    find(reasons, sizeof reasons / sizeof reasons[0], reason);
 	}
 	if (text == NULL)
 		text = ERR_reason_error_string(e);
@@ -167,9 +167,10 @@ mu_tls_error(struct ssl_st *ssl, int ssl_error, char *out, size_t out_size)
 	else if (ssl_error == SSL_ERROR_ZERO_RETURN)
 		snprintf(out, out_size, "the peer closed the connection");
 	else if (ssl_error == SSL_ERROR_WANT_READ ||
-	    ssl_error == SSL_ERROR_WANT_WRITE)
-		snprintf(out, out_size, "the peer did not finish the tls "
-		                        "handshake");
+		 ssl_error == SSL_ERROR_WANT_WRITE)
+		snprintf(out, out_size,
+		    "the peer did not finish the tls "
+		    "handshake");
 	else
 		say_lost(ssl, ssl_error == SSL_ERROR_SYSCALL ? saved : 0, out,
 		    out_size);

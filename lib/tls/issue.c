@@ -56,7 +56,7 @@ add_entry(X509_NAME *name, const char *field, const char *text)
 	/* The alternative name carries it whole. */
 	snprintf(cut, sizeof cut, "%s", text);
 	return X509_NAME_add_entry_by_txt(name, field, MBSTRING_UTF8,
-	           (const unsigned char *)cut, -1, -1, 0) == 1;
+		   (const unsigned char *)cut, -1, -1, 0) == 1;
 }
 
 static bool
@@ -74,9 +74,8 @@ set_dates(X509 *x, int start_days, int days, const X509 *issuer)
 	    ASN1_TIME_set(X509_getm_notAfter(x), to) == NULL)
 		return false;
 	/* Outliving the ca would only hide the day it all stops. */
-	if (issuer != NULL &&
-	    ASN1_TIME_compare(X509_get0_notAfter(x),
-	        X509_get0_notAfter(issuer)) > 0)
+	if (issuer != NULL && ASN1_TIME_compare(X509_get0_notAfter(x),
+				  X509_get0_notAfter(issuer)) > 0)
 		return X509_set1_notAfter(x, X509_get0_notAfter(issuer)) == 1;
 	return true;
 }
@@ -111,7 +110,7 @@ general_name(const char *text)
 		type = GEN_IPADD, bytes = addr, len = 16;
 	}
 	s = type == GEN_DNS ? (ASN1_STRING *)ASN1_IA5STRING_new()
-	                    : (ASN1_STRING *)ASN1_OCTET_STRING_new();
+			    : (ASN1_STRING *)ASN1_OCTET_STRING_new();
 	if (n == NULL || s == NULL || ASN1_STRING_set(s, bytes, len) != 1) {
 		GENERAL_NAME_free(n);
 		ASN1_STRING_free(s);
@@ -145,7 +144,7 @@ add_alt_names(X509 *x, const struct mu_tls_issue *what)
 		if (strcmp(what->alt[i], what->name) != 0)
 			ok = push_name(names, what->alt[i]);
 	ok = ok && X509_add1_ext_i2d(x, NID_subject_alt_name, names, 0,
-	               X509V3_ADD_DEFAULT) == 1;
+		       X509V3_ADD_DEFAULT) == 1;
 	GENERAL_NAMES_free(names);
 	return ok;
 }
@@ -156,15 +155,15 @@ fill_ca(X509 *x, EVP_PKEY *key, const char *cluster, int days)
 	X509_NAME *name = X509_get_subject_name(x);
 
 	return X509_set_version(x, X509_VERSION_3) == 1 && set_serial(x) &&
-	    set_dates(x, 0, days, NULL) && add_entry(name, "O", cluster) &&
-	    add_entry(name, "CN", "muster ca") &&
-	    X509_set_issuer_name(x, name) == 1 &&
-	    X509_set_pubkey(x, key) == 1 &&
-	    add_ext(x, x, NID_basic_constraints,
-	        "critical,CA:TRUE,pathlen:0") &&
-	    add_ext(x, x, NID_key_usage, "critical,keyCertSign,cRLSign") &&
-	    add_ext(x, x, NID_subject_key_identifier, "hash") &&
-	    X509_sign(x, key, EVP_sha256()) != 0;
+	       set_dates(x, 0, days, NULL) && add_entry(name, "O", cluster) &&
+	       add_entry(name, "CN", "muster ca") &&
+	       X509_set_issuer_name(x, name) == 1 &&
+	       X509_set_pubkey(x, key) == 1 &&
+	       add_ext(
+		   x, x, NID_basic_constraints, "critical,CA:TRUE,pathlen:0") &&
+	       add_ext(x, x, NID_key_usage, "critical,keyCertSign,cRLSign") &&
+	       add_ext(x, x, NID_subject_key_identifier, "hash") &&
+	       X509_sign(x, key, EVP_sha256()) != 0;
 }
 
 static bool
@@ -174,17 +173,18 @@ fill_node(X509 *x, EVP_PKEY *key, const struct mu_tls_issue *what, X509 *ca,
 	X509_NAME *name = X509_get_subject_name(x);
 
 	return X509_set_version(x, X509_VERSION_3) == 1 && set_serial(x) &&
-	    set_dates(x, what->start_days, what->days, ca) &&
-	    add_entry(name, "O", what->cluster) &&
-	    add_entry(name, "CN", what->name) &&
-	    X509_set_issuer_name(x, X509_get_subject_name(ca)) == 1 &&
-	    X509_set_pubkey(x, key) == 1 &&
-	    add_ext(x, ca, NID_basic_constraints, "critical,CA:FALSE") &&
-	    add_ext(x, ca, NID_key_usage, "critical,digitalSignature") &&
-	    add_ext(x, ca, NID_ext_key_usage, "serverAuth,clientAuth") &&
-	    add_ext(x, ca, NID_subject_key_identifier, "hash") &&
-	    add_ext(x, ca, NID_authority_key_identifier, "keyid") &&
-	    add_alt_names(x, what) && X509_sign(x, ca_key, EVP_sha256()) != 0;
+	       set_dates(x, what->start_days, what->days, ca) &&
+	       add_entry(name, "O", what->cluster) &&
+	       add_entry(name, "CN", what->name) &&
+	       X509_set_issuer_name(x, X509_get_subject_name(ca)) == 1 &&
+	       X509_set_pubkey(x, key) == 1 &&
+	       add_ext(x, ca, NID_basic_constraints, "critical,CA:FALSE") &&
+	       add_ext(x, ca, NID_key_usage, "critical,digitalSignature") &&
+	       add_ext(x, ca, NID_ext_key_usage, "serverAuth,clientAuth") &&
+	       add_ext(x, ca, NID_subject_key_identifier, "hash") &&
+	       add_ext(x, ca, NID_authority_key_identifier, "keyid") &&
+	       add_alt_names(x, what) &&
+	       X509_sign(x, ca_key, EVP_sha256()) != 0;
 }
 
 /* --- writing ------------------------------------------------------------- */
@@ -196,22 +196,22 @@ write_bio(BIO *bio, const char *path, mode_t mode, bool overwrite, char *err,
 	char *data;
 	long len = BIO_get_mem_data(bio, &data);
 
-	return mu_pem_write(path, data, (size_t)len, mode, overwrite, err,
-	    err_size);
+	return mu_pem_write(
+	    path, data, (size_t)len, mode, overwrite, err, err_size);
 }
 
 /* The key first: a certificate without its key is of no use, and the other
  * way round the next attempt would find a file in its way. */
 static int
-write_pair(X509 *x, EVP_PKEY *key, const char *cert_path,
-    const char *key_path, bool overwrite, char *err, size_t err_size)
+write_pair(X509 *x, EVP_PKEY *key, const char *cert_path, const char *key_path,
+    bool overwrite, char *err, size_t err_size)
 {
 	BIO *secret = BIO_new(BIO_s_secmem()), *open = BIO_new(BIO_s_mem());
 	int r;
 
 	if (secret == NULL || open == NULL ||
-	    PEM_write_bio_PKCS8PrivateKey(secret, key, NULL, NULL, 0, NULL,
-	        NULL) != 1 ||
+	    PEM_write_bio_PKCS8PrivateKey(
+		secret, key, NULL, NULL, 0, NULL, NULL) != 1 ||
 	    PEM_write_bio_X509(open, x) != 1) {
 		r = mu_tls_fail(MUSTER_ENOMEM, err, err_size,
 		    "cannot encode key and certificate");
@@ -231,17 +231,17 @@ out:
 
 /* Nothing of a pair may exist: found out before a key is made. */
 static int
-check_absent(const char *cert_path, const char *key_path, char *err,
-    size_t err_size)
+check_absent(
+    const char *cert_path, const char *key_path, char *err, size_t err_size)
 {
-	const char *path = access(cert_path, F_OK) == 0 ? cert_path
-	    : access(key_path, F_OK) == 0               ? key_path
-	                                                : NULL;
+	const char *path = access(cert_path, F_OK) == 0  ? cert_path
+			   : access(key_path, F_OK) == 0 ? key_path
+							 : NULL;
 
 	if (path == NULL)
 		return 0;
-	return mu_tls_fail(MUSTER_EEXIST, err, err_size, "%s exists already",
-	    path);
+	return mu_tls_fail(
+	    MUSTER_EEXIST, err, err_size, "%s exists already", path);
 }
 
 /* Names go into files other programs read: visible ASCII only. */
@@ -292,8 +292,8 @@ mu_tls_ca_create(const char *cluster, int days, const char *cert_path,
 		    "cannot make the ca's certificate: %s",
 		    ERR_reason_error_string(ERR_peek_error()));
 	else
-		r = write_pair(x, key, cert_path, key_path, false, err,
-		    err_size);
+		r = write_pair(
+		    x, key, cert_path, key_path, false, err, err_size);
 	X509_free(x);
 	EVP_PKEY_free(key);
 	return r;
@@ -301,7 +301,7 @@ mu_tls_ca_create(const char *cluster, int days, const char *cert_path,
 
 /* The CA as it lies on the disk, fit for signing. */
 static int
-load_ca(const char *cert_path, const char *key_path, STACK_OF(X509) **cert,
+load_ca(const char *cert_path, const char *key_path, STACK_OF(X509) * *cert,
     EVP_PKEY **key, char *err, size_t err_size)
 {
 	char when[64];
@@ -322,8 +322,8 @@ load_ca(const char *cert_path, const char *key_path, STACK_OF(X509) **cert,
 	if (X509_cmp_current_time(X509_get0_notAfter(ca)) < 0)
 		return mu_tls_fail(MUSTER_ETLS, err, err_size,
 		    "ca %s expired on %s", cert_path,
-		    mu_tls_time_text(X509_get0_notAfter(ca), when,
-		        sizeof when));
+		    mu_tls_time_text(
+			X509_get0_notAfter(ca), when, sizeof when));
 	return 0;
 }
 
@@ -334,11 +334,11 @@ check_issue(const struct mu_tls_issue *what, const char *cert_path,
 	int r = check_name(what->name, "the node's name", err, err_size);
 
 	if (r == 0)
-		r = check_name(what->cluster, "the cluster's name", err,
-		    err_size);
+		r = check_name(
+		    what->cluster, "the cluster's name", err, err_size);
 	for (size_t i = 0; r == 0 && i < what->nalt; i++)
-		r = check_name(what->alt[i], "an alternative name", err,
-		    err_size);
+		r = check_name(
+		    what->alt[i], "an alternative name", err, err_size);
 	if (r == 0)
 		r = check_days(what->days, err, err_size);
 	if (r == 0)
@@ -356,8 +356,8 @@ mu_tls_issue(const struct mu_tls_issue *what, const char *ca_cert,
 	STACK_OF(X509) *ca = NULL;
 	EVP_PKEY *signer = NULL, *key = NULL;
 	X509 *x = NULL;
-	int r = check_issue(what, cert_path, key_path, overwrite, err,
-	    err_size);
+	int r =
+	    check_issue(what, cert_path, key_path, overwrite, err, err_size);
 
 	if (r == 0)
 		r = load_ca(ca_cert, ca_key, &ca, &signer, err, err_size);
@@ -371,8 +371,8 @@ mu_tls_issue(const struct mu_tls_issue *what, const char *ca_cert,
 		    "cannot make the certificate of %s: %s", what->name,
 		    ERR_reason_error_string(ERR_peek_error()));
 	else
-		r = write_pair(x, key, cert_path, key_path, overwrite, err,
-		    err_size);
+		r = write_pair(
+		    x, key, cert_path, key_path, overwrite, err, err_size);
 out:
 	X509_free(x);
 	EVP_PKEY_free(key);

@@ -34,8 +34,8 @@ mu_tls_fail(int code, char *err, size_t err_size, const char *fmt, ...)
 }
 
 static int
-check_file(const struct stat *st, const char *path,
-    enum mu_pem_secrecy secrecy, char *err, size_t err_size)
+check_file(const struct stat *st, const char *path, enum mu_pem_secrecy secrecy,
+    char *err, size_t err_size)
 {
 	mode_t excess = st->st_uid == 0 ? 037 : 077;
 
@@ -116,7 +116,7 @@ out:
 
 /* Certificates until the end of the PEM; anything malformed is an error. */
 static int
-parse_certificates(BIO *bio, STACK_OF(X509) *list)
+parse_certificates(BIO *bio, STACK_OF(X509) * list)
 {
 	X509 *cert;
 
@@ -134,8 +134,8 @@ parse_certificates(BIO *bio, STACK_OF(X509) *list)
 }
 
 int
-mu_pem_certificates(const char *path, const char *what,
-    STACK_OF(X509) **out, char *err, size_t err_size)
+mu_pem_certificates(const char *path, const char *what, STACK_OF(X509) * *out,
+    char *err, size_t err_size)
 {
 	STACK_OF(X509) *list = NULL;
 	BIO *bio = NULL;
@@ -150,7 +150,7 @@ mu_pem_certificates(const char *path, const char *what,
 	list = sk_X509_new_null();
 	bio = BIO_new_mem_buf(data, (int)len);
 	r = list == NULL || bio == NULL ? MUSTER_ENOMEM
-	                                : parse_certificates(bio, list);
+					: parse_certificates(bio, list);
 	BIO_free(bio);
 	mu_free(data);
 	if (r == 0) {
@@ -196,8 +196,8 @@ parse_key(const char *path, const char *data, size_t len,
 	BIO *bio = BIO_new_mem_buf(data, (int)len);
 
 	if (bio == NULL)
-		return mu_tls_fail(MUSTER_ENOMEM, err, err_size,
-		    "out of memory");
+		return mu_tls_fail(
+		    MUSTER_ENOMEM, err, err_size, "out of memory");
 	*out = PEM_read_bio_PrivateKey(bio, NULL, give_passphrase, pass);
 	BIO_free(bio);
 	if (*out != NULL)
@@ -225,8 +225,8 @@ mu_pem_key(const char *path, const char *passphrase_file, EVP_PKEY **out,
 
 	*out = NULL;
 	if (passphrase_file != NULL) {
-		r = mu_pem_read(passphrase_file, PEM_SECRET, &words,
-		    &words_len, err, err_size);
+		r = mu_pem_read(passphrase_file, PEM_SECRET, &words, &words_len,
+		    err, err_size);
 		if (r != 0)
 			return r;
 		words[strcspn(words, "\r\n")] = '\0';
@@ -272,8 +272,8 @@ sync_folder(const char *path)
 	if (slash == NULL)
 		folder = mu_strdup(".");
 	else
-		folder = mu_memdup0(path,
-		    slash == path ? 1 : (size_t)(slash - path));
+		folder = mu_memdup0(
+		    path, slash == path ? 1 : (size_t)(slash - path));
 	if (folder == NULL) {
 		errno = ENOMEM;
 		return -1;
@@ -311,16 +311,16 @@ mu_pem_write(const char *path, const void *data, size_t len, mode_t mode,
 	int fd = -1, saved, r;
 
 	if (temp == NULL)
-		return mu_tls_fail(MUSTER_ENOMEM, err, err_size,
-		    "out of memory");
+		return mu_tls_fail(
+		    MUSTER_ENOMEM, err, err_size, "out of memory");
 	/* Left over by a process of this number that was killed. */
 	unlink(temp);
-	fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
-	    0600);
+	fd = open(
+	    temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
 	r = fd < 0 || fchmod(fd, mode) != 0 ||
-	        write_fully(fd, data, len) != 0 || fsync(fd) != 0
-	    ? -1
-	    : 0;
+		    write_fully(fd, data, len) != 0 || fsync(fd) != 0
+		? -1
+		: 0;
 	saved = errno;
 	if (fd >= 0)
 		close(fd);
@@ -338,8 +338,8 @@ mu_pem_write(const char *path, const void *data, size_t len, mode_t mode,
 	if (r == 0)
 		return 0;
 	if (saved == EEXIST)
-		return mu_tls_fail(MUSTER_EEXIST, err, err_size,
-		    "%s exists already", path);
+		return mu_tls_fail(
+		    MUSTER_EEXIST, err, err_size, "%s exists already", path);
 	return mu_tls_fail(MUSTER_ESYS, err, err_size, "cannot write %s: %s",
 	    path, strerror(saved));
 }

@@ -76,7 +76,9 @@ char *mu_tls_peer_names(struct ssl_st *ssl, char *out, size_t out_size);
 /*
  * One line on why a session failed: what the queue of errors and the verify
  * result say, in the operator's words ("certificate of another ca", "expired
- * on ...", "the peer speaks no tls").  Clears the error queue.  Returns out.
+ * on ...", "the peer speaks no tls").  ssl_error is what SSL_get_error said;
+ * with SSL_ERROR_SYSCALL errno must still be that of the operation.  Clears
+ * the error queue.  Returns out.
  */
 char *mu_tls_error(struct ssl_st *ssl, int ssl_error, char *out,
     size_t out_size);

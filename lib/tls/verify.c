@@ -18,7 +18,7 @@
 #include "tls/tls.h"
 
 #define VERDICT_SIZE 320
-#define NAMES_SIZE 128
+#define NAMES_SIZE   128
 
 /* --- certificates in words ----------------------------------------------- */
 
@@ -52,8 +52,8 @@ common_name(X509 *cert, unsigned char **text)
 	*text = NULL;
 	if (at < 0)
 		return -1;
-	return ASN1_STRING_to_UTF8(text,
-	    X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
+	return ASN1_STRING_to_UTF8(
+	    text, X509_NAME_ENTRY_get_data(X509_NAME_get_entry(subject, at)));
 }
 
 /*
@@ -102,8 +102,8 @@ list_name(const unsigned char *name, size_t len, void *ctx)
 	struct names_text *t = ctx;
 	char text[NAMES_SIZE];
 
-	append_name(t->out, t->size,
-	    mu_text_printable(name, len, text, sizeof text));
+	append_name(
+	    t->out, t->size, mu_text_printable(name, len, text, sizeof text));
 	return strlen(t->out) + 1 >= t->size;
 }
 
@@ -164,8 +164,8 @@ mu_tls_peer_names(struct ssl_st *ssl, char *out, size_t out_size)
 static int verdict_index = -1;
 
 static void
-free_verdict(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx, long argl,
-    void *argp)
+free_verdict(
+    void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx, long argl, void *argp)
 {
 	(void)parent, (void)ad, (void)idx, (void)argl, (void)argp;
 	mu_free(ptr);
@@ -187,12 +187,12 @@ describe_date(X509 *cert, int error, const char *who, char *out, size_t size)
 
 	if (error == X509_V_ERR_CERT_NOT_YET_VALID)
 		snprintf(out, size, "%s is not valid before %s", who,
-		    mu_tls_time_text(X509_get0_notBefore(cert), when,
-		        sizeof when));
+		    mu_tls_time_text(
+			X509_get0_notBefore(cert), when, sizeof when));
 	else
 		snprintf(out, size, "%s expired on %s", who,
-		    mu_tls_time_text(X509_get0_notAfter(cert), when,
-		        sizeof when));
+		    mu_tls_time_text(
+			X509_get0_notAfter(cert), when, sizeof when));
 }
 
 static void
@@ -223,7 +223,8 @@ describe(X509 *cert, int error, int depth, char *out, size_t size)
 	case X509_V_ERR_INVALID_PURPOSE:
 		snprintf(out, size,
 		    "%s is not for this use (extended key usage must have "
-		    "both serverAuth and clientAuth)", who);
+		    "both serverAuth and clientAuth)",
+		    who);
 		break;
 	default:
 		snprintf(out, size, "%s is refused: %s", who,
@@ -234,8 +235,8 @@ describe(X509 *cert, int error, int depth, char *out, size_t size)
 int
 mu_tls_verify(int ok, X509_STORE_CTX *store)
 {
-	SSL *ssl = X509_STORE_CTX_get_ex_data(store,
-	    SSL_get_ex_data_X509_STORE_CTX_idx());
+	SSL *ssl = X509_STORE_CTX_get_ex_data(
+	    store, SSL_get_ex_data_X509_STORE_CTX_idx());
 	int error = X509_STORE_CTX_get_error(store);
 	char *text;
 

@@ -72,8 +72,7 @@ START_TEST(file_written_is_read_back)
 	char *data = malloc(size + 1), *back;
 
 	memset(data, 'x', size);
-	ck_assert_int_eq(file_write_atomic(scratch("f"), data, size, 0640),
-	    0);
+	ck_assert_int_eq(file_write_atomic(scratch("f"), data, size, 0640), 0);
 	ck_assert_uint_eq(scratch_mode("f"), 0640);
 	ck_assert_int_eq(file_read_all(scratch("f"), size, &back, &len), 0);
 	ck_assert_uint_eq(len, size);
@@ -81,8 +80,9 @@ START_TEST(file_written_is_read_back)
 	ck_assert_int_eq(back[len], 0);
 	mu_free(back);
 	if (size > 0)
-		ck_assert_int_eq(file_read_all(scratch("f"), size - 1, &back,
-		                     &len), MUSTER_ELIMIT);
+		ck_assert_int_eq(
+		    file_read_all(scratch("f"), size - 1, &back, &len),
+		    MUSTER_ELIMIT);
 	free(data);
 }
 END_TEST
@@ -92,15 +92,15 @@ START_TEST(file_errors_keep_errno)
 	char *data;
 	size_t len;
 
-	ck_assert_int_eq(file_read_all(scratch("no"), 9, &data, &len),
-	    MUSTER_ESYS);
+	ck_assert_int_eq(
+	    file_read_all(scratch("no"), 9, &data, &len), MUSTER_ESYS);
 	ck_assert_int_eq(errno, ENOENT);
 	ck_assert_ptr_null(data);
-	ck_assert_int_eq(file_read_all(scratch(""), 9, &data, &len),
-	    MUSTER_ESYS);
+	ck_assert_int_eq(
+	    file_read_all(scratch(""), 9, &data, &len), MUSTER_ESYS);
 	ck_assert_int_eq(errno, EISDIR);
-	ck_assert_int_eq(file_write_atomic(scratch("no/f"), "x", 1, 0600),
-	    MUSTER_ESYS);
+	ck_assert_int_eq(
+	    file_write_atomic(scratch("no/f"), "x", 1, 0600), MUSTER_ESYS);
 	ck_assert_int_eq(errno, ENOENT);
 }
 END_TEST
@@ -112,8 +112,8 @@ START_TEST(full_disk_leaves_the_old_file)
 
 	ck_assert_int_eq(file_write_atomic(scratch("f"), "old", 3, 0600), 0);
 	fill_disk();
-	ck_assert_int_eq(file_write_atomic(scratch("f"), "newer", 5, 0600),
-	    MUSTER_ESYS);
+	ck_assert_int_eq(
+	    file_write_atomic(scratch("f"), "newer", 5, 0600), MUSTER_ESYS);
 	ck_assert_int_eq(errno, EFBIG);
 	ck_assert_int_eq(file_read_all(scratch("f"), 99, &data, &len), 0);
 	ck_assert_str_eq(data, "old");
@@ -137,8 +137,8 @@ START_TEST(folders_are_made_with_parents)
 	ck_assert_int_eq(file_make_folder(scratch("a/b/c/"), 0700, &at), 0);
 	ck_assert_uint_eq(scratch_mode("a/b/c"), 0750);
 	scratch_write("a/file", "", 0644);
-	ck_assert_int_eq(file_make_folder(scratch("a/file/d"), 0755, &at),
-	    MUSTER_ESYS);
+	ck_assert_int_eq(
+	    file_make_folder(scratch("a/file/d"), 0755, &at), MUSTER_ESYS);
 	ck_assert_int_eq(errno, ENOTDIR);
 	ck_assert_uint_eq(at, strlen(scratch("a/file")));
 }
@@ -150,7 +150,8 @@ static void
 init_dirs(struct dirs *d)
 {
 	ck_assert_int_eq(dirs_init(d, scratch_folder, "/lib/muster",
-	                     "/run/muster", "/log/muster", "worker-1"), 0);
+			     "/run/muster", "/log/muster", "worker-1"),
+	    0);
 }
 
 START_TEST(dirs_have_their_places_and_modes)
@@ -170,8 +171,9 @@ START_TEST(dirs_have_their_places_and_modes)
 	ck_assert_uint_eq(scratch_mode("lib/muster/worker-1"), 0700);
 	ck_assert_uint_eq(scratch_mode("run/muster"), 0755);
 	ck_assert_uint_eq(scratch_mode("log/muster/worker-1"), 0750);
-	ck_assert_int_eq(file_read_all(scratch("lib/muster/worker-1/lock"),
-	                     99, &pid, &len), 0);
+	ck_assert_int_eq(
+	    file_read_all(scratch("lib/muster/worker-1/lock"), 99, &pid, &len),
+	    0);
 	snprintf(expected, sizeof expected, "%ld\n", (long)getpid());
 	ck_assert_str_eq(pid, expected);
 	mu_free(pid);
@@ -186,8 +188,8 @@ START_TEST(node_names_are_no_paths)
 	static const char *const bad[] = { "", ".", "..", "a/b", "/" };
 	struct dirs d;
 
-	ck_assert_int_eq(dirs_init(&d, NULL, "/s", "/r", "/l", bad[_i]),
-	    MUSTER_EINVAL);
+	ck_assert_int_eq(
+	    dirs_init(&d, NULL, "/s", "/r", "/l", bad[_i]), MUSTER_EINVAL);
 	dirs_clear(&d);
 }
 END_TEST
@@ -228,14 +230,14 @@ START_TEST(lock_goes_with_a_fork)
 		/* As a daemon that detaches: the parent goes. */
 		close(pipes[1]);
 		_exit(dirs_write_pid(&d) == 0 && read(pipes[0], &c, 1) == 0
-		        ? 0 : 1);
+			  ? 0
+			  : 1);
 	}
 	close(pipes[0]);
 	dirs_clear(&d);
 	snprintf(pid, sizeof pid, "(pid %ld)", (long)child);
 	do {
-		ck_assert_int_eq(dirs_open(&e, err, sizeof err),
-		    MUSTER_EEXIST);
+		ck_assert_int_eq(dirs_open(&e, err, sizeof err), MUSTER_EEXIST);
 	} while (strstr(err, pid) == NULL);
 	close(pipes[1]);
 	ck_assert_int_eq(waitpid(child, &status, 0), child);
@@ -279,8 +281,8 @@ START_TEST(socket_path_that_cannot_be_bound_is_refused)
 
 	memset(node, 'n', sizeof node - 1);
 	node[sizeof node - 1] = '\0';
-	ck_assert_int_eq(dirs_init(&d, scratch_folder, "/s", "/r", "/l",
-	                     node), 0);
+	ck_assert_int_eq(
+	    dirs_init(&d, scratch_folder, "/s", "/r", "/l", node), 0);
 	ck_assert_int_eq(dirs_open(&d, err, sizeof err), MUSTER_ELIMIT);
 	ck_assert_contains(err, "too long");
 	dirs_clear(&d);
@@ -322,10 +324,11 @@ START_TEST(privileges_are_dropped_for_good)
 	init_dirs(&d);
 	ck_assert_int_eq(dirs_open(&d, err, sizeof err), 0);
 	scratch_write("outside", "", 0600);
-	ck_assert_int_eq(link(scratch("outside"),
-	                     scratch("lib/muster/worker-1/planted")), 0);
-	ck_assert_msg(priv_drop("nobody", NULL, &d, err, sizeof err) == 0,
-	    "%s", err);
+	ck_assert_int_eq(
+	    link(scratch("outside"), scratch("lib/muster/worker-1/planted")),
+	    0);
+	ck_assert_msg(
+	    priv_drop("nobody", NULL, &d, err, sizeof err) == 0, "%s", err);
 	ck_assert_uint_eq(getuid(), uid);
 	ck_assert_uint_eq(geteuid(), uid);
 	ck_assert_uint_eq(getgid(), gid);
@@ -349,11 +352,12 @@ START_TEST(unknown_users_are_named)
 {
 	if (getuid() != 0)
 		return;
-	ck_assert_int_eq(priv_drop("no-such-user", NULL, NULL, err,
-	                     sizeof err), MUSTER_ENOENT);
+	ck_assert_int_eq(priv_drop("no-such-user", NULL, NULL, err, sizeof err),
+	    MUSTER_ENOENT);
 	ck_assert_contains(err, "\"no-such-user\"");
-	ck_assert_int_eq(priv_drop("nobody", "no-such-group", NULL, err,
-	                     sizeof err), MUSTER_ENOENT);
+	ck_assert_int_eq(
+	    priv_drop("nobody", "no-such-group", NULL, err, sizeof err),
+	    MUSTER_ENOENT);
 	ck_assert_contains(err, "\"no-such-group\"");
 	ck_assert_int_eq(priv_drop(NULL, NULL, NULL, err, sizeof err), 0);
 	ck_assert_uint_eq(getuid(), 0);
@@ -428,7 +432,7 @@ START_TEST(help_is_aligned_and_wrapped)
 	static const struct usage_row rows[] = {
 		{ NULL, "Options:" },
 		{ "-f layout", "read this layout instead of the one in the "
-		               "place where it usually lies, which is /etc" },
+			       "place where it usually lies, which is /etc" },
 		{ "-n", "check only" },
 		{ "--an-option-that-is-very-long", "does it" },
 		{ NULL, NULL },

@@ -59,7 +59,7 @@ all(void)
 	ssize_t n;
 
 	while (len < sizeof text - 1 &&
-	    (n = read(reader, text + len, sizeof text - 1 - len)) > 0)
+	       (n = read(reader, text + len, sizeof text - 1 - len)) > 0)
 		len += (size_t)n;
 	text[len] = '\0';
 	return text;
@@ -74,12 +74,12 @@ START_TEST(pipe_gets_name_and_message)
 	log_warnx("slow");
 	log_err("no");
 	ck_assert_str_eq(all(), "worker-1: warning: slow\n"
-	                        "worker-1: error: no\n");
+				"worker-1: error: no\n");
 	errno = ENOENT;
 	log_warn("cannot read %s", "f");
 	ck_assert_int_eq(errno, ENOENT);
 	ck_assert_str_eq(all(), "worker-1: warning: cannot read f: No such "
-	                        "file or directory\n");
+				"file or directory\n");
 	log_init(NULL, LOG_LEVEL_INFO);
 	log_info("bare");
 	ck_assert_str_eq(all(), "bare\n");
@@ -95,8 +95,8 @@ START_TEST(file_gets_a_time_stamp)
 	log_init("m", LOG_LEVEL_INFO);
 	log_info("here");
 	ck_assert_int_eq(sscanf(all(), "%4u-%2u-%2uT%2u:%2u:%2u.%3uZ m: here",
-	                     &year, &month, &day, &hour, &minute, &second,
-	                     &ms), 7);
+			     &year, &month, &day, &hour, &minute, &second, &ms),
+	    7);
 	ck_assert_contains(text, "Z m: here\n");
 }
 END_TEST
@@ -155,12 +155,12 @@ END_TEST
 
 START_TEST(levels_have_names)
 {
-	static const enum log_level levels[] = { LOG_LEVEL_ERR,
-		LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+	static const enum log_level levels[] = { LOG_LEVEL_ERR, LOG_LEVEL_WARN,
+		LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
 	for (size_t i = 0; i < 4; i++)
-		ck_assert_int_eq(log_level_parse(log_level_name(levels[i])),
-		    (int)levels[i]);
+		ck_assert_int_eq(
+		    log_level_parse(log_level_name(levels[i])), (int)levels[i]);
 	ck_assert_int_eq(log_level_parse("loud"), -1);
 	ck_assert_int_eq(log_level_parse(""), -1);
 }
@@ -199,8 +199,7 @@ START_TEST(every_length_fits_its_line)
 		log_warn("%s", big);
 		all();
 		ck_assert_uint_lt(strlen(text), 2049);
-		ck_assert_ptr_eq(strchr(text, '\n'),
-		    text + strlen(text) - 1);
+		ck_assert_ptr_eq(strchr(text, '\n'), text + strlen(text) - 1);
 	}
 }
 END_TEST
@@ -232,8 +231,8 @@ START_TEST(stopped_reader_costs_messages_and_is_told)
 	log_info("back");
 	said = strstr(all(), "m: warning: ");
 	ck_assert_ptr_nonnull(said);
-	ck_assert_int_eq(sscanf(said, "m: warning: %lu messages lost", &lost),
-	    1);
+	ck_assert_int_eq(
+	    sscanf(said, "m: warning: %lu messages lost", &lost), 1);
 	ck_assert_uint_gt(lost, 100);
 	ck_assert_uint_lt(lost, 2000);
 	ck_assert_contains(said, "\nm: back\n");
@@ -244,6 +243,16 @@ START_TEST(closed_stderr_is_survived)
 {
 	close(STDERR_FILENO);
 	log_init("m", LOG_LEVEL_INFO);
+	for (int i = 0; i < 5; i++)
+		log_info("to nobody");
+}
+END_TEST
+
+START_TEST(reader_that_is_gone_is_survived)
+{
+	stderr_to_pipe();
+	log_init("m", LOG_LEVEL_INFO);
+	close(reader);
 	for (int i = 0; i < 5; i++)
 		log_info("to nobody");
 }
@@ -265,9 +274,9 @@ suite(void)
 	tcase_add_test(t, levels_have_names);
 	tcase_add_test(t, one_event_is_one_line);
 	tcase_add_test(t, every_length_fits_its_line);
-	tcase_add_loop_test(t, stopped_reader_costs_messages_and_is_told, 0,
-	    2);
+	tcase_add_loop_test(t, stopped_reader_costs_messages_and_is_told, 0, 2);
 	tcase_add_test(t, closed_stderr_is_survived);
+	tcase_add_test(t, reader_that_is_gone_is_survived);
 	suite_add_tcase(s, t);
 	return s;
 }

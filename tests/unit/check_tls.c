@@ -31,8 +31,8 @@ START_TEST(authenticated_peers_meet)
 	ck_assert(!mu_tls_peer_has_name(s.ssl, "worker-10"));
 	ck_assert(!mu_tls_peer_has_name(s.ssl, "worker-"));
 	ck_assert(!mu_tls_peer_has_name(s.ssl, ""));
-	ck_assert_str_eq(mu_tls_peer_names(s.ssl, names, sizeof names),
-	    "worker-1");
+	ck_assert_str_eq(
+	    mu_tls_peer_names(s.ssl, names, sizeof names), "worker-1");
 	ck_assert(!mu_tls_is_anonymous(m));
 	part(&c, &s);
 	mu_tls_unref(m);
@@ -60,8 +60,8 @@ static void
 assert_anonymous_suite(SSL *ssl)
 {
 	ck_assert_str_eq(SSL_get_cipher_name(ssl), "AECDH-AES256-SHA");
-	ck_assert_int_eq(SSL_CIPHER_get_protocol_id(SSL_get_current_cipher(
-	                     ssl)), 0xc019);
+	ck_assert_int_eq(
+	    SSL_CIPHER_get_protocol_id(SSL_get_current_cipher(ssl)), 0xc019);
 	ck_assert_int_eq(SSL_version(ssl), TLS1_2_VERSION);
 }
 
@@ -76,8 +76,8 @@ START_TEST(anonymous_peers_meet_in_brokers_suite)
 	ck_assert_msg(is_up(&c) && is_up(&s), "%s / %s", c.text, s.text);
 	assert_anonymous_suite(c.ssl);
 	ck_assert(!mu_tls_peer_has_name(c.ssl, "manager"));
-	ck_assert_str_eq(mu_tls_peer_names(c.ssl, names, sizeof names),
-	    "no certificate");
+	ck_assert_str_eq(
+	    mu_tls_peer_names(c.ssl, names, sizeof names), "no certificate");
 	ck_assert(mu_tls_is_anonymous(t));
 	ck_assert_int_eq(mu_tls_days_left(t), INT_MAX);
 	part(&c, &s);
@@ -94,8 +94,8 @@ broker_anonymous(bool server, const char *group)
 
 	snprintf(groups, sizeof groups, "%s", group);
 	SSL_set_min_proto_version(ssl, TLS1_2_VERSION);
-	ck_assert_int_eq(SSL_set_cipher_list(ssl,
-	                     "AECDH-AES256-SHA@SECLEVEL=0"), 1);
+	ck_assert_int_eq(
+	    SSL_set_cipher_list(ssl, "AECDH-AES256-SHA@SECLEVEL=0"), 1);
 	ck_assert_int_eq(SSL_set1_groups_list(ssl, groups), 1);
 	return ssl;
 }
@@ -122,8 +122,7 @@ START_TEST(anonymous_mode_knows_only_p384)
 	struct mu_tls *t = anonymous();
 	struct end c, s;
 
-	join(&c, broker_anonymous(false, "P-256"), &s,
-	    mu_tls_session(t, true));
+	join(&c, broker_anonymous(false, "P-256"), &s, mu_tls_session(t, true));
 	run(&c, &s);
 	ck_assert(c.failed && s.failed);
 	ck_assert_contains(c.text, "nothing in common");
@@ -271,7 +270,7 @@ START_TEST(closing_in_the_handshake_asks_for_tls)
 	r = SSL_do_handshake(ssl);
 	mu_tls_error(ssl, SSL_get_error(ssl, r), err, sizeof err);
 	ck_assert_str_eq(err, "the peer closed the connection during the tls "
-	                      "handshake (does it speak tls?)");
+			      "handshake (does it speak tls?)");
 	SSL_free(ssl);
 	mu_tls_unref(m);
 }

@@ -38,7 +38,8 @@ setup(void)
 {
 	scratch_open();
 	ck_assert_int_eq(mu_tls_ca_create("lab", 100, scratch("ca.pem"),
-	                     scratch("ca.key"), err, sizeof err), 0);
+			     scratch("ca.key"), err, sizeof err),
+	    0);
 	ck_assert_int_eq(issue_as("n", 10, 0), 0);
 }
 
@@ -47,8 +48,8 @@ setup(void)
 static int
 load(const char *ca, const char *cert, const char *key, const char *pass)
 {
-	struct mu_tls_files files = { scratch(ca), scratch(cert),
-		scratch(key), pass == NULL ? NULL : scratch(pass) };
+	struct mu_tls_files files = { scratch(ca), scratch(cert), scratch(key),
+		pass == NULL ? NULL : scratch(pass) };
 	struct mu_tls *t = NULL;
 	int r = mu_tls_new(&files, &t, err, sizeof err);
 
@@ -68,14 +69,14 @@ assert_refused(const char *ca, const char *cert, const char *key, int code,
 
 START_TEST(missing_files_are_named)
 {
-	assert_refused("no.pem", "n.pem", "n.key", MUSTER_ESYS, "no.pem",
-	    "cannot read");
-	assert_refused("ca.pem", "no.pem", "n.key", MUSTER_ESYS, "no.pem",
-	    "No such file");
-	assert_refused("ca.pem", "n.pem", "no.key", MUSTER_ESYS, "no.key",
-	    "No such file");
-	assert_refused("ca.pem", "", "n.key", MUSTER_ETLS, "",
-	    "not a regular file");
+	assert_refused(
+	    "no.pem", "n.pem", "n.key", MUSTER_ESYS, "no.pem", "cannot read");
+	assert_refused(
+	    "ca.pem", "no.pem", "n.key", MUSTER_ESYS, "no.pem", "No such file");
+	assert_refused(
+	    "ca.pem", "n.pem", "no.key", MUSTER_ESYS, "no.key", "No such file");
+	assert_refused(
+	    "ca.pem", "", "n.key", MUSTER_ETLS, "", "not a regular file");
 }
 END_TEST
 
@@ -85,12 +86,12 @@ START_TEST(files_that_are_not_pem_are_named)
 	scratch_write("text.pem", "hello\n", 0644);
 	scratch_write("torn.pem", "-----BEGIN CERTIFICATE-----\nMIIB\n", 0644);
 	scratch_write("text.key", "hello\n", 0600);
-	assert_refused("empty.pem", "n.pem", "n.key", MUSTER_ETLS,
-	    "empty.pem", "holds no pem certificate");
+	assert_refused("empty.pem", "n.pem", "n.key", MUSTER_ETLS, "empty.pem",
+	    "holds no pem certificate");
 	assert_refused("ca.pem", "text.pem", "n.key", MUSTER_ETLS, "text.pem",
 	    "holds no pem certificate");
-	assert_refused("ca.pem", "torn.pem", "n.key", MUSTER_ETLS, "torn.pem",
-	    "damaged");
+	assert_refused(
+	    "ca.pem", "torn.pem", "n.key", MUSTER_ETLS, "torn.pem", "damaged");
 	assert_refused("ca.pem", "n.pem", "text.key", MUSTER_ETLS, "text.key",
 	    "no pem private key");
 	/* The two swapped, as happens. */
@@ -126,8 +127,8 @@ START_TEST(key_open_to_others_is_refused)
 
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		chmod(scratch("n.key"), bad[i]);
-		assert_refused("ca.pem", "n.pem", "n.key", MUSTER_ETLS,
-		    "n.key", "chmod 0600");
+		assert_refused("ca.pem", "n.pem", "n.key", MUSTER_ETLS, "n.key",
+		    "chmod 0600");
 	}
 	chmod(scratch("n.key"), 0400);
 	ck_assert_int_eq(load("ca.pem", "n.pem", "n.key", NULL), 0);
@@ -149,7 +150,8 @@ encrypt_key(const char *from, const char *to, const char *words)
 	f = fopen(scratch(to), "w");
 	snprintf(copy, sizeof copy, "%s", words);
 	ck_assert_int_eq(PEM_write_PKCS8PrivateKey(f, key, EVP_aes_256_cbc(),
-	                     copy, (int)strlen(copy), NULL, NULL), 1);
+			     copy, (int)strlen(copy), NULL, NULL),
+	    1);
 	fclose(f);
 	chmod(scratch(to), 0600);
 	EVP_PKEY_free(key);
@@ -164,15 +166,27 @@ START_TEST(passphrase_comes_from_its_file)
 	ck_assert_int_eq(load("ca.pem", "n.pem", "locked.key", "right"), 0);
 	assert_refused("ca.pem", "n.pem", "locked.key", MUSTER_ETLS,
 	    "locked.key", "is encrypted and there is no passphrase_file");
-	ck_assert_int_eq(load("ca.pem", "n.pem", "locked.key", "wrong"),
-	    MUSTER_ETLS);
+	ck_assert_int_eq(
+	    load("ca.pem", "n.pem", "locked.key", "wrong"), MUSTER_ETLS);
 	ck_assert_contains(err, "wrong passphrase");
 	ck_assert_ptr_null(strstr(err, "barley"));
-	ck_assert_int_eq(load("ca.pem", "n.pem", "locked.key", "loose"),
-	    MUSTER_ETLS);
+	ck_assert_int_eq(
+	    load("ca.pem", "n.pem", "locked.key", "loose"), MUSTER_ETLS);
 	ck_assert_contains(err, "chmod 0600");
 }
 END_TEST
+
+static int
+count_files(void)
+{
+	DIR *d = opendir(scratch_folder);
+	int n = 0;
+
+	while (readdir(d) != NULL)
+		n++;
+	closedir(d);
+	return n - 2;
+}
 
 /* --- memory -------------------------------------------------------------- */
 
@@ -211,6 +225,24 @@ START_TEST(every_allocation_may_fail)
 }
 END_TEST
 
+START_TEST(issuing_survives_failing_allocations)
+{
+	struct mu_tls_issue what = { "lab", "n", NULL, 0, 10, 0 };
+	int left, n = 0, r;
+
+	do {
+		left = n++;
+		mu_alloc_set_hook(nth_fails, &left);
+		r = mu_tls_issue(&what, scratch("ca.pem"), scratch("ca.key"),
+		    scratch("n.pem"), scratch("n.key"), true, err, sizeof err);
+		mu_alloc_set_hook(NULL, NULL);
+		ck_assert(r == 0 || r == MUSTER_ENOMEM || r == MUSTER_ESYS);
+	} while (r != 0);
+	ck_assert_int_eq(load("ca.pem", "n.pem", "n.key", NULL), 0);
+	ck_assert_int_eq(count_files(), 4);
+}
+END_TEST
+
 /* --- the private CA ------------------------------------------------------ */
 
 static X509 *
@@ -224,18 +256,6 @@ read_cert(const char *name)
 	return x;
 }
 
-static int
-count_files(void)
-{
-	DIR *d = opendir(scratch_folder);
-	int n = 0;
-
-	while (readdir(d) != NULL)
-		n++;
-	closedir(d);
-	return n - 2;
-}
-
 START_TEST(ca_is_made_once)
 {
 	X509 *ca = read_cert("ca.pem");
@@ -244,16 +264,16 @@ START_TEST(ca_is_made_once)
 	ck_assert_uint_eq(scratch_mode("ca.pem"), 0644);
 	ck_assert_int_eq(X509_check_ca(ca), 1);
 	ck_assert_int_eq(X509_get_pathlen(ca), 0);
-	ck_assert_uint_eq(X509_get_key_usage(ca),
-	    KU_KEY_CERT_SIGN | KU_CRL_SIGN);
+	ck_assert_uint_eq(
+	    X509_get_key_usage(ca), KU_KEY_CERT_SIGN | KU_CRL_SIGN);
 	ck_assert_int_eq(X509_verify(ca, X509_get0_pubkey(ca)), 1);
 	X509_free(ca);
 	ck_assert_int_eq(mu_tls_ca_create("lab", 100, scratch("ca.pem"),
-	                     scratch("x.key"), err, sizeof err),
+			     scratch("x.key"), err, sizeof err),
 	    MUSTER_EEXIST);
 	ck_assert_contains(err, scratch("ca.pem"));
 	ck_assert_int_eq(mu_tls_ca_create("lab", 100, scratch("x.pem"),
-	                     scratch("ca.key"), err, sizeof err),
+			     scratch("ca.key"), err, sizeof err),
 	    MUSTER_EEXIST);
 	ck_assert_contains(err, scratch("ca.key"));
 	/* ca and n, and nothing half-made. */
@@ -274,12 +294,11 @@ START_TEST(node_certificate_has_what_peers_check)
 	ck_assert_int_eq(X509_check_issued(ca, x), X509_V_OK);
 	ck_assert_int_eq(X509_check_ca(x), 0);
 	ck_assert_uint_eq(X509_get_key_usage(x), KU_DIGITAL_SIGNATURE);
-	ck_assert_uint_eq(X509_get_extended_key_usage(x),
-	    XKU_SSL_SERVER | XKU_SSL_CLIENT);
+	ck_assert_uint_eq(
+	    X509_get_extended_key_usage(x), XKU_SSL_SERVER | XKU_SSL_CLIENT);
 	ck_assert_int_eq(ASN1_STRING_length(serial), 16);
 	ck_assert_int_eq(ASN1_STRING_type(serial), V_ASN1_INTEGER);
-	EVP_PKEY_get_group_name(X509_get0_pubkey(x), group, sizeof group,
-	    NULL);
+	EVP_PKEY_get_group_name(X509_get0_pubkey(x), group, sizeof group, NULL);
 	ck_assert_str_eq(group, "prime256v1");
 	ck_assert_ptr_nonnull(X509_get0_subject_key_id(x));
 	ck_assert_ptr_nonnull(X509_get0_authority_key_id(x));
@@ -295,9 +314,10 @@ START_TEST(alternative_names_are_names_or_addresses)
 	struct mu_tls_issue what = { "lab", "w", alt, 4, 10, 0 };
 	X509 *x;
 
-	ck_assert_int_eq(mu_tls_issue(&what, scratch("ca.pem"),
-	                     scratch("ca.key"), scratch("w.pem"),
-	                     scratch("w.key"), false, err, sizeof err), 0);
+	ck_assert_int_eq(
+	    mu_tls_issue(&what, scratch("ca.pem"), scratch("ca.key"),
+		scratch("w.pem"), scratch("w.key"), false, err, sizeof err),
+	    0);
 	x = read_cert("w.pem");
 	ck_assert_int_eq(X509_check_ip_asc(x, "192.0.2.7", 0), 1);
 	ck_assert_int_eq(X509_check_ip_asc(x, "2001:db8::7", 0), 1);
@@ -316,9 +336,10 @@ START_TEST(issue_overwrites_only_when_told)
 
 	ck_assert_int_eq(issue_as("n", 10, 0), MUSTER_EEXIST);
 	ck_assert_contains(err, "exists already");
-	ck_assert_int_eq(mu_tls_issue(&what, scratch("ca.pem"),
-	                     scratch("ca.key"), scratch("n.pem"),
-	                     scratch("n.key"), true, err, sizeof err), 0);
+	ck_assert_int_eq(
+	    mu_tls_issue(&what, scratch("ca.pem"), scratch("ca.key"),
+		scratch("n.pem"), scratch("n.key"), true, err, sizeof err),
+	    0);
 	after = read_cert("n.pem");
 	ck_assert_int_ne(X509_cmp(before, after), 0);
 	ck_assert_int_eq(load("ca.pem", "n.pem", "n.key", NULL), 0);
@@ -334,8 +355,9 @@ START_TEST(no_certificate_outlives_its_ca)
 
 	ck_assert_int_eq(issue_as("long", 5000, 0), 0);
 	x = read_cert("long.pem");
-	ck_assert_int_eq(ASN1_TIME_compare(X509_get0_notAfter(x),
-	                     X509_get0_notAfter(ca)), 0);
+	ck_assert_int_eq(
+	    ASN1_TIME_compare(X509_get0_notAfter(x), X509_get0_notAfter(ca)),
+	    0);
 	X509_free(x);
 	X509_free(ca);
 }
@@ -351,23 +373,24 @@ START_TEST(issue_refuses_bad_names_and_cas)
 	ck_assert_int_eq(issue_as("n\xc3\xa4me", 10, 0), MUSTER_EINVAL);
 	ck_assert_int_eq(issue_as("m", 1000000, 0), MUSTER_EINVAL);
 	memset(name, 'x', 200); /* longer than a common name may be */
-	ck_assert_int_eq(mu_tls_issue(&what, scratch("ca.pem"),
-	                     scratch("ca.key"), scratch("l.pem"),
-	                     scratch("l.key"), false, err, sizeof err), 0);
+	ck_assert_int_eq(
+	    mu_tls_issue(&what, scratch("ca.pem"), scratch("ca.key"),
+		scratch("l.pem"), scratch("l.key"), false, err, sizeof err),
+	    0);
 	strcpy(name, "m");
-	ck_assert_int_eq(mu_tls_issue(&what, scratch("ca.pem"),
-	                     scratch("n.key"), scratch("m.pem"),
-	                     scratch("m.key"), false, err, sizeof err),
+	ck_assert_int_eq(
+	    mu_tls_issue(&what, scratch("ca.pem"), scratch("n.key"),
+		scratch("m.pem"), scratch("m.key"), false, err, sizeof err),
 	    MUSTER_ETLS);
 	ck_assert_contains(err, "does not belong to ca");
-	ck_assert_int_eq(mu_tls_issue(&what, scratch("n.pem"),
-	                     scratch("n.key"), scratch("m.pem"),
-	                     scratch("m.key"), false, err, sizeof err),
+	ck_assert_int_eq(
+	    mu_tls_issue(&what, scratch("n.pem"), scratch("n.key"),
+		scratch("m.pem"), scratch("m.key"), false, err, sizeof err),
 	    MUSTER_ETLS);
 	ck_assert_contains(err, "is not a ca's certificate");
-	ck_assert_int_eq(mu_tls_issue(&what, scratch("ca.pem"),
-	                     scratch("ca.key"), scratch("no/m.pem"),
-	                     scratch("m.key"), false, err, sizeof err),
+	ck_assert_int_eq(
+	    mu_tls_issue(&what, scratch("ca.pem"), scratch("ca.key"),
+		scratch("no/m.pem"), scratch("m.key"), false, err, sizeof err),
 	    MUSTER_ESYS);
 	ck_assert_contains(err, scratch("no/m.pem"));
 	/* The key written before is taken back. */
@@ -380,10 +403,11 @@ START_TEST(expired_ca_signs_nothing)
 	struct mu_tls_issue what = { "lab", "m", NULL, 0, 10, 0 };
 
 	ck_assert_int_eq(mu_tls_ca_create("past", -5, scratch("p.pem"),
-	                     scratch("p.key"), err, sizeof err), 0);
-	ck_assert_int_eq(mu_tls_issue(&what, scratch("p.pem"),
-	                     scratch("p.key"), scratch("m.pem"),
-	                     scratch("m.key"), false, err, sizeof err),
+			     scratch("p.key"), err, sizeof err),
+	    0);
+	ck_assert_int_eq(
+	    mu_tls_issue(&what, scratch("p.pem"), scratch("p.key"),
+		scratch("m.pem"), scratch("m.key"), false, err, sizeof err),
 	    MUSTER_ETLS);
 	ck_assert_contains(err, "expired on");
 }
@@ -415,6 +439,7 @@ suite(void)
 	tcase_add_test(t, no_certificate_outlives_its_ca);
 	tcase_add_test(t, issue_refuses_bad_names_and_cas);
 	tcase_add_test(t, expired_ca_signs_nothing);
+	tcase_add_test(t, issuing_survives_failing_allocations);
 	suite_add_tcase(s, t);
 	return s;
 }

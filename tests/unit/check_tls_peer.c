@@ -19,12 +19,12 @@
 
 /* Certificates as other tools make them: any subject, any extensions. */
 struct made {
-	const char *cn;    /* common name, or NULL */
-	const char *alt;   /* subjectAltName in OpenSSL's text form, or NULL */
-	const char *usage; /* extendedKeyUsage, or NULL */
-	const char *basic; /* basicConstraints, or NULL */
+	const char *cn;     /* common name, or NULL */
+	const char *alt;    /* subjectAltName in OpenSSL's text form, or NULL */
+	const char *usage;  /* extendedKeyUsage, or NULL */
+	const char *basic;  /* basicConstraints, or NULL */
 	const char *issuer; /* stem of the signer's files */
-	int days;          /* until it expires */
+	int days;           /* until it expires */
 };
 
 static EVP_PKEY *
@@ -133,8 +133,8 @@ START_TEST(common_name_counts_without_dns_names)
 	ck_assert_msg(is_up(&s), "%s", s.text);
 	ck_assert(mu_tls_peer_has_name(s.ssl, "logger-1"));
 	ck_assert(!mu_tls_peer_has_name(s.ssl, "192.0.2.1"));
-	ck_assert_str_eq(mu_tls_peer_names(s.ssl, names, sizeof names),
-	    "logger-1");
+	ck_assert_str_eq(
+	    mu_tls_peer_names(s.ssl, names, sizeof names), "logger-1");
 	part(&c, &s);
 }
 END_TEST
@@ -153,10 +153,9 @@ START_TEST(dns_names_hide_the_common_name)
 	ck_assert(!mu_tls_peer_has_name(s.ssl, "manager"));
 	ck_assert(!mu_tls_peer_has_name(s.ssl, "x.c"));
 	ck_assert(!mu_tls_peer_has_name(s.ssl, "A"));
-	ck_assert_str_eq(mu_tls_peer_names(s.ssl, names, sizeof names),
-	    "a, b, *.c");
-	ck_assert_uint_lt(strlen(mu_tls_peer_names(s.ssl, cut, sizeof cut)),
-	    8);
+	ck_assert_str_eq(
+	    mu_tls_peer_names(s.ssl, names, sizeof names), "a, b, *.c");
+	ck_assert_uint_lt(strlen(mu_tls_peer_names(s.ssl, cut, sizeof cut)), 8);
 	part(&c, &s);
 }
 END_TEST
@@ -241,14 +240,13 @@ START_TEST(intermediate_ca_comes_with_the_chain)
 	make_cert("leaf", &leaf, 0, true);
 	files = (struct mu_tls_files){ scratch("top.pem"), scratch("leaf.pem"),
 		scratch("leaf.key"), NULL };
-	ck_assert_msg(mu_tls_new(&files, &w, err, sizeof err) == 0, "%s",
-	    err);
+	ck_assert_msg(mu_tls_new(&files, &w, err, sizeof err) == 0, "%s", err);
 	ck_assert_int_eq(mu_tls_new(&files, &m, err, sizeof err), 0);
 	join(&c, mu_tls_session(w, false), &s, mu_tls_session(m, true));
 	run(&c, &s);
 	if (_i == 0) {
-		ck_assert_msg(is_up(&c) && is_up(&s), "%s / %s", c.text,
-		    s.text);
+		ck_assert_msg(
+		    is_up(&c) && is_up(&s), "%s / %s", c.text, s.text);
 		ck_assert(mu_tls_peer_has_name(s.ssl, "worker-7"));
 	} else {
 		ck_assert(c.failed);

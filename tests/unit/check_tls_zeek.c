@@ -135,13 +135,13 @@ END_TEST
 START_TEST(hellos_of_the_other_mode_are_refused)
 {
 	struct mu_tls *t = _i == 0 ? authenticated("manager") : anonymous();
-	size_t len = recording(_i == 0 ? "anonymous-client-hello"
-	                               : "certificates-client-hello");
+	size_t len = recording(
+	    _i == 0 ? "anonymous-client-hello" : "certificates-client-hello");
 	SSL *ssl = mu_tls_session(t, true);
 	int r;
 
-	SSL_set_bio(ssl, BIO_new_mem_buf(bytes, (int)len),
-	    BIO_new(BIO_s_mem()));
+	SSL_set_bio(
+	    ssl, BIO_new_mem_buf(bytes, (int)len), BIO_new(BIO_s_mem()));
 	r = SSL_do_handshake(ssl);
 	/* With 1.3 in common an authenticated server asks for a certificate
 	 * and the refusal comes a flight later. */

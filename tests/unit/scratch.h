@@ -26,8 +26,8 @@ scratch_open(void)
 }
 
 static int
-scratch_remove(const char *path, const struct stat *st, int type,
-    struct FTW *ftw)
+scratch_remove(
+    const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
 	(void)st, (void)type, (void)ftw;
 	return remove(path);
@@ -72,8 +72,8 @@ scratch_mode(const char *name)
 }
 
 /* Does text contain part?  Shows both when it does not. */
-#define ck_assert_contains(text, part)                                        \
-	ck_assert_msg(strstr((text), (part)) != NULL, "\"%s\" lacks \"%s\"",  \
+#define ck_assert_contains(text, part)                                         \
+	ck_assert_msg(strstr((text), (part)) != NULL, "\"%s\" lacks \"%s\"",   \
 	    (text), (part))
 
 #endif

@@ -32,9 +32,9 @@ issue(const char *name, const char *ca, int start_days, int days)
 	snprintf(key, sizeof key, "%s.key", name);
 	snprintf(ca_cert, sizeof ca_cert, "%s.pem", ca);
 	snprintf(ca_key, sizeof ca_key, "%s.key", ca);
-	ck_assert_msg(mu_tls_issue(&what, scratch(ca_cert), scratch(ca_key),
-	                  scratch(cert), scratch(key), false, err,
-	                  sizeof err) == 0,
+	ck_assert_msg(
+	    mu_tls_issue(&what, scratch(ca_cert), scratch(ca_key),
+		scratch(cert), scratch(key), false, err, sizeof err) == 0,
 	    "%s", err);
 }
 
@@ -43,9 +43,11 @@ pair_setup(void)
 {
 	scratch_open();
 	ck_assert_int_eq(mu_tls_ca_create("lab", 100, scratch("ca.pem"),
-	                     scratch("ca.key"), err, sizeof err), 0);
+			     scratch("ca.key"), err, sizeof err),
+	    0);
 	ck_assert_int_eq(mu_tls_ca_create("other", 100, scratch("other.pem"),
-	                     scratch("other.key"), err, sizeof err), 0);
+			     scratch("other.key"), err, sizeof err),
+	    0);
 	issue("manager", "ca", 0, 10);
 	issue("worker-1", "ca", 0, 10);
 	issue("stranger", "other", 0, 10);
@@ -72,8 +74,8 @@ anonymous(void)
 {
 	struct mu_tls *t = NULL;
 
-	ck_assert_msg(mu_tls_new_anonymous(&t, err, sizeof err) == 0, "%s",
-	    err);
+	ck_assert_msg(
+	    mu_tls_new_anonymous(&t, err, sizeof err) == 0, "%s", err);
 	return t;
 }
 
@@ -88,11 +90,13 @@ foreign(const char *name, bool server)
 	SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL);
 	if (name != NULL) {
 		snprintf(file, sizeof file, "%s.pem", name);
-		ck_assert_int_eq(SSL_CTX_use_certificate_file(ctx,
-		                     scratch(file), SSL_FILETYPE_PEM), 1);
+		ck_assert_int_eq(SSL_CTX_use_certificate_file(
+				     ctx, scratch(file), SSL_FILETYPE_PEM),
+		    1);
 		snprintf(file, sizeof file, "%s.key", name);
-		ck_assert_int_eq(SSL_CTX_use_PrivateKey_file(ctx,
-		                     scratch(file), SSL_FILETYPE_PEM), 1);
+		ck_assert_int_eq(SSL_CTX_use_PrivateKey_file(
+				     ctx, scratch(file), SSL_FILETYPE_PEM),
+		    1);
 	}
 	ssl = SSL_new(ctx);
 	SSL_CTX_free(ctx);
