@@ -33,10 +33,12 @@ core_SRCS = \
 	daemon/core/router_peers.c
 
 io_SRCS = \
+	daemon/io/child.c \
 	daemon/io/conn.c \
 	daemon/io/control_server.c \
 	daemon/io/dialer.c \
 	daemon/io/listener.c \
+	daemon/io/local.c \
 	daemon/io/logfile.c \
 	daemon/io/loop.c \
 	daemon/io/peers.c \
@@ -44,6 +46,15 @@ io_SRCS = \
 	daemon/io/sock.c
 
 node_SRCS = \
+	daemon/node/all.c \
+	daemon/node/choose.c \
+	daemon/node/id.c \
+	daemon/node/node.c \
+	daemon/node/options.c \
+	daemon/node/ready.c \
+	daemon/node/reload.c \
+	daemon/node/supervise.c \
+	daemon/node/turn.c
 
 ctl_SRCS = \
 	daemon/ctl/admin.c \

@@ -808,6 +808,12 @@ conns_count(const struct conns *cs)
 	return cs->count;
 }
 
+size_t
+conns_draining(const struct conns *cs)
+{
+	return cs->draining;
+}
+
 static struct conn *
 conn_alloc(struct conns *cs, const struct conn_config *cfg)
 {

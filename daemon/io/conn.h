@@ -58,8 +58,10 @@ struct conns *conns_new(struct loop *l);
 void conns_free(struct conns *cs);
 /* At the end of a turn: free what ended. */
 void conns_reap(struct conns *cs);
-/* Connections not yet freed, those that linger included. */
+/* Connections not yet freed, those that linger included; and those without
+ * owner that only wait for the peer's end of stream. */
 size_t conns_count(const struct conns *cs);
+size_t conns_draining(const struct conns *cs);
 
 /* NULL when memory is out: fd and ssl are closed then, too. */
 struct conn *conn_new(struct conns *cs, const struct conn_config *cfg);

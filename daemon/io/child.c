@@ -1,0 +1,329 @@
+/*
+ * Child processes; see child.h.
+ *
+ * Each has a process group of its own, so that a ^C reaches only this process
+ * and the order of stopping is ours to decide; the kernel tells it when this
+ * process dies, however it does.
+ */
+#include "io/child.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <event2/event.h>
+#include <event2/event_struct.h>
+
+#include "base/alloc.h"
+#include "io/loop.h"
+
+#define LINE_BYTES 2048 /* longer ones come in pieces */
+
+struct pipe {
+	struct child *child;
+	int fd;             /* our end; -1: closed */
+	struct event event;
+};
+
+struct child {
+	struct children *all;
+	struct child *prev, *next;
+	void *ctx;               /* the owner's */
+	pid_t pid;
+	struct pipe output;      /* its standard output and error */
+	struct pipe ready;       /* its word that it started */
+	char line[LINE_BYTES + 1];
+	size_t len;              /* bytes of an unfinished line */
+};
+
+struct children {
+	struct loop *loop;
+	const struct child_ops *ops;
+	struct child *first;
+	struct loop_signal *signal; /* SIGCHLD */
+};
+
+/* --- output ---------------------------------------------------------------------- */
+
+static void
+end_line(struct child *c)
+{
+	c->line[c->len] = '\0';
+	c->len = 0;
+	c->all->ops->line(c->ctx, c->line);
+}
+
+static void
+take(struct child *c, const char *p, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (p[i] == '\n') {
+			end_line(c);
+			continue;
+		}
+		if (c->len == LINE_BYTES)
+			end_line(c);
+		if (p[i] != '\0')
+			c->line[c->len++] = p[i];
+	}
+}
+
+static void
+close_pipe(struct pipe *p)
+{
+	if (p->fd < 0)
+		return;
+	event_del(&p->event);
+	close(p->fd);
+	p->fd = -1;
+}
+
+/* Returns false when there is nothing more at present. */
+static bool
+read_output(struct child *c)
+{
+	char chunk[8192];
+	ssize_t n = read(c->output.fd, chunk, sizeof chunk);
+
+	if (n > 0) {
+		take(c, chunk, (size_t)n);
+		return true;
+	}
+	if (n == 0 || (errno != EAGAIN && errno != EINTR))
+		close_pipe(&c->output);
+	return false;
+}
+
+static void
+on_output(evutil_socket_t fd, short what, void *ctx)
+{
+	struct pipe *p = ctx;
+
+	(void)fd;
+	(void)what;
+	read_output(p->child);
+}
+
+static void
+on_ready(evutil_socket_t fd, short what, void *ctx)
+{
+	struct pipe *p = ctx;
+	struct child *c = p->child;
+	char byte;
+	ssize_t n = read((int)fd, &byte, 1);
+
+	(void)what;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	close_pipe(p);
+	if (n == 1)
+		c->all->ops->ready(c->ctx);
+}
+
+/* --- the end ----------------------------------------------------------------------- */
+
+static void
+free_child(struct child *c)
+{
+	close_pipe(&c->output);
+	close_pipe(&c->ready);
+	if (c->prev != NULL)
+		c->prev->next = c->next;
+	else
+		c->all->first = c->next;
+	if (c->next != NULL)
+		c->next->prev = c->prev;
+	mu_free(c);
+}
+
+static void
+bury(struct child *c, int status)
+{
+	struct children *cs = c->all;
+	void *ctx = c->ctx;
+
+	/* Its last words are often the important ones. */
+	while (c->output.fd >= 0 && read_output(c))
+		;
+	if (c->len > 0)
+		end_line(c);
+	if (c->ready.fd >= 0)
+		on_ready(c->ready.fd, 0, &c->ready);
+	free_child(c);
+	cs->ops->ended(ctx, status);
+}
+
+static void
+on_sigchld(void *ctx, int number)
+{
+	struct children *cs = ctx;
+
+	(void)number;
+	for (struct child *c = cs->first, *next; c != NULL; c = next) {
+		int status;
+
+		next = c->next;
+		if (waitpid(c->pid, &status, WNOHANG) == c->pid)
+			bury(c, status);
+	}
+}
+
+/* --- the beginning ----------------------------------------------------------------- */
+
+/* The child's side of fork(2); never returns. */
+static _Noreturn void
+become(const char *const *argv, int output, int ready, pid_t parent)
+{
+	union {
+		const char *const *in;
+		char *const *out; /* execv(3) does not change them */
+	} args = { .in = argv };
+	char text[16];
+	sigset_t none;
+
+	setpgid(0, 0);
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != parent)
+		_exit(1);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	snprintf(text, sizeof text, "%d", ready);
+	/* The service manager is ours to talk to. */
+	unsetenv("NOTIFY_SOCKET");
+	unsetenv("WATCHDOG_USEC");
+	unsetenv("WATCHDOG_PID");
+	setenv("MUSTER_READY_FD", text, 1);
+	dup2(output, STDOUT_FILENO);
+	dup2(output, STDERR_FILENO);
+	fcntl(ready, F_SETFD, 0);
+	execv("/proc/self/exe", args.out);
+	_exit(127);
+}
+
+static bool
+make_pipes(struct child *c, int *output, int *ready)
+{
+	int a[2], b[2];
+
+	if (pipe2(a, O_CLOEXEC) != 0)
+		return false;
+	if (pipe2(b, O_CLOEXEC) != 0) {
+		close(a[0]);
+		close(a[1]);
+		return false;
+	}
+	fcntl(a[0], F_SETFL, O_NONBLOCK);
+	fcntl(b[0], F_SETFL, O_NONBLOCK);
+	c->output.fd = a[0];
+	c->ready.fd = b[0];
+	*output = a[1];
+	*ready = b[1];
+	return true;
+}
+
+static void
+watch(struct child *c, struct pipe *p, event_callback_fn on)
+{
+	p->child = c;
+	event_assign(&p->event, loop_base(c->all->loop), p->fd,
+	    EV_READ | EV_PERSIST, on, p);
+	event_add(&p->event, NULL);
+}
+
+struct child *
+child_spawn(struct children *cs, const char *const *argv, void *ctx)
+{
+	struct child *c = mu_calloc(1, sizeof *c);
+	pid_t parent = getpid();
+	int output, ready, saved;
+
+	if (c == NULL) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	if (!make_pipes(c, &output, &ready)) {
+		saved = errno;
+		mu_free(c);
+		errno = saved;
+		return NULL;
+	}
+	c->pid = fork();
+	if (c->pid == 0)
+		become(argv, output, ready, parent);
+	saved = errno;
+	close(output);
+	close(ready);
+	if (c->pid < 0) {
+		close(c->output.fd);
+		close(c->ready.fd);
+		mu_free(c);
+		errno = saved;
+		return NULL;
+	}
+	c->all = cs;
+	c->ctx = ctx;
+	c->next = cs->first;
+	if (cs->first != NULL)
+		cs->first->prev = c;
+	cs->first = c;
+	watch(c, &c->output, on_output);
+	watch(c, &c->ready, on_ready);
+	return c;
+}
+
+void
+child_signal(struct child *c, int number)
+{
+	kill(c->pid, number);
+}
+
+pid_t
+child_pid(const struct child *c)
+{
+	return c->pid;
+}
+
+/* --- all of them ------------------------------------------------------------------- */
+
+struct children *
+children_new(struct loop *l, const struct child_ops *ops)
+{
+	struct children *cs = mu_calloc(1, sizeof *cs);
+
+	if (cs == NULL)
+		return NULL;
+	cs->loop = l;
+	cs->ops = ops;
+	cs->signal = loop_signal_new(l, SIGCHLD, on_sigchld, cs);
+	if (cs->signal == NULL) {
+		mu_free(cs);
+		return NULL;
+	}
+	return cs;
+}
+
+void
+children_free(struct children *cs)
+{
+	int status;
+
+	if (cs == NULL)
+		return;
+	for (struct child *c = cs->first; c != NULL; c = c->next)
+		kill(c->pid, SIGKILL);
+	while (cs->first != NULL) {
+		while (waitpid(cs->first->pid, &status, 0) < 0 &&
+		    errno == EINTR)
+			;
+		free_child(cs->first);
+	}
+	loop_signal_free(cs->signal);
+	mu_free(cs);
+}

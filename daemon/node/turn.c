@@ -1,0 +1,284 @@
+/*
+ * A node at work: what happens once per turn, and where the endpoint's
+ * messages go.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "core/control.h"
+#include "core/endpoint.h"
+#include "core/records.h"
+#include "io/conn.h"
+#include "io/control_server.h"
+#include "io/listener.h"
+#include "io/logfile.h"
+#include "io/loop.h"
+#include "io/peers.h"
+#include "layout/layout.h"
+#include "node/node_impl.h"
+#include "node/ready.h"
+#include "sys/clock.h"
+#include "sys/log.h"
+#include "sys/notify.h"
+
+#define SECOND      1000000000
+#define STOP_MARGIN SECOND /* beyond goodbye: for last bytes to arrive */
+
+/* --- records ------------------------------------------------------------------- */
+
+void
+turn_cluster_log(struct node *n, const char *text)
+{
+	records_cluster(logfile_line(n->cluster_log), clock_wall(), n->name,
+	    text);
+	logfile_commit(n->cluster_log);
+}
+
+static void
+broker_log(struct node *n, const struct endpoint_out *out)
+{
+	records_broker(logfile_line(n->broker_log), clock_wall(), out->ty,
+	    out->ev, out->address, out->port, out->text);
+	logfile_commit(n->broker_log);
+}
+
+/* An interval as Zeek prints it: "1.0 sec", "2.0 mins 30.0 secs". */
+static void
+format_interval(int64_t ns, char *out, size_t size)
+{
+	static const struct {
+		int64_t ns;
+		const char *word;
+	} units[] = {
+		{ 86400ll * SECOND, "day" },
+		{ 3600ll * SECOND, "hr" },
+		{ 60ll * SECOND, "min" },
+		{ SECOND, "sec" },
+		{ 1000000, "msec" },
+		{ 1000, "usec" },
+	};
+	size_t len = 0;
+
+	snprintf(out, size, "0 secs");
+	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+		int64_t whole = ns / units[i].ns;
+
+		if (whole == 0 || len >= size)
+			continue;
+		ns -= whole * units[i].ns;
+		len += (size_t)snprintf(out + len, size - len,
+		    "%s%" PRId64 ".0 %s%s", len == 0 ? "" : " ", whole,
+		    units[i].word, whole == 1 ? "" : "s");
+	}
+}
+
+static bool
+among(const struct mu_layout_node *const *list, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(list[i]->name, name) == 0)
+			return true;
+	return false;
+}
+
+/* The connectees of this node in l; owned by the caller, NULL: none. */
+static const struct mu_layout_node **
+connectees(const struct node *n, const struct mu_layout *l, size_t *count)
+{
+	const struct mu_layout_node **list;
+
+	*count = 0;
+	if (l == NULL)
+		return NULL;
+	list = mu_calloc(l->nnodes + 1, sizeof(const struct mu_layout_node *));
+	if (list != NULL)
+		*count = mu_layout_connectees(l, mu_layout_node(l, n->name),
+		    list);
+	return list;
+}
+
+void
+turn_log_dials(struct node *n, const struct mu_layout *old)
+{
+	size_t nnow, nthen;
+	const struct mu_layout_node **list = connectees(n, n->layout, &nnow);
+	const struct mu_layout_node **before = connectees(n, old, &nthen);
+	char retry[96], text[512];
+
+	format_interval(n->layout->limits.retry_max_ns, retry, sizeof retry);
+	for (size_t i = 0; i < nnow; i++) {
+		if (among(before, nthen, list[i]->name))
+			continue;
+		snprintf(text, sizeof text,
+		    "initiate peering with %s:%u/tcp, retry=%s, status=T",
+		    list[i]->host, list[i]->port, retry);
+		turn_cluster_log(n, text);
+	}
+	mu_free(list);
+	mu_free(before);
+}
+
+void
+turn_note(void *ctx, const struct endpoint_out *out)
+{
+	struct node *n = ctx;
+
+	switch (out->kind) {
+	case ENDPOINT_LOG:
+		log_at((enum log_level)out->level, "%s", out->text);
+		break;
+	case ENDPOINT_CLUSTER_LOG:
+		turn_cluster_log(n, out->text);
+		n->restate = true;
+		break;
+	case ENDPOINT_BROKER_LOG:
+		broker_log(n, out);
+		break;
+	case ENDPOINT_STATE:
+		n->restate = true;
+		break;
+	case ENDPOINT_DIAL:
+	case ENDPOINT_CANCEL_DIAL:
+	case ENDPOINT_WRITE:
+	case ENDPOINT_CLOSE:
+		break; /* carried out by io/peers */
+	}
+}
+
+/* --- what the service manager is told -------------------------------------------- */
+
+static void
+put_missing(const struct members *m, char *out, size_t size)
+{
+	struct mu_buf b;
+
+	out[0] = '\0';
+	mu_buf_init(&b, 0);
+	if (members_missing(m, &b) == 0 && mu_buf_error(&b) == 0 &&
+	    mu_buf_len(&b) > 0)
+		snprintf(out, size, ": missing %.*s", (int)mu_buf_len(&b),
+		    (const char *)mu_buf_data(&b));
+	mu_buf_clear(&b);
+}
+
+static void
+say_status(struct node *n)
+{
+	const struct members *m = endpoint_members(n->endpoint);
+	enum members_state state = members_state(m);
+	char status[NODE_STATUS], missing[NODE_STATUS / 2] = "";
+	size_t have, want;
+
+	n->restate = false;
+	members_progress(m, &have, &want);
+	if (state == MEMBERS_DEGRADED_STATE)
+		put_missing(m, missing, sizeof missing);
+	if (!n->listening)
+		snprintf(status, sizeof status, "waiting for its port");
+	else if (missing[0] != '\0')
+		snprintf(status, sizeof status, "%s%s",
+		    members_state_name(state), missing);
+	else
+		snprintf(status, sizeof status, "%s, %zu of %zu nodes",
+		    members_state_name(state), have, want);
+	if (strcmp(status, n->status) == 0)
+		return;
+	snprintf(n->status, sizeof n->status, "%s", status);
+	notify_status("%s", status);
+}
+
+static void
+say_ready(struct node *n)
+{
+	char *path;
+
+	notify_ready();
+	path = mu_asprintf("%s/musterd.log", n->dirs.log);
+	ready_tell(node_log_name(n), path == NULL ? "/dev/null" : path);
+	mu_free(path);
+}
+
+/* --- the end ----------------------------------------------------------------------- */
+
+void
+turn_stop(struct node *n)
+{
+	uint64_t now = clock_now();
+
+	if (n->stopping) {
+		log_warnx("told to stop again: ending at once");
+		n->code = 1;
+		loop_end(n->loop);
+		return;
+	}
+	log_info("stopping");
+	notify_stopping();
+	n->stopping = true;
+	n->stop_by = now + (uint64_t)n->layout->limits.goodbye_ns +
+	    STOP_MARGIN;
+	listener_free(n->listener);
+	n->listener = NULL;
+	endpoint_stop(n->endpoint, now);
+}
+
+static void
+end_if_done(struct node *n, uint64_t now)
+{
+	bool done = endpoint_nlinks(n->endpoint) == 0 &&
+	    conns_draining(n->conns) == 0;
+
+	if (!done && now < n->stop_by)
+		return;
+	if (!done && endpoint_nlinks(n->endpoint) > 0)
+		log_warnx("%zu peers did not answer the goodbye",
+		    endpoint_nlinks(n->endpoint));
+	loop_end(n->loop);
+}
+
+/* --- a turn ------------------------------------------------------------------------ */
+
+static uint64_t
+min_u64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+uint64_t
+turn_deadline(void *ctx)
+{
+	const struct node *n = ctx;
+	uint64_t at = min_u64(endpoint_deadline(n->endpoint),
+	    control_deadline(n->control));
+
+	at = min_u64(at, logfile_deadline(n->cluster_log));
+	at = min_u64(at, logfile_deadline(n->broker_log));
+	return n->stopping ? min_u64(at, n->stop_by) : at;
+}
+
+void
+turn_run(void *ctx, uint64_t now)
+{
+	struct node *n = ctx;
+	int64_t wall;
+
+	if (now >= endpoint_deadline(n->endpoint))
+		endpoint_tick(n->endpoint, now);
+	peers_drain(n->peers, now);
+	control_tick(n->control, now);
+	control_server_drain(n->control_server);
+	/* What clients asked for in between leaves in this turn, too. */
+	peers_drain(n->peers, now);
+	if (n->restate)
+		say_status(n);
+	if (n->listening)
+		say_ready(n);
+	wall = clock_wall();
+	logfile_flush(n->cluster_log, wall, now);
+	logfile_flush(n->broker_log, wall, now);
+	conns_reap(n->conns);
+	if (n->stopping)
+		end_if_done(n, now);
+}
