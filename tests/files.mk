@@ -71,6 +71,7 @@ $(eval $(call unit,peer,proto topic base))
 $(eval $(call unit,peer_states,proto topic base))
 $(eval $(call unit,peer_table,proto topic base))
 $(eval $(call unit,peer_time,proto topic base))
+$(eval $(call unit,transcripts,proto topic base))
 
 # --- fuzz targets ----------------------------------------------------------
 $(eval $(call fuzz,value,value base))
