@@ -41,7 +41,7 @@ complete_node(struct mu_draft *d, const struct mu_draft *manager)
 		mu_free(n->manager);
 		n->manager = NULL;
 	} else if (manager != NULL && !mu_draft_has(d, "manager") &&
-	    (n->role == MU_ROLE_WORKER || n->role == MU_ROLE_PROXY)) {
+		   (n->role == MU_ROLE_WORKER || n->role == MU_ROLE_PROXY)) {
 		n->manager = mu_strdup(manager->node.name);
 		if (n->manager == NULL)
 			return MUSTER_ENOMEM;
@@ -58,8 +58,8 @@ complete_node(struct mu_draft *d, const struct mu_draft *manager)
 }
 
 int
-mu_check_complete(struct mu_layout *l, struct mu_rows *rows,
-    const struct mu_yaml *top)
+mu_check_complete(
+    struct mu_layout *l, struct mu_rows *rows, const struct mu_yaml *top)
 {
 	const struct mu_draft *manager = find_role(rows, MU_ROLE_MANAGER);
 	int rc = 0;
@@ -86,7 +86,8 @@ check_duplicates(const struct check *c)
 		}
 		mu_diags_add(c->diags, d->node.place,
 		    "node \"%s\": is given twice (first on line %u, column "
-		    "%u)", d->node.name, first->node.place.line,
+		    "%u)",
+		    d->node.name, first->node.place.line,
 		    first->node.place.column);
 	}
 }
@@ -123,7 +124,8 @@ check_managers(const struct check *c)
 	const struct mu_draft *first = first_manager(c);
 
 	if (first == NULL && c->rows->whole)
-		mu_diags_add(c->diags, nodes_place(c), "nodes: missing "
+		mu_diags_add(c->diags, nodes_place(c),
+		    "nodes: missing "
 		    "manager (one node must have the role manager)");
 	for (size_t i = 0; i < c->rows->n; i++) {
 		const struct mu_draft *d = &c->rows->list[i];
@@ -132,8 +134,9 @@ check_managers(const struct check *c)
 		    strcmp(d->node.name, first->node.name) != 0)
 			mu_diags_add(c->diags, mu_draft_place(d, "role"),
 			    "node \"%s\": is a second manager (the first is "
-			    "\"%s\" on line %u)", d->node.name,
-			    first->node.name, first->node.place.line);
+			    "\"%s\" on line %u)",
+			    d->node.name, first->node.name,
+			    first->node.place.line);
 	}
 }
 
@@ -156,8 +159,7 @@ by_address(const void *a, const void *b)
 static int
 check_ports(const struct check *c)
 {
-	const struct mu_draft **list =
-	    mu_calloc(c->rows->n, sizeof(*list));
+	const struct mu_draft **list = mu_calloc(c->rows->n, sizeof(*list));
 	size_t n = 0;
 
 	if (list == NULL)
@@ -173,11 +175,10 @@ check_ports(const struct check *c)
 
 		if (x->port == y->port && strcasecmp(x->host, y->host) == 0 &&
 		    strcmp(x->name, y->name) != 0)
-			mu_diags_add(c->diags,
-			    mu_draft_place(list[i], "port"),
+			mu_diags_add(c->diags, mu_draft_place(list[i], "port"),
 			    "node \"%s\": port %u on host %s is that of "
-			    "\"%s\" already", y->name, y->port, y->host,
-			    x->name);
+			    "\"%s\" already",
+			    y->name, y->port, y->host, x->name);
 	}
 	mu_free(list);
 	return 0;
@@ -198,9 +199,11 @@ check_certificates(const struct check *c)
 				mu_diags_add(c->diags,
 				    mu_draft_place(d, keys[k]),
 				    "node \"%s\": %s is of no use with tls: "
-				    "%s", d->key->text, keys[k],
+				    "%s",
+				    d->key->text, keys[k],
 				    c->layout->tls == MU_TLS_NONE
-				    ? "none" : "anonymous");
+					? "none"
+					: "anonymous");
 	}
 }
 
@@ -226,8 +229,7 @@ check_limits(const struct check *c)
 		mu_diags_add(c->diags, limit_place(c, "dead", "ping"),
 		    "limits: dead must be longer than ping");
 	if (m->retry_max_ns != 0 && m->retry_max_ns < m->retry_min_ns)
-		mu_diags_add(c->diags,
-		    limit_place(c, "retry_max", "retry_min"),
+		mu_diags_add(c->diags, limit_place(c, "retry_max", "retry_min"),
 		    "limits: retry_max must not be shorter than retry_min");
 	if (m->frame_bytes != 0 && m->frame_bytes < m->handshake_bytes)
 		mu_diags_add(c->diags,

@@ -12,8 +12,8 @@ struct mu_yaml;
 
 /* Defaults that depend on other fields or rows: a node's manager, the address
  * it binds, whether the manager takes logs.  0 or MUSTER_ENOMEM. */
-int mu_check_complete(struct mu_layout *l, struct mu_rows *rows,
-    const struct mu_yaml *top);
+int mu_check_complete(
+    struct mu_layout *l, struct mu_rows *rows, const struct mu_yaml *top);
 
 /* Report every rule that the layout breaks.  0 or MUSTER_ENOMEM. */
 int mu_check_rules(const struct mu_layout *l, const struct mu_rows *rows,

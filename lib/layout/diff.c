@@ -46,7 +46,7 @@ differs(const struct mu_buf *a, const struct mu_buf *b)
 	size_t n = mu_buf_len(a);
 
 	return n != mu_buf_len(b) ||
-	    (n > 0 && memcmp(mu_buf_data(a), mu_buf_data(b), n) != 0);
+	       (n > 0 && memcmp(mu_buf_data(a), mu_buf_data(b), n) != 0);
 }
 
 static void
@@ -79,8 +79,7 @@ diff_section(struct diff *d, const char *prefix, const struct mu_section *s,
 		if (f->kind == MU_KIND_NODES || f->kind == MU_KIND_REFUSED)
 			continue;
 		if (f->kind != MU_KIND_SECTION) {
-			diff_field(d, prefix, f, a, b,
-			    f->flags & d->fixed);
+			diff_field(d, prefix, f, a, b, f->flags & d->fixed);
 			continue;
 		}
 		strncat(inner, f->key, sizeof inner - 2);
@@ -93,15 +92,15 @@ diff_section(struct diff *d, const char *prefix, const struct mu_section *s,
 static const char *
 tls_name(enum mu_tls_mode mode)
 {
-	return mode == MU_TLS_NONE	  ? "none"
-	    : mode == MU_TLS_ANONYMOUS ? "anonymous"
-				       : "certificates";
+	return mode == MU_TLS_NONE        ? "none"
+	       : mode == MU_TLS_ANONYMOUS ? "anonymous"
+					  : "certificates";
 }
 
 /* With a node gone or new there is nothing to compare. */
 static void
-diff_presence(struct diff *d, const struct mu_layout_node *n, bool added,
-    bool self)
+diff_presence(
+    struct diff *d, const struct mu_layout_node *n, bool added, bool self)
 {
 	mu_buf_printf(d->out, "%s: node %s %s\n", verdict(d, self), n->name,
 	    added ? "added" : "removed");
@@ -129,25 +128,24 @@ diff_node(struct diff *d, const struct mu_layout_node *a,
 
 /* Both lists are sorted by name. */
 static void
-diff_nodes(struct diff *d, const struct mu_layout *a,
-    const struct mu_layout *b, const char *self)
+diff_nodes(struct diff *d, const struct mu_layout *a, const struct mu_layout *b,
+    const char *self)
 {
 	size_t i = 0, k = 0;
 
 	while (i < a->nnodes || k < b->nnodes) {
 		const struct mu_layout_node *x = &a->nodes[i];
 		const struct mu_layout_node *y = &b->nodes[k];
-		int order = i == a->nnodes ? 1
-		    : k == b->nnodes   ? -1
-				       : strcmp(x->name, y->name);
+		int order = i == a->nnodes   ? 1
+			    : k == b->nnodes ? -1
+					     : strcmp(x->name, y->name);
 		bool is_self = self != NULL &&
-		    strcmp(order > 0 ? y->name : x->name, self) == 0;
+			       strcmp(order > 0 ? y->name : x->name, self) == 0;
 
 		if (order == 0)
 			diff_node(d, x, y, is_self);
 		else
-			diff_presence(d, order > 0 ? y : x, order > 0,
-			    is_self);
+			diff_presence(d, order > 0 ? y : x, order > 0, is_self);
 		i += order <= 0;
 		k += order >= 0;
 	}

@@ -6,21 +6,24 @@
 #include "base/text.h"
 #include "layout/layout.h"
 
-#define KiB 1024ll
-#define MiB (1024 * KiB)
-#define GiB (1024 * MiB)
-#define MS 1000000ll
-#define SEC (1000 * MS)
-#define MIN (60 * SEC)
+#define KiB  1024ll
+#define MiB  (1024 * KiB)
+#define GiB  (1024 * MiB)
+#define MS   1000000ll
+#define SEC  (1000 * MS)
+#define MIN  (60 * SEC)
 #define HOUR (60 * MIN)
 
 #define MOST_FIELDS 64 /* of one section; for the list of candidates */
 
 #define LAYOUT(m) offsetof(struct mu_layout, m)
-#define NODE(m) offsetof(struct mu_layout_node, m)
-#define LIMIT(m) offsetof(struct mu_limits, m)
+#define NODE(m)   offsetof(struct mu_layout_node, m)
+#define LIMIT(m)  offsetof(struct mu_limits, m)
 #define TOPICS(m) offsetof(struct mu_topics, m)
-#define SECTION(name, fields) { name, fields, sizeof fields / sizeof fields[0] }
+#define SECTION(name, fields)                                                  \
+	{                                                                      \
+		name, fields, sizeof fields / sizeof fields[0]                 \
+	}
 
 /* clang-format off */
 static const struct mu_word role_words[] = {

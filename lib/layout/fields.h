@@ -51,14 +51,14 @@ struct mu_section;
 struct mu_field {
 	const char *key;
 	enum mu_kind kind;
-	unsigned flags;             /* enum mu_field_flags */
-	size_t offset;              /* in the section's struct */
-	size_t aside;               /* of the count or the section's word */
-	const char *fallback;       /* text of the default, or NULL */
-	int64_t min, max;           /* of counts, bytes and nanoseconds */
+	unsigned flags;              /* enum mu_field_flags */
+	size_t offset;               /* in the section's struct */
+	size_t aside;                /* of the count or the section's word */
+	const char *fallback;        /* text of the default, or NULL */
+	int64_t min, max;            /* of counts, bytes and nanoseconds */
 	const struct mu_word *words; /* up to one without a word */
 	const struct mu_section *section;
-	const char *about;          /* one line, for the schema */
+	const char *about; /* one line, for the schema */
 };
 
 struct mu_section {
@@ -72,8 +72,8 @@ extern const struct mu_section mu_fields_top;
 extern const struct mu_section mu_fields_node;
 
 /* The row of that key, or NULL. */
-const struct mu_field *mu_fields_find(const struct mu_section *s,
-    const char *key);
+const struct mu_field *mu_fields_find(
+    const struct mu_section *s, const char *key);
 
 /* The key nearest to a misspelt one, or NULL. */
 const char *mu_fields_nearest(const struct mu_section *s, const char *key);

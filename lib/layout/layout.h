@@ -38,12 +38,12 @@ enum mu_overflow {
 struct mu_layout_node {
 	char *name;
 	enum mu_role role;
-	char *host;     /* name or address, as others dial it */
-	uint16_t port;  /* 0: does not listen */
-	char *listen;   /* address to bind; NULL: every address.  A loopback
-			   host listens on itself unless told otherwise */
-	char *manager;  /* name of its manager node, or NULL (as in Zeek, only
-			   proxies, workers and loggers that report have one) */
+	char *host;    /* name or address, as others dial it */
+	uint16_t port; /* 0: does not listen */
+	char *listen;  /* address to bind; NULL: every address.  A loopback
+			  host listens on itself unless told otherwise */
+	char *manager; /* name of its manager node, or NULL (as in Zeek, only
+			  proxies, workers and loggers that report have one) */
 	char *certificate; /* per node override for mu_layout_path, or NULL */
 	char *key;
 	char **connect; /* NULL: Zeek's rule; else exactly these names */
@@ -53,67 +53,67 @@ struct mu_layout_node {
 
 /* Limits and times; every field has a default and a key in the layout. */
 struct mu_limits {
-	uint64_t frame_bytes;         /* largest frame after the handshake */
-	uint64_t handshake_bytes;     /* largest frame before its end */
-	uint64_t queue_bytes;         /* per peer, beyond the socket */
-	uint64_t queue_messages;      /* per peer */
+	uint64_t frame_bytes;     /* largest frame after the handshake */
+	uint64_t handshake_bytes; /* largest frame before its end */
+	uint64_t queue_bytes;     /* per peer, beyond the socket */
+	uint64_t queue_messages;  /* per peer */
 	enum mu_overflow overflow;
-	uint64_t connections;         /* accepted, all addresses */
+	uint64_t connections; /* accepted, all addresses */
 	uint64_t connections_per_address;
-	uint64_t handshakes;          /* in progress at once */
-	uint64_t filter_entries;      /* topics in one peer's filter */
+	uint64_t handshakes;     /* in progress at once */
+	uint64_t filter_entries; /* topics in one peer's filter */
 	uint64_t control_clients;
-	uint64_t client_queue_bytes;  /* per control client */
-	int64_t handshake_ns;         /* time to complete TLS and handshake */
-	int64_t connect_ns;           /* one connection attempt */
-	int64_t ping_ns;              /* silence after which a peer is pinged */
-	int64_t dead_ns;              /* silence after which it is dead */
-	int64_t retry_min_ns;         /* first retry of a dial */
-	int64_t retry_max_ns;         /* longest pause between retries */
-	int64_t listen_retry_ns;      /* pause before a busy port is retried */
-	int64_t goodbye_ns;           /* wait for the answer to BYE */
+	uint64_t client_queue_bytes; /* per control client */
+	int64_t handshake_ns;        /* time to complete TLS and handshake */
+	int64_t connect_ns;          /* one connection attempt */
+	int64_t ping_ns;             /* silence after which a peer is pinged */
+	int64_t dead_ns;             /* silence after which it is dead */
+	int64_t retry_min_ns;        /* first retry of a dial */
+	int64_t retry_max_ns;        /* longest pause between retries */
+	int64_t listen_retry_ns;     /* pause before a busy port is retried */
+	int64_t goodbye_ns;          /* wait for the answer to BYE */
 };
 
 /* Topics that Zeek lets a site redefine; NUL-terminated, never empty. */
 struct mu_topics {
 	char *logger, *manager, *proxy, *worker;
-	char *node_prefix;    /* "zeek/cluster/node/" */
-	char *nodeid_prefix;  /* "zeek/cluster/nodeid/" */
-	char *pool_prefix;    /* "zeek/cluster/pool/" */
-	char *logs_prefix;    /* "zeek/logs/" */
-	char *started;        /* "zeek/cluster/experimental/started" */
+	char *node_prefix;   /* "zeek/cluster/node/" */
+	char *nodeid_prefix; /* "zeek/cluster/nodeid/" */
+	char *pool_prefix;   /* "zeek/cluster/pool/" */
+	char *logs_prefix;   /* "zeek/logs/" */
+	char *started;       /* "zeek/cluster/experimental/started" */
 };
 
 struct mu_layout {
-	char *file;     /* as named by the user */
-	char *dir;      /* folder of the file: paths are relative to it */
-	char *cluster;  /* name */
+	char *file;    /* as named by the user */
+	char *dir;     /* folder of the file: paths are relative to it */
+	char *cluster; /* name */
 	enum mu_tls_mode tls;
 	char *ca, *certificate, *key; /* as written, for mu_layout_path; NULL
 					 unless tls is certificates */
 	char *passphrase_file;        /* likewise, or NULL */
 	struct mu_layout_node *nodes; /* sorted by strcmp of the name */
 	size_t nnodes;
-	bool manager_is_logger;       /* Zeek's option; default: no logger */
-	bool replay_started;          /* cluster_started for late joiners */
+	bool manager_is_logger; /* Zeek's option; default: no logger */
+	bool replay_started;    /* cluster_started for late joiners */
 	bool replay_set;
-	char **forward;               /* prefixes relayed between peers; none:
-					 nothing is forwarded */
+	char **forward; /* prefixes relayed between peers; none:
+			   nothing is forwarded */
 	size_t nforward;
-	char **subscriptions;         /* extra prefixes every node subscribes */
+	char **subscriptions; /* extra prefixes every node subscribes */
 	size_t nsubscriptions;
 	struct mu_limits limits;
 	struct mu_topics topics;
 	char *state_dir, *run_dir, *log_dir; /* before -r */
-	char *user, *group;           /* to become after start; NULL: stay */
-	char *log_level;              /* "info" ... ; NULL: default */
+	char *user, *group; /* to become after start; NULL: stay */
+	char *log_level;    /* "info" ... ; NULL: default */
 };
 
 void mu_layout_free(struct mu_layout *l);
 
 /* The node of that name, or NULL. */
-const struct mu_layout_node *mu_layout_node(const struct mu_layout *l,
-    const char *name);
+const struct mu_layout_node *mu_layout_node(
+    const struct mu_layout *l, const char *name);
 
 /* Role names: "manager", ...; parse gives -1 for an unknown one. */
 const char *mu_role_name(enum mu_role role);
@@ -133,8 +133,8 @@ size_t mu_layout_connectees(const struct mu_layout *l,
 /* A path of the layout as it is to be opened: {node} replaced by the name, and
  * below the layout's folder unless absolute.  Owned by the caller; NULL when
  * memory is out. */
-char *mu_layout_path(const struct mu_layout *l, const char *path,
-    const char *node);
+char *mu_layout_path(
+    const struct mu_layout *l, const char *path, const char *node);
 
 /*
  * 64-bit digest of everything all nodes must agree on (cluster, nodes with

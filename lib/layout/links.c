@@ -35,8 +35,8 @@ suggest_node(const struct links *c, const char *name)
 		names[i] = c->rows->list[i].node.name;
 	nearest = mu_text_nearest(name, names, c->rows->n);
 	text = nearest == NULL
-	    ? mu_strdup("")
-	    : mu_asprintf(" (did you mean \"%s\"?)", nearest);
+		   ? mu_strdup("")
+		   : mu_asprintf(" (did you mean \"%s\"?)", nearest);
 	mu_free(names);
 	return text;
 }
@@ -62,12 +62,13 @@ check_manager(const struct links *c, const struct mu_draft *d)
 	const struct mu_draft *manager;
 	struct mu_place at = mu_draft_place(d, "manager");
 
-	if (!d->first || d->node.manager == NULL ||
-	    !mu_draft_has(d, "manager"))
+	if (!d->first || d->node.manager == NULL || !mu_draft_has(d, "manager"))
 		return 0;
 	if (d->node.role == MU_ROLE_MANAGER) {
-		mu_diags_add(c->diags, at, "node \"%s\": manager: a manager "
-		    "has none (leave the key out)", d->key->text);
+		mu_diags_add(c->diags, at,
+		    "node \"%s\": manager: a manager "
+		    "has none (leave the key out)",
+		    d->key->text);
 		return 0;
 	}
 	manager = mu_rows_find(c->rows, d->node.manager);
@@ -84,8 +85,7 @@ check_manager(const struct links *c, const struct mu_draft *d)
 
 /* The list's element that stands for the name. */
 static struct mu_place
-connect_place(const struct links *c, const struct mu_draft *d,
-    const char *name)
+connect_place(const struct links *c, const struct mu_draft *d, const char *name)
 {
 	const struct mu_yaml *list = mu_yaml_get(d->key + 1, "connect");
 
@@ -154,7 +154,8 @@ check_connect(const struct links *c, const struct mu_draft *d)
 		if (strcmp(name, d->node.name) == 0)
 			mu_diags_add(c->diags, connect_place(c, d, name),
 			    "node \"%s\": connect: a node does not connect "
-			    "to itself", name);
+			    "to itself",
+			    name);
 	}
 	if (!d->first || d->node.nconnect == 0)
 		return 0;
@@ -170,8 +171,9 @@ dialer_of_role(const struct mu_rows *rows, enum mu_role role)
 
 		if (n->connect != NULL)
 			continue;
-		if (n->role == MU_ROLE_WORKER || (role == MU_ROLE_LOGGER &&
-		    (n->role == MU_ROLE_PROXY || n->role == MU_ROLE_MANAGER)))
+		if (n->role == MU_ROLE_WORKER ||
+		    (role == MU_ROLE_LOGGER && (n->role == MU_ROLE_PROXY ||
+						   n->role == MU_ROLE_MANAGER)))
 			return &rows->list[i];
 	}
 	return NULL;
@@ -206,8 +208,9 @@ note_dialers(const struct links *c, const struct mu_draft **dialers)
 		if (n->connect != NULL) {
 			for (size_t k = 0; k < n->nconnect; k++)
 				note_dialer(c, dialers, d, n->connect[k]);
-		} else if (n->manager != NULL && (n->role == MU_ROLE_WORKER ||
-		    n->role == MU_ROLE_PROXY)) {
+		} else if (n->manager != NULL &&
+			   (n->role == MU_ROLE_WORKER ||
+			       n->role == MU_ROLE_PROXY)) {
 			note_dialer(c, dialers, d, n->manager);
 		}
 	}
@@ -229,13 +232,14 @@ check_listeners(const struct links *c)
 		    !mu_draft_has(d, "port"))
 			mu_diags_add(c->diags, d->node.place,
 			    "node \"%s\": no port, but \"%s\" connects to it "
-			    "(add for example port: 27761)", d->node.name,
-			    dialers[i]->node.name);
+			    "(add for example port: 27761)",
+			    d->node.name, dialers[i]->node.name);
 		if (d->first && !mu_draft_has(d, "port") &&
 		    mu_draft_has(d, "listen"))
 			mu_diags_add(c->diags, mu_draft_place(d, "listen"),
 			    "node \"%s\": listen without a port (add one, or "
-			    "leave listen out)", d->key->text);
+			    "leave listen out)",
+			    d->key->text);
 	}
 	mu_free(dialers);
 	return 0;

@@ -8,12 +8,12 @@
 #include <string.h>
 #include <strings.h>
 
-#define LONGEST_NAME 64
-#define LONGEST_TEXT 64
-#define LONGEST_HOST 253  /* RFC 1035 in text form */
+#define LONGEST_NAME  64
+#define LONGEST_TEXT  64
+#define LONGEST_HOST  253 /* RFC 1035 in text form */
 #define LONGEST_LABEL 63
-#define LONGEST_ZONE 15   /* an interface name */
-#define LONGEST_PATH 1024
+#define LONGEST_ZONE  15 /* an interface name */
+#define LONGEST_PATH  1024
 #define LONGEST_TOPIC 255
 
 static bool
@@ -69,8 +69,9 @@ is_ipv6(const char *s)
 
 	if (n >= sizeof address)
 		return false;
-	if (zone != NULL && (zone[1] == '\0' ||
-	    strlen(zone + 1) > LONGEST_ZONE || strpbrk(zone, " /") != NULL))
+	if (zone != NULL &&
+	    (zone[1] == '\0' || strlen(zone + 1) > LONGEST_ZONE ||
+		strpbrk(zone, " /") != NULL))
 		return false;
 	memcpy(address, s, n);
 	address[n] = '\0';

@@ -72,8 +72,10 @@ bad_piece(const char *s, char *why, size_t size)
 		snprintf(why, size,
 		    "has brackets (write an IPv6 address without them)");
 	else
-		snprintf(why, size, "has a bad range %.*s (write for example "
-		    "[1-4] or [01-12])", n, s);
+		snprintf(why, size,
+		    "has a bad range %.*s (write for example "
+		    "[1-4] or [01-12])",
+		    n, s);
 	return MUSTER_EINVAL;
 }
 
@@ -90,19 +92,25 @@ mu_range_count(const char *text, size_t *count, char *why, size_t size)
 		if (*s == ']' || !parse(s, &r))
 			return bad_piece(s, why, size);
 		if (r.high < r.low) {
-			snprintf(why, size, "has a range %.*s that counts "
-			    "backwards", piece_len(s), s);
+			snprintf(why, size,
+			    "has a range %.*s that counts "
+			    "backwards",
+			    piece_len(s), s);
 			return MUSTER_EINVAL;
 		}
 		n = r.high - r.low + 1;
 		if (n > MU_LAYOUT_MAX_NODES) {
-			snprintf(why, size, "has a range %.*s of %lu (at most "
-			    "%d)", piece_len(s), s, n, MU_LAYOUT_MAX_NODES);
+			snprintf(why, size,
+			    "has a range %.*s of %lu (at most "
+			    "%d)",
+			    piece_len(s), s, n, MU_LAYOUT_MAX_NODES);
 			return MUSTER_EINVAL;
 		}
 		if (*count != 0 && *count != n) {
-			snprintf(why, size, "has ranges of %zu and of %lu "
-			    "(they must be equally long)", *count, n);
+			snprintf(why, size,
+			    "has ranges of %zu and of %lu "
+			    "(they must be equally long)",
+			    *count, n);
 			return MUSTER_EINVAL;
 		}
 		*count = n;

@@ -48,8 +48,8 @@ take_nodes(struct mu_layout *l, struct mu_rows *rows)
 }
 
 static int
-read_nodes(struct mu_layout *l, const struct mu_yaml *top,
-    struct mu_diags *diags)
+read_nodes(
+    struct mu_layout *l, const struct mu_yaml *top, struct mu_diags *diags)
 {
 	const struct mu_yaml *map = mu_yaml_get(top, "nodes");
 	struct mu_rows rows = { 0 };
@@ -59,7 +59,8 @@ read_nodes(struct mu_layout *l, const struct mu_yaml *top,
 	if (map != NULL && map->kind == MU_YAML_MAPPING) {
 		rc = mu_rows_read(&rows, map, diags);
 		if (map->nitems == 0)
-			mu_diags_add(diags, map->place, "nodes: no nodes (a "
+			mu_diags_add(diags, map->place,
+			    "nodes: no nodes (a "
 			    "cluster needs at least a manager)");
 	}
 	if (rc == 0)
@@ -83,18 +84,20 @@ check_root(const struct mu_yaml *root, struct mu_diags *diags)
 	if (root->kind == MU_YAML_BAD)
 		return MUSTER_ECONFIG;
 	if (mu_yaml_is_null(root))
-		mu_diags_add(diags, first, "layout: the file is empty "
+		mu_diags_add(diags, first,
+		    "layout: the file is empty "
 		    "(a layout has at least \"cluster\" and \"nodes\")");
 	else
-		mu_diags_add(diags, root->place, "layout: must be a mapping "
+		mu_diags_add(diags, root->place,
+		    "layout: must be a mapping "
 		    "of keys to values, not a %s",
 		    root->kind == MU_YAML_SEQUENCE ? "list" : "word");
 	return MUSTER_ECONFIG;
 }
 
 static int
-read_tree(struct mu_layout *l, const struct mu_yaml *root,
-    struct mu_diags *diags)
+read_tree(
+    struct mu_layout *l, const struct mu_yaml *root, struct mu_diags *diags)
 {
 	struct mu_job job = {
 		.owner = { diags, NULL, root->place },
@@ -108,8 +111,8 @@ read_tree(struct mu_layout *l, const struct mu_yaml *root,
 }
 
 static int
-read_text(struct mu_layout *l, const char *text, size_t len,
-    struct mu_diags *diags)
+read_text(
+    struct mu_layout *l, const char *text, size_t len, struct mu_diags *diags)
 {
 	static const char bom[] = "\xef\xbb\xbf";
 	struct mu_yaml root;
@@ -118,8 +121,8 @@ read_text(struct mu_layout *l, const char *text, size_t len,
 	int rc;
 
 	if (len > MU_LAYOUT_MAX_BYTES) {
-		mu_diags_add(diags, nowhere,
-		    "layout: larger than %u MiB", MU_LAYOUT_MAX_BYTES >> 20);
+		mu_diags_add(diags, nowhere, "layout: larger than %u MiB",
+		    MU_LAYOUT_MAX_BYTES >> 20);
 		return MUSTER_ECONFIG;
 	}
 	if (len >= 3 && memcmp(text, bom, 3) == 0) {
@@ -157,8 +160,8 @@ layout_new(const char *file)
 }
 
 struct mu_layout *
-mu_layout_read(const char *file, const char *text, size_t len,
-    struct mu_diags *diags)
+mu_layout_read(
+    const char *file, const char *text, size_t len, struct mu_diags *diags)
 {
 	struct mu_layout *l = layout_new(file);
 	size_t before = mu_diags_count(diags);
@@ -201,16 +204,16 @@ mu_layout_load(const char *file, struct mu_diags *diags)
 	int rc;
 
 	if (f == NULL) {
-		mu_diags_add(diags, nowhere, "cannot be opened: %s",
-		    strerror(errno));
+		mu_diags_add(
+		    diags, nowhere, "cannot be opened: %s", strerror(errno));
 		return NULL;
 	}
 	mu_buf_init(&b, 0);
 	errno = 0;
 	rc = slurp(f, &b);
 	if (rc == MUSTER_ESYS)
-		mu_diags_add(diags, nowhere, "cannot be read: %s",
-		    strerror(errno));
+		mu_diags_add(
+		    diags, nowhere, "cannot be read: %s", strerror(errno));
 	else if (rc != 0)
 		mu_diags_add(diags, nowhere, "layout: out of memory");
 	else

@@ -23,8 +23,8 @@ struct mu_layout;
  * Returns the layout, owned by the caller, when there is no mistake; else NULL
  * (diags then holds at least one entry, also when memory is out).
  */
-struct mu_layout *mu_layout_read(const char *file, const char *text,
-    size_t len, struct mu_diags *diags);
+struct mu_layout *mu_layout_read(
+    const char *file, const char *text, size_t len, struct mu_diags *diags);
 
 /* The same from a file; what cannot be opened or read is a diagnostic. */
 struct mu_layout *mu_layout_load(const char *file, struct mu_diags *diags);

@@ -16,7 +16,7 @@
 #include "muster/err.h"
 
 #define MOST_LINKS 400000 /* names in all connect lists together */
-#define SUBJECT 120
+#define SUBJECT    120
 
 struct reading {
 	struct mu_rows *rows;
@@ -65,8 +65,8 @@ make_room(struct reading *r, const struct mu_yaml *key, size_t count)
 	struct mu_draft *list;
 
 	if (need > MU_LAYOUT_MAX_NODES) {
-		mu_diags_add(r->diags, key->place,
-		    "nodes: more than %d nodes", MU_LAYOUT_MAX_NODES);
+		mu_diags_add(r->diags, key->place, "nodes: more than %d nodes",
+		    MU_LAYOUT_MAX_NODES);
 		return MUSTER_EINVAL;
 	}
 	if (need <= r->cap)
@@ -111,8 +111,8 @@ fill_node(struct reading *r, struct mu_draft *d, size_t index, size_t count)
 
 /* One node of a row: the index-th of its count. */
 static int
-add_node(struct reading *r, const struct mu_yaml *key, size_t index,
-    size_t count)
+add_node(
+    struct reading *r, const struct mu_yaml *key, size_t index, size_t count)
 {
 	struct mu_draft *d = &r->rows->list[r->rows->n];
 	char *name = mu_range_word(key->text, index);
@@ -185,8 +185,8 @@ by_name(const void *a, const void *b)
 }
 
 int
-mu_rows_read(struct mu_rows *rows, const struct mu_yaml *map,
-    struct mu_diags *diags)
+mu_rows_read(
+    struct mu_rows *rows, const struct mu_yaml *map, struct mu_diags *diags)
 {
 	struct reading r = { .rows = rows, .diags = diags };
 

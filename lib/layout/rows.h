@@ -32,8 +32,8 @@ struct mu_rows {
  *
  * 0 (with or without mistakes) or MUSTER_ENOMEM.
  */
-int mu_rows_read(struct mu_rows *rows, const struct mu_yaml *map,
-    struct mu_diags *diags);
+int mu_rows_read(
+    struct mu_rows *rows, const struct mu_yaml *map, struct mu_diags *diags);
 
 void mu_rows_clear(struct mu_rows *rows);
 

@@ -19,7 +19,7 @@
 #include "layout/names.h"
 #include "muster/err.h"
 
-#define SHOWN 80 /* of a word from the file, in a message */
+#define SHOWN      80 /* of a word from the file, in a message */
 #define MOST_WORDS 16
 
 /* clang-format off */
@@ -77,8 +77,8 @@ list_words(const struct mu_field *f, char *buf, size_t size)
 		if (w == f->words)
 			join = "";
 		if (used < size)
-			used += (size_t)snprintf(buf + used, size - used,
-			    "%s%s", join, w->word);
+			used += (size_t)snprintf(
+			    buf + used, size - used, "%s%s", join, w->word);
 	}
 	return buf;
 }
@@ -92,8 +92,7 @@ mu_scalar_wanted(const struct mu_field *f, char buf[MU_SCALAR_WANTED])
 		snprintf(buf, MU_SCALAR_WANTED, "%s", kinds[f->kind].wanted);
 	else if (f->kind == MU_KIND_SECTION)
 		snprintf(buf, MU_SCALAR_WANTED, "%s, or %s",
-		    kinds[f->kind].wanted,
-		    list_words(f, words, sizeof words));
+		    kinds[f->kind].wanted, list_words(f, words, sizeof words));
 	else
 		list_words(f, buf, MU_SCALAR_WANTED);
 	return buf;
@@ -111,8 +110,8 @@ mu_spot_mistake(const struct mu_spot *s, const char *key, const char *fmt, ...)
 	vsnprintf(what, sizeof what, fmt, ap);
 	va_end(ap);
 	if (s->subject != NULL)
-		mu_diags_add(s->diags, s->at, "%s: %s %s", s->subject, key,
-		    what);
+		mu_diags_add(
+		    s->diags, s->at, "%s: %s %s", s->subject, key, what);
 	else
 		mu_diags_add(s->diags, s->at, "%s: %s", key, what);
 	return MUSTER_EINVAL;
@@ -150,19 +149,22 @@ is_integer(const char *s)
 }
 
 static int
-read_number(const struct mu_spot *s, const struct mu_field *f,
-    const char *text, int64_t min, int64_t max, int64_t *out)
+read_number(const struct mu_spot *s, const struct mu_field *f, const char *text,
+    int64_t min, int64_t max, int64_t *out)
 {
 	char buf[SHOWN];
 
 	if (!is_integer(text))
-		return mu_spot_mistake(s, f->key, "\"%s\" is not a number in "
-		    "%" PRId64 "-%" PRId64, shown(text, buf), min, max);
+		return mu_spot_mistake(s, f->key,
+		    "\"%s\" is not a number in "
+		    "%" PRId64 "-%" PRId64,
+		    shown(text, buf), min, max);
 	errno = 0;
 	*out = strtoll(text, NULL, 10);
 	if (errno != 0 || *out < min || *out > max)
-		return mu_spot_mistake(s, f->key, "%s is not in %" PRId64
-		    "-%" PRId64, shown(text, buf), min, max);
+		return mu_spot_mistake(s, f->key,
+		    "%s is not in %" PRId64 "-%" PRId64, shown(text, buf), min,
+		    max);
 	return 0;
 }
 
@@ -210,9 +212,8 @@ read_quantity(const struct mu_spot *s, const struct mu_field *f,
 	if (size)
 		*out = (int64_t)bytes;
 	if (rc != 0 || *out < f->min || *out > f->max)
-		return mu_spot_mistake(s, f->key,
-		    "%s is not between %s and %s", shown(text, buf),
-		    format_quantity(f, f->min, low),
+		return mu_spot_mistake(s, f->key, "%s is not between %s and %s",
+		    shown(text, buf), format_quantity(f, f->min, low),
 		    format_quantity(f, f->max, high));
 	return 0;
 }
@@ -227,7 +228,7 @@ read_bool(const struct mu_spot *s, const struct mu_field *f, const char *text,
 	    strcasecmp(text, "on") == 0)
 		*out = true;
 	else if (strcasecmp(text, "false") == 0 ||
-	    strcasecmp(text, "no") == 0 || strcasecmp(text, "off") == 0)
+		 strcasecmp(text, "no") == 0 || strcasecmp(text, "off") == 0)
 		*out = false;
 	else
 		return mu_spot_mistake(s, f->key,
@@ -253,11 +254,11 @@ read_word(const struct mu_spot *s, const struct mu_field *f, const char *text)
 	nearest = mu_text_nearest(text, candidates, n);
 	if (nearest != NULL)
 		mu_spot_mistake(s, f->key,
-		    "\"%s\" is not %s (did you mean \"%s\"?)",
-		    shown(text, buf), words, nearest);
+		    "\"%s\" is not %s (did you mean \"%s\"?)", shown(text, buf),
+		    words, nearest);
 	else
-		mu_spot_mistake(s, f->key, "\"%s\" is not %s",
-		    shown(text, buf), words);
+		mu_spot_mistake(
+		    s, f->key, "\"%s\" is not %s", shown(text, buf), words);
 	return NULL;
 }
 
@@ -286,8 +287,8 @@ store_string(char **at, const char *text)
 }
 
 static int
-read_string(const struct mu_spot *s, const struct mu_field *f,
-    const char *text, char **out)
+read_string(const struct mu_spot *s, const struct mu_field *f, const char *text,
+    char **out)
 {
 	const char *fault = kinds[f->kind].fault(text);
 	char buf[SHOWN];
@@ -295,8 +296,8 @@ read_string(const struct mu_spot *s, const struct mu_field *f,
 	if (fault != NULL && *text == '\0')
 		return mu_spot_mistake(s, f->key, "%s", fault);
 	if (fault != NULL)
-		return mu_spot_mistake(s, f->key, "\"%s\" %s",
-		    shown(text, buf), fault);
+		return mu_spot_mistake(
+		    s, f->key, "\"%s\" %s", shown(text, buf), fault);
 	return store_string(out, text);
 }
 

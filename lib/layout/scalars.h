@@ -36,8 +36,8 @@ int mu_scalar_read_word(const struct mu_spot *s, const struct mu_field *f,
     const char *text, void *base);
 
 /* Append the value of a field (not a section) as the layout would give it. */
-void mu_scalar_put(struct mu_buf *out, const struct mu_field *f,
-    const void *base);
+void mu_scalar_put(
+    struct mu_buf *out, const struct mu_field *f, const void *base);
 
 #define MU_SCALAR_WANTED 200 /* bytes */
 

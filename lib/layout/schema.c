@@ -12,13 +12,13 @@
 #include "base/alloc.h"
 #include "layout/fields.h"
 
-#define RANGE "\\[[0-9]+-[0-9]+\\]"
+#define RANGE  "\\[[0-9]+-[0-9]+\\]"
 #define NUMBER "^[0-9.]+ *"
-#define DURATION_PATTERN \
-	"^0$|" NUMBER "(ns|nsecs?|us|usecs?|ms|msecs?|s|secs?|seconds?|m|" \
+#define DURATION_PATTERN                                                       \
+	"^0$|" NUMBER "(ns|nsecs?|us|usecs?|ms|msecs?|s|secs?|seconds?|m|"     \
 	"mins?|minutes?|h|hr|hours?|d|days?|weeks?)$"
-#define SIZE_PATTERN NUMBER "([kKMGT]?B|[KMGT]iB|bytes?)$"
-#define NAME_PATTERN "^[A-Za-z0-9]([A-Za-z0-9._-]|" RANGE ")*$"
+#define SIZE_PATTERN  NUMBER "([kKMGT]?B|[KMGT]iB|bytes?)$"
+#define NAME_PATTERN  "^[A-Za-z0-9]([A-Za-z0-9._-]|" RANGE ")*$"
 #define TOPIC_PATTERN "^(?!<\\$>)"
 
 static json_t *section_schema(const struct mu_section *s);
@@ -99,13 +99,13 @@ value_schema(const struct mu_field *f)
 	case MU_KIND_SECTION:
 		if (f->words == NULL)
 			return section_schema(f->section);
-		return json_pack("{s:[o,o]}", "anyOf", words(f),
-		    section_schema(f->section));
+		return json_pack(
+		    "{s:[o,o]}", "anyOf", words(f), section_schema(f->section));
 	case MU_KIND_NODES:
 		return nodes(f->section);
 	default:
-		return json_pack("{s:s, s:i}", "type", "string", "minLength",
-		    1);
+		return json_pack(
+		    "{s:s, s:i}", "type", "string", "minLength", 1);
 	}
 }
 
@@ -148,9 +148,8 @@ section_schema(const struct mu_section *s)
 		if (f->flags & MU_FIELD_REQUIRED)
 			json_array_append_new(required, json_string(f->key));
 	}
-	return json_pack("{s:s, s:o, s:o, s:b}", "type", "object",
-	    "properties", properties, "required", required,
-	    "additionalProperties", 0);
+	return json_pack("{s:s, s:o, s:o, s:b}", "type", "object", "properties",
+	    properties, "required", required, "additionalProperties", 0);
 }
 
 char *

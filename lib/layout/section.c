@@ -44,8 +44,8 @@ wanted_kind(const struct mu_field *f, const struct mu_yaml *y)
 }
 
 int
-mu_section_type(const struct mu_spot *s, const struct mu_field *f,
-    const struct mu_yaml *y)
+mu_section_type(
+    const struct mu_spot *s, const struct mu_field *f, const struct mu_yaml *y)
 {
 	static const char *const found[] = { "a word", "a list", "a mapping" };
 	char wanted[MU_SCALAR_WANTED];
@@ -58,8 +58,8 @@ mu_section_type(const struct mu_spot *s, const struct mu_field *f,
 		    f->flags & MU_FIELD_REQUIRED ? "" : "leave the key out or ",
 		    wanted);
 	if (y->kind != wanted_kind(f, y))
-		return mu_spot_mistake(s, f->key, "must be %s, not %s",
-		    wanted, found[y->kind]);
+		return mu_spot_mistake(
+		    s, f->key, "must be %s, not %s", wanted, found[y->kind]);
 	return 0;
 }
 
@@ -75,18 +75,21 @@ pick_word(const struct mu_job *job, const struct mu_spot *s,
 	*word = NULL;
 	if (mu_range_count(text, &count, why, sizeof why) != 0)
 		return mu_spot_mistake(s, f->key, "\"%s\" %s",
-		    mu_text_printable(text, strlen(text), shown,
-		    sizeof shown), why);
+		    mu_text_printable(text, strlen(text), shown, sizeof shown),
+		    why);
 	if (count == 0)
 		return 0;
 	if (job->count == 0)
-		return mu_spot_mistake(s, f->key, "\"%s\" has a range but the "
-		    "node's name has none", mu_text_printable(text,
-		    strlen(text), shown, sizeof shown));
+		return mu_spot_mistake(s, f->key,
+		    "\"%s\" has a range but the "
+		    "node's name has none",
+		    mu_text_printable(text, strlen(text), shown, sizeof shown));
 	if (count != job->count)
-		return mu_spot_mistake(s, f->key, "\"%s\" stands for %zu and "
-		    "the node's name for %zu", mu_text_printable(text,
-		    strlen(text), shown, sizeof shown), count, job->count);
+		return mu_spot_mistake(s, f->key,
+		    "\"%s\" stands for %zu and "
+		    "the node's name for %zu",
+		    mu_text_printable(text, strlen(text), shown, sizeof shown),
+		    count, job->count);
 	*word = mu_range_word(text, job->index);
 	return *word == NULL ? MUSTER_ENOMEM : 0;
 }
@@ -130,8 +133,8 @@ free_list(struct list *l)
 
 /* Read one element through the field's own checks and keep it. */
 static int
-add_element(const struct mu_spot *s, const struct mu_field *f,
-    const char *text, struct list *l)
+add_element(const struct mu_spot *s, const struct mu_field *f, const char *text,
+    struct list *l)
 {
 	struct mu_field element = *f;
 	char *value = NULL, **items;
@@ -140,15 +143,14 @@ add_element(const struct mu_spot *s, const struct mu_field *f,
 	if (*text == '\0')
 		return mu_spot_mistake(s, f->key, "has an empty element");
 	element.offset = 0;
-	element.kind = f->kind == MU_KIND_TOPICS ? MU_KIND_TOPIC
-						 : MU_KIND_NAME;
+	element.kind = f->kind == MU_KIND_TOPICS ? MU_KIND_TOPIC : MU_KIND_NAME;
 	rc = mu_scalar_read(s, &element, text, &value);
 	if (rc != 0)
 		return rc;
 	/* Grown by doubling: the count says when it is full. */
 	if ((l->n & (l->n - 1)) == 0) {
-		items = mu_reallocarray(l->items, l->n == 0 ? 1 : l->n * 2,
-		    sizeof *items);
+		items = mu_reallocarray(
+		    l->items, l->n == 0 ? 1 : l->n * 2, sizeof *items);
 		if (items == NULL) {
 			mu_free(value);
 			return MUSTER_ENOMEM;
@@ -170,13 +172,13 @@ add_names(const struct mu_spot *s, const struct mu_field *f, const char *text,
 
 	if (mu_range_count(text, &count, why, sizeof why) != 0)
 		return mu_spot_mistake(s, f->key, "\"%s\" %s",
-		    mu_text_printable(text, strlen(text), shown,
-		    sizeof shown), why);
+		    mu_text_printable(text, strlen(text), shown, sizeof shown),
+		    why);
 	if (count == 0)
 		return add_element(s, f, text, l);
 	if (l->n + count > MU_LAYOUT_MAX_NODES)
-		return mu_spot_mistake(s, f->key, "has more than %d names",
-		    MU_LAYOUT_MAX_NODES);
+		return mu_spot_mistake(
+		    s, f->key, "has more than %d names", MU_LAYOUT_MAX_NODES);
 	for (size_t i = 0; i < count && rc == 0; i++) {
 		char *word = mu_range_word(text, i);
 
@@ -204,7 +206,8 @@ read_list(const struct mu_job *job, struct mu_spot s, const struct mu_field *f,
 		if (e->kind == MU_YAML_BAD)
 			continue;
 		if (e->kind != MU_YAML_SCALAR || mu_yaml_is_null(e))
-			mu_spot_mistake(&s, f->key, "has an element that is "
+			mu_spot_mistake(&s, f->key,
+			    "has an element that is "
 			    "not a word");
 		else if (f->kind == MU_KIND_NAMES)
 			rc = go_on(add_names(&s, f, e->text, &l));
@@ -288,8 +291,8 @@ refused_key(const struct mu_job *job, const struct mu_field *f,
 
 /* What the mapping says. */
 static int
-read_given(const struct mu_job *job, const struct mu_section *section,
-    void *base)
+read_given(
+    const struct mu_job *job, const struct mu_section *section, void *base)
 {
 	int rc = 0;
 
@@ -325,8 +328,8 @@ missing_key(const struct mu_spot *s, const struct mu_field *f)
 
 /* What it does not say. */
 static int
-read_absent(const struct mu_job *job, const struct mu_section *section,
-    void *base)
+read_absent(
+    const struct mu_job *job, const struct mu_section *section, void *base)
 {
 	struct mu_spot s = job->owner;
 	int rc = 0;
@@ -349,8 +352,8 @@ read_absent(const struct mu_job *job, const struct mu_section *section,
 }
 
 int
-mu_section_read(const struct mu_job *job, const struct mu_section *section,
-    void *base)
+mu_section_read(
+    const struct mu_job *job, const struct mu_section *section, void *base)
 {
 	int rc = job->map == NULL ? 0 : read_given(job, section, base);
 

@@ -12,7 +12,7 @@
 #include "muster/err.h"
 
 #define LONGEST_RANGE 64 /* characters between two brackets */
-#define MARK_LEN (sizeof MU_SOURCE_OPEN - 1)
+#define MARK_LEN      (sizeof MU_SOURCE_OPEN - 1)
 
 /* A walk through the characters of a text; UTF-8 is known to be valid. */
 struct walk {
@@ -65,7 +65,7 @@ walk_over(const char *text, size_t len)
 {
 	const unsigned char *p = (const unsigned char *)text;
 
-	return (struct walk) { p, p + len, { 1, 1 }, true };
+	return (struct walk){ p, p + len, { 1, 1 }, true };
 }
 
 static int
@@ -108,11 +108,13 @@ mu_source_check(const char *text, size_t len, struct mu_diags *diags)
 		step(&w, c);
 	}
 	if (ntabs == 1)
-		mu_diags_add(diags, first_tab,
-		    "text: indented by a tab (use spaces)");
+		mu_diags_add(
+		    diags, first_tab, "text: indented by a tab (use spaces)");
 	else if (ntabs > 1)
-		mu_diags_add(diags, first_tab, "text: indented by a tab, the "
-		    "first of %zu such lines (use spaces)", ntabs);
+		mu_diags_add(diags, first_tab,
+		    "text: indented by a tab, the "
+		    "first of %zu such lines (use spaces)",
+		    ntabs);
 	return ntabs + nbad == 0 ? 0 : MUSTER_ECONFIG;
 }
 
@@ -142,8 +144,8 @@ range_at(const char *text, size_t len, size_t i, size_t from)
 	if (text[i] != '[' || !(in_word(text, i) || (i > 0 && i == from)))
 		return 0;
 	while (j < len && j - i <= LONGEST_RANGE &&
-	    (is_word((unsigned char)text[j]) || text[j] == ',' ||
-	    text[j] == ':'))
+	       (is_word((unsigned char)text[j]) || text[j] == ',' ||
+		   text[j] == ':'))
 		j++;
 	return j < len && text[j] == ']' ? j + 1 - i : 0;
 }
@@ -188,7 +190,7 @@ mu_source_unmark(char *text, size_t len)
 			text[to++] = '[';
 			i += MARK_LEN;
 		} else if (left >= MARK_LEN &&
-		    memcmp(text + i, MU_SOURCE_CLOSE, MARK_LEN) == 0) {
+			   memcmp(text + i, MU_SOURCE_CLOSE, MARK_LEN) == 0) {
 			text[to++] = ']';
 			i += MARK_LEN;
 		} else {

@@ -17,7 +17,7 @@
  * stand-ins are noncharacters (no text has them) and one character each, so
  * columns stay right.
  */
-#define MU_SOURCE_OPEN "\xf0\x9f\xbf\xbe"  /* U+1FFFE */
+#define MU_SOURCE_OPEN  "\xf0\x9f\xbf\xbe" /* U+1FFFE */
 #define MU_SOURCE_CLOSE "\xf0\x9f\xbf\xbf" /* U+1FFFF */
 
 /*

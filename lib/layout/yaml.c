@@ -18,16 +18,16 @@
 struct reading {
 	yaml_parser_t parser;
 	struct mu_diags *diags;
-	size_t left;      /* items that may still be made */
+	size_t left; /* items that may still be made */
 };
 
-static int read_node(struct reading *r, const yaml_event_t *e, int depth,
-    struct mu_yaml *out);
+static int read_node(
+    struct reading *r, const yaml_event_t *e, int depth, struct mu_yaml *out);
 
 static struct mu_place
 place_of(yaml_mark_t mark)
 {
-	return (struct mu_place) { (unsigned)mark.line + 1,
+	return (struct mu_place){ (unsigned)mark.line + 1,
 		(unsigned)mark.column + 1 };
 }
 
@@ -40,12 +40,12 @@ syntax_error(struct reading *r)
 	if (p->error == YAML_MEMORY_ERROR)
 		return MUSTER_ENOMEM;
 	if (p->context == NULL || p->context_mark.line == p->problem_mark.line)
-		mu_diags_add(r->diags, place_of(p->problem_mark), "yaml: %s",
-		    problem);
+		mu_diags_add(
+		    r->diags, place_of(p->problem_mark), "yaml: %s", problem);
 	else
 		mu_diags_add(r->diags, place_of(p->problem_mark),
-		    "yaml: %s (%s that began on line %zu)", problem,
-		    p->context, p->context_mark.line + 1);
+		    "yaml: %s (%s that began on line %zu)", problem, p->context,
+		    p->context_mark.line + 1);
 	return MUSTER_ECONFIG;
 }
 
@@ -106,8 +106,8 @@ grow(struct mu_yaml *y)
 }
 
 static int
-read_items(struct reading *r, yaml_event_type_t end, int depth,
-    struct mu_yaml *out)
+read_items(
+    struct reading *r, yaml_event_type_t end, int depth, struct mu_yaml *out)
 {
 	for (;;) {
 		struct mu_yaml *item;
@@ -159,8 +159,8 @@ check_keys(struct reading *r, struct mu_yaml *map)
 		if (key->kind == MU_YAML_SCALAR) {
 			keys[n++] = key;
 		} else if (key->kind != MU_YAML_BAD) {
-			mu_diags_add(r->diags, key->place,
-			    "yaml: a key must be a word");
+			mu_diags_add(
+			    r->diags, key->place, "yaml: a key must be a word");
 			key->kind = MU_YAML_BAD;
 		}
 	}
@@ -175,7 +175,7 @@ check_keys(struct reading *r, struct mu_yaml *map)
 		mu_diags_add(r->diags, keys[i]->place,
 		    "%s: is given twice (first on line %u, column %u)",
 		    mu_text_printable(keys[i]->text, strlen(keys[i]->text),
-		    shown, sizeof shown),
+			shown, sizeof shown),
 		    keys[first]->place.line, keys[first]->place.column);
 		keys[i]->kind = MU_YAML_BAD;
 	}
@@ -206,8 +206,7 @@ check_bounds(struct reading *r, const struct mu_yaml *y, int depth)
 	}
 	if (r->left == 0) {
 		mu_diags_add(r->diags, y->place,
-		    "yaml: more than %d values in one file",
-		    MU_YAML_MAX_ITEMS);
+		    "yaml: more than %d values in one file", MU_YAML_MAX_ITEMS);
 		return MUSTER_ECONFIG;
 	}
 	r->left--;
@@ -216,8 +215,8 @@ check_bounds(struct reading *r, const struct mu_yaml *y, int depth)
 
 /* The value that event e begins; depth is bounded, so is the recursion. */
 static int
-read_node(struct reading *r, const yaml_event_t *e, int depth,
-    struct mu_yaml *out)
+read_node(
+    struct reading *r, const yaml_event_t *e, int depth, struct mu_yaml *out)
 {
 	int rc;
 
@@ -227,8 +226,8 @@ read_node(struct reading *r, const yaml_event_t *e, int depth,
 		return rc;
 	switch (e->type) {
 	case YAML_SCALAR_EVENT:
-		refuse_extras(r, out, e->data.scalar.anchor,
-		    e->data.scalar.tag);
+		refuse_extras(
+		    r, out, e->data.scalar.anchor, e->data.scalar.tag);
 		return read_scalar(r, e, out);
 	case YAML_SEQUENCE_START_EVENT:
 		refuse_extras(r, out, e->data.sequence_start.anchor,
@@ -267,9 +266,9 @@ read_stream(struct reading *r, struct mu_yaml *root)
 			    "document)");
 			type = YAML_STREAM_END_EVENT;
 		} else if (type == YAML_SCALAR_EVENT ||
-		    type == YAML_SEQUENCE_START_EVENT ||
-		    type == YAML_MAPPING_START_EVENT ||
-		    type == YAML_ALIAS_EVENT) {
+			   type == YAML_SEQUENCE_START_EVENT ||
+			   type == YAML_MAPPING_START_EVENT ||
+			   type == YAML_ALIAS_EVENT) {
 			rc = read_node(r, &e, 1, root);
 		}
 		yaml_event_delete(&e);
@@ -280,8 +279,8 @@ read_stream(struct reading *r, struct mu_yaml *root)
 }
 
 int
-mu_yaml_read(struct mu_yaml *root, const char *text, size_t len,
-    struct mu_diags *diags)
+mu_yaml_read(
+    struct mu_yaml *root, const char *text, size_t len, struct mu_diags *diags)
 {
 	struct reading r = { .diags = diags, .left = MU_YAML_MAX_ITEMS };
 	int rc;
@@ -289,12 +288,12 @@ mu_yaml_read(struct mu_yaml *root, const char *text, size_t len,
 	memset(root, 0, sizeof *root);
 	root->kind = MU_YAML_SCALAR; /* of an empty file: null */
 	root->plain = true;
-	root->place = (struct mu_place) { 1, 1 };
+	root->place = (struct mu_place){ 1, 1 };
 	if (!yaml_parser_initialize(&r.parser))
 		return MUSTER_ENOMEM;
 	yaml_parser_set_encoding(&r.parser, YAML_UTF8_ENCODING);
-	yaml_parser_set_input_string(&r.parser, (const unsigned char *)text,
-	    len);
+	yaml_parser_set_input_string(
+	    &r.parser, (const unsigned char *)text, len);
 	rc = read_stream(&r, root);
 	yaml_parser_delete(&r.parser);
 	return rc;
@@ -328,5 +327,5 @@ mu_yaml_is_null(const struct mu_yaml *y)
 	if (y->kind != MU_YAML_SCALAR || !y->plain)
 		return false;
 	return y->text == NULL || y->text[0] == '\0' ||
-	    strcmp(y->text, "~") == 0 || strcmp(y->text, "null") == 0;
+	       strcmp(y->text, "~") == 0 || strcmp(y->text, "null") == 0;
 }

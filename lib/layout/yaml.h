@@ -28,7 +28,7 @@ struct mu_yaml {
 	char *text;            /* of a scalar: no control characters */
 	struct mu_yaml *items; /* elements; of a mapping key, value, ... */
 	size_t nitems;
-	size_t cap;            /* elements allocated */
+	size_t cap; /* elements allocated */
 };
 
 /*
@@ -40,8 +40,8 @@ struct mu_yaml {
  * 0 when there is a tree to look at (perhaps with mistakes); MUSTER_ECONFIG
  * when the text is beyond reading; MUSTER_ENOMEM.
  */
-int mu_yaml_read(struct mu_yaml *root, const char *text, size_t len,
-    struct mu_diags *diags);
+int mu_yaml_read(
+    struct mu_yaml *root, const char *text, size_t len, struct mu_diags *diags);
 
 void mu_yaml_clear(struct mu_yaml *y);
 

@@ -17,8 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void
 use(const struct mu_layout *l)
 {
-	const struct mu_layout_node **out =
-	    calloc(l->nnodes, sizeof(*out));
+	const struct mu_layout_node **out = calloc(l->nnodes, sizeof(*out));
 	struct mu_buf b;
 
 	if (out == NULL)

@@ -36,20 +36,24 @@ put_list(struct mu_buf *b, const char *name, char *const *list, size_t n)
 static void
 put_limits(struct mu_buf *b, const struct mu_limits *m)
 {
-	mu_buf_printf(b, "limits: frame %" PRIu64 " handshake %" PRIu64
-	    " queue %" PRIu64 " messages %" PRIu64 " overflow %d\n",
+	mu_buf_printf(b,
+	    "limits: frame %" PRIu64 " handshake %" PRIu64 " queue %" PRIu64
+	    " messages %" PRIu64 " overflow %d\n",
 	    m->frame_bytes, m->handshake_bytes, m->queue_bytes,
 	    m->queue_messages, (int)m->overflow);
-	mu_buf_printf(b, "counts: connections %" PRIu64 " per address %" PRIu64
+	mu_buf_printf(b,
+	    "counts: connections %" PRIu64 " per address %" PRIu64
 	    " handshakes %" PRIu64 " filter %" PRIu64 " clients %" PRIu64
-	    " of %" PRIu64 "\n", m->connections, m->connections_per_address,
-	    m->handshakes, m->filter_entries, m->control_clients,
-	    m->client_queue_bytes);
-	mu_buf_printf(b, "times: handshake %" PRId64 " connect %" PRId64
-	    " ping %" PRId64 " dead %" PRId64 " retry %" PRId64 "-%" PRId64
-	    " listen %" PRId64 " goodbye %" PRId64 "\n", m->handshake_ns,
-	    m->connect_ns, m->ping_ns, m->dead_ns, m->retry_min_ns,
-	    m->retry_max_ns, m->listen_retry_ns, m->goodbye_ns);
+	    " of %" PRIu64 "\n",
+	    m->connections, m->connections_per_address, m->handshakes,
+	    m->filter_entries, m->control_clients, m->client_queue_bytes);
+	mu_buf_printf(b,
+	    "times: handshake %" PRId64 " connect %" PRId64 " ping %" PRId64
+	    " dead %" PRId64 " retry %" PRId64 "-%" PRId64 " listen %" PRId64
+	    " goodbye %" PRId64 "\n",
+	    m->handshake_ns, m->connect_ns, m->ping_ns, m->dead_ns,
+	    m->retry_min_ns, m->retry_max_ns, m->listen_retry_ns,
+	    m->goodbye_ns);
 }
 
 static void
@@ -58,9 +62,10 @@ put_nodes(struct mu_buf *b, const struct mu_layout *l)
 	for (size_t i = 0; i < l->nnodes; i++) {
 		const struct mu_layout_node *n = &l->nodes[i];
 
-		mu_buf_printf(b, "node %s: %s %s %u listen %s manager %s "
-		    "certificate %s key %s at %u:%u\n", n->name,
-		    mu_role_name(n->role), n->host, n->port,
+		mu_buf_printf(b,
+		    "node %s: %s %s %u listen %s manager %s "
+		    "certificate %s key %s at %u:%u\n",
+		    n->name, mu_role_name(n->role), n->host, n->port,
 		    or_none(n->listen), or_none(n->manager),
 		    or_none(n->certificate), or_none(n->key), n->place.line,
 		    n->place.column);
@@ -74,18 +79,20 @@ put_layout(struct mu_buf *b, const struct mu_layout *l)
 {
 	const struct mu_topics *t = &l->topics;
 
-	mu_buf_printf(b, "valid\ncluster: %s\ntls: %d ca %s certificate %s "
-	    "key %s passphrase %s\n", l->cluster, (int)l->tls,
-	    or_none(l->ca), or_none(l->certificate), or_none(l->key),
-	    or_none(l->passphrase_file));
+	mu_buf_printf(b,
+	    "valid\ncluster: %s\ntls: %d ca %s certificate %s "
+	    "key %s passphrase %s\n",
+	    l->cluster, (int)l->tls, or_none(l->ca), or_none(l->certificate),
+	    or_none(l->key), or_none(l->passphrase_file));
 	put_nodes(b, l);
 	put_limits(b, &l->limits);
 	mu_buf_printf(b, "topics: %s %s %s %s %s %s %s %s %s\n", t->logger,
-	    t->manager, t->proxy, t->worker, t->node_prefix,
-	    t->nodeid_prefix, t->pool_prefix, t->logs_prefix, t->started);
+	    t->manager, t->proxy, t->worker, t->node_prefix, t->nodeid_prefix,
+	    t->pool_prefix, t->logs_prefix, t->started);
 	put_list(b, "forward", l->forward, l->nforward);
 	put_list(b, "subscriptions", l->subscriptions, l->nsubscriptions);
-	mu_buf_printf(b, "manager_is_logger: %d\nreplay_started: %d set %d\n"
+	mu_buf_printf(b,
+	    "manager_is_logger: %d\nreplay_started: %d set %d\n"
 	    "directories: %s %s %s\nuser: %s group: %s log_level: %s\n",
 	    l->manager_is_logger, l->replay_started, l->replay_set,
 	    l->state_dir, l->run_dir, l->log_dir, or_none(l->user),
@@ -150,15 +157,15 @@ check_case(const char *name)
 	    tests_dir(), name);
 	text = slurp(path, &len);
 	got = outcome(text, len);
-	snprintf(path, sizeof path, "%s/golden/layout/%s/expect", tests_dir(),
-	    name);
+	snprintf(
+	    path, sizeof path, "%s/golden/layout/%s/expect", tests_dir(), name);
 	if (getenv("MUSTER_GOLDEN_WRITE") != NULL)
 		write_expect(path, got);
 	expect = slurp(path, &elen);
 	ck_assert_msg(strcmp(got, expect) == 0, "%s:\n%s", name, got);
 	/* What is called valid is, and the other way round. */
-	ck_assert_int_eq(strncmp(name, "valid-", 6) == 0,
-	    strncmp(got, "valid\n", 6) == 0);
+	ck_assert_int_eq(
+	    strncmp(name, "valid-", 6) == 0, strncmp(got, "valid\n", 6) == 0);
 	free(text);
 	free(expect);
 	mu_free(got);
@@ -238,10 +245,11 @@ END_TEST
 
 START_TEST(ten_thousand_nodes_are_read)
 {
-	struct mu_layout *l = must_read("cluster: lab\n"
-	    "nodes:\n"
-	    "  manager: {role: manager, port: 1}\n"
-	    "  w-[00001-09999]: {role: worker, host: h[1-9999]}\n");
+	struct mu_layout *l =
+	    must_read("cluster: lab\n"
+		      "nodes:\n"
+		      "  manager: {role: manager, port: 1}\n"
+		      "  w-[00001-09999]: {role: worker, host: h[1-9999]}\n");
 
 	ck_assert_uint_eq(l->nnodes, 10000);
 	ck_assert_str_eq(l->nodes[9999].name, "w-09999");
@@ -255,7 +263,8 @@ END_TEST
 START_TEST(connect_lists_cannot_explode)
 {
 	char *got;
-	const char *text = "cluster: lab\n"
+	const char *text =
+	    "cluster: lab\n"
 	    "nodes:\n"
 	    "  manager: {role: manager, port: 1}\n"
 	    "  w-[1-9000]: {role: worker, port: 2, host: 'h[1-9000]', "
@@ -346,8 +355,8 @@ END_TEST
 
 /* "key:" in the example and ".It Cm key" in the manual. */
 static void
-check_documented(const struct mu_section *s, const char *conf,
-    const char *manual)
+check_documented(
+    const struct mu_section *s, const char *conf, const char *manual)
 {
 	for (size_t i = 0; i < s->nfields; i++) {
 		const struct mu_field *f = &s->fields[i];
@@ -358,8 +367,7 @@ check_documented(const struct mu_section *s, const char *conf,
 		if (f->kind == MU_KIND_REFUSED) {
 			snprintf(item, sizeof item, ".Cm %s\n", f->key);
 			if (strstr(manual, item) == NULL)
-				snprintf(item, sizeof item, ".Cm %s ",
-				    f->key);
+				snprintf(item, sizeof item, ".Cm %s ", f->key);
 		} else {
 			ck_assert_msg(strstr(conf, line) != NULL, "%s", line);
 		}

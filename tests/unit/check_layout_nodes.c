@@ -4,30 +4,29 @@
 #include "base/rng.h"
 
 /* Computed once, with an independent implementation of the digest. */
-#define NODE_DIGEST 0x46663a9ea408ffc3u
+#define NODE_DIGEST   0x46663a9ea408ffc3u
 #define LAYOUT_DIGEST 0xb27ff9a6c3fd9a35u
 
-#define CLUSTER \
-	"cluster: lab\n" \
-	"nodes:\n" \
-	"  manager: {role: manager, host: 10.0.0.1, port: 1}\n" \
-	"  proxy-[1-2]: {role: proxy, host: 10.0.0.2, port: 1[0-1]}\n" \
-	"  logger-[1-2]: {role: logger, host: 10.0.0.3, port: 2[0-1]}\n" \
-	"  logger-10: {role: logger, host: 10.0.0.3, port: 22}\n" \
-	"  worker-[1-3]: {role: worker, host: 10.0.0.4}\n" \
-	"  lonely: {role: worker, host: 10.0.0.4, manager: none}\n" \
-	"  choosy: {role: worker, host: 10.0.0.4, port: 30, " \
-	"connect: [manager, worker-server, proxy-2, 'logger-[1-2]']}\n" \
-	"  silent: {role: worker, host: 10.0.0.4, connect: []}\n" \
-	"  worker-server: {role: worker, host: 10.0.0.4, port: 31}\n" \
+#define CLUSTER                                                                \
+	"cluster: lab\n"                                                       \
+	"nodes:\n"                                                             \
+	"  manager: {role: manager, host: 10.0.0.1, port: 1}\n"                \
+	"  proxy-[1-2]: {role: proxy, host: 10.0.0.2, port: 1[0-1]}\n"         \
+	"  logger-[1-2]: {role: logger, host: 10.0.0.3, port: 2[0-1]}\n"       \
+	"  logger-10: {role: logger, host: 10.0.0.3, port: 22}\n"              \
+	"  worker-[1-3]: {role: worker, host: 10.0.0.4}\n"                     \
+	"  lonely: {role: worker, host: 10.0.0.4, manager: none}\n"            \
+	"  choosy: {role: worker, host: 10.0.0.4, port: 30, "                  \
+	"connect: [manager, worker-server, proxy-2, 'logger-[1-2]']}\n"        \
+	"  silent: {role: worker, host: 10.0.0.4, connect: []}\n"              \
+	"  worker-server: {role: worker, host: 10.0.0.4, port: 31}\n"          \
 	"  control: {role: control, host: 10.0.0.9}\n"
 
 /* "a b c": the connectees in their order; the caller frees it. */
 static char *
 connectees(const struct mu_layout *l, const char *name)
 {
-	const struct mu_layout_node **out =
-	    calloc(l->nnodes, sizeof(*out));
+	const struct mu_layout_node **out = calloc(l->nnodes, sizeof(*out));
 	const struct mu_layout_node *node = mu_layout_node(l, name);
 	struct mu_buf b;
 	size_t n;
@@ -55,8 +54,7 @@ START_TEST(each_role_connects_in_the_order_of_the_reference)
 		{ "worker-3",
 		    "logger-1 logger-10 logger-2 proxy-1 proxy-2 manager" },
 		{ "lonely", "logger-1 logger-10 logger-2 proxy-1 proxy-2" },
-		{ "choosy",
-		    "logger-1 logger-2 proxy-2 manager worker-server" },
+		{ "choosy", "logger-1 logger-2 proxy-2 manager worker-server" },
 		{ "silent", "" },
 		{ "control", "" },
 	};
@@ -75,7 +73,8 @@ END_TEST
 
 START_TEST(a_logger_with_a_manager_connects_to_nobody)
 {
-	struct mu_layout *l = must_read("cluster: lab\n"
+	struct mu_layout *l = must_read(
+	    "cluster: lab\n"
 	    "nodes:\n"
 	    "  manager: {role: manager, port: 1}\n"
 	    "  logger-1: {role: logger, port: 2, manager: manager}\n");
@@ -121,12 +120,13 @@ START_TEST(no_two_nodes_connect_to_each_other)
 		struct mu_layout *l;
 		char text[512];
 
-		snprintf(text, sizeof text, "cluster: lab\nnodes:\n"
+		snprintf(text, sizeof text,
+		    "cluster: lab\nnodes:\n"
 		    "  m: {role: manager, host: m, port: 1}\n"
 		    "  l-[1-%d]: {role: logger, host: l, port: 1[001-%03d]}\n"
 		    "  p-[1-%d]: {role: proxy, host: p, port: 1[001-%03d]}\n"
-		    "  w-[1-%d]: {role: worker}\n", nloggers, nloggers,
-		    nproxies, nproxies, nworkers);
+		    "  w-[1-%d]: {role: worker}\n",
+		    nloggers, nloggers, nproxies, nproxies, nworkers);
 		l = must_read(text);
 		check_no_mutual_links(l);
 		mu_layout_free(l);
@@ -139,11 +139,11 @@ START_TEST(every_node_is_found_by_its_name_and_no_other)
 	struct mu_layout *l = must_read(CLUSTER);
 
 	for (size_t i = 0; i < l->nnodes; i++) {
-		ck_assert_ptr_eq(mu_layout_node(l, l->nodes[i].name),
-		    &l->nodes[i]);
+		ck_assert_ptr_eq(
+		    mu_layout_node(l, l->nodes[i].name), &l->nodes[i]);
 		if (i > 0)
-			ck_assert_int_lt(strcmp(l->nodes[i - 1].name,
-			    l->nodes[i].name), 0);
+			ck_assert_int_lt(
+			    strcmp(l->nodes[i - 1].name, l->nodes[i].name), 0);
 	}
 	ck_assert_ptr_null(mu_layout_node(l, "logger-"));
 	ck_assert_ptr_null(mu_layout_node(l, "logger-11"));
@@ -174,8 +174,8 @@ digest_of(const char *text)
 	return digest;
 }
 
-#define TWO(cluster, manager, worker, rest) \
-	"cluster: " cluster "\nnodes:\n  manager: {role: manager, " manager \
+#define TWO(cluster, manager, worker, rest)                                    \
+	"cluster: " cluster "\nnodes:\n  manager: {role: manager, " manager    \
 	"}\n  " worker "\n" rest
 
 START_TEST(the_digest_changes_with_what_is_agreed)
@@ -199,8 +199,8 @@ START_TEST(the_digest_changes_with_what_is_agreed)
 	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
 		ck_assert_msg(digest_of(others[i]) != digest, "%zu", i);
 		for (size_t k = 0; k < i; k++)
-			ck_assert_uint_ne(digest_of(others[i]),
-			    digest_of(others[k]));
+			ck_assert_uint_ne(
+			    digest_of(others[i]), digest_of(others[k]));
 	}
 }
 END_TEST
@@ -212,8 +212,7 @@ START_TEST(the_digest_is_the_same_for_what_a_node_decides_alone)
 		"manager}}\ncluster: lab\n",
 		TWO("lab", "port: 1, host: 127.0.0.1",
 		    "w: {role: worker, manager: manager}", ""),
-		TWO("lab", "port: 1, listen: 0.0.0.0", "w: {role: worker}",
-		    ""),
+		TWO("lab", "port: 1, listen: 0.0.0.0", "w: {role: worker}", ""),
 		TWO("lab", "port: 1, key: k", "w: {role: worker}", ""),
 		TWO("lab", "port: 1", "w: {role: worker}",
 		    "limits: {queue: 1 MiB}\n"),
@@ -237,8 +236,8 @@ START_TEST(digests_do_not_depend_on_the_machine)
 	struct mu_layout *l =
 	    must_read(TWO("lab", "port: 1", "w: {role: worker}", ""));
 
-	ck_assert_uint_eq(mu_layout_node_digest(mu_layout_node(l, "w")),
-	    NODE_DIGEST);
+	ck_assert_uint_eq(
+	    mu_layout_node_digest(mu_layout_node(l, "w")), NODE_DIGEST);
 	ck_assert_uint_eq(mu_layout_digest(l), LAYOUT_DIGEST);
 	mu_layout_free(l);
 }
@@ -308,8 +307,7 @@ main(void)
 	tcase_add_test(t, every_node_is_found_by_its_name_and_no_other);
 	tcase_add_test(t, role_names_are_read_back);
 	tcase_add_test(t, the_digest_changes_with_what_is_agreed);
-	tcase_add_test(t,
-	    the_digest_is_the_same_for_what_a_node_decides_alone);
+	tcase_add_test(t, the_digest_is_the_same_for_what_a_node_decides_alone);
 	tcase_add_test(t, digests_do_not_depend_on_the_machine);
 	tcase_add_test(t, the_digest_of_one_row_tells_which_entry_differs);
 	tcase_add_test(t, paths_are_below_the_folder_of_the_file);

@@ -6,10 +6,10 @@
 #include "layout/fields.h"
 
 #define TOP "cluster: lab\n"
-#define NODES \
-	"nodes:\n" \
-	"  manager: {role: manager, port: 1}\n" \
-	"  logger-1: {role: logger, host: 10.0.0.1, port: 2}\n" \
+#define NODES                                                                  \
+	"nodes:\n"                                                             \
+	"  manager: {role: manager, port: 1}\n"                                \
+	"  logger-1: {role: logger, host: 10.0.0.1, port: 2}\n"                \
 	"  worker-1: {role: worker, host: 10.0.0.2}\n"
 
 static void
@@ -39,14 +39,17 @@ END_TEST
 START_TEST(nodes_come_and_go)
 {
 	check_diff(TOP NODES, TOP NODES "  worker-[2-3]: {role: worker}\n",
-	    "worker-1", 0, "can: node worker-2 added\n"
+	    "worker-1", 0,
+	    "can: node worker-2 added\n"
 	    "can: node worker-3 added\n");
 	check_diff(TOP NODES "  a: {role: worker}\n", TOP NODES, "worker-1", 0,
 	    "can: node a removed\n");
-	check_diff(TOP NODES, TOP "nodes:\n"
-	    "  manager: {role: manager, port: 1}\n"
-	    "  logger-1: {role: logger, host: 10.0.0.9, port: 3}\n"
-	    "  worker-1: {role: worker, host: 10.0.0.2}\n", "worker-1", 0,
+	check_diff(TOP NODES,
+	    TOP "nodes:\n"
+		"  manager: {role: manager, port: 1}\n"
+		"  logger-1: {role: logger, host: 10.0.0.9, port: 3}\n"
+		"  worker-1: {role: worker, host: 10.0.0.2}\n",
+	    "worker-1", 0,
 	    "can: node logger-1 host 10.0.0.1 -> 10.0.0.9\n"
 	    "can: node logger-1 port 2 -> 3\n");
 }
@@ -54,21 +57,26 @@ END_TEST
 
 START_TEST(a_node_cannot_change_its_own_row)
 {
-	check_diff(TOP NODES, TOP "nodes:\n"
-	    "  manager: {role: manager, port: 5, listen: 127.0.0.2}\n"
-	    "  logger-1: {role: logger, host: 10.0.0.1, port: 2}\n"
-	    "  worker-1: {role: worker, host: 10.0.0.2}\n", "manager", 2,
+	check_diff(TOP NODES,
+	    TOP "nodes:\n"
+		"  manager: {role: manager, port: 5, listen: 127.0.0.2}\n"
+		"  logger-1: {role: logger, host: 10.0.0.1, port: 2}\n"
+		"  worker-1: {role: worker, host: 10.0.0.2}\n",
+	    "manager", 2,
 	    "cannot: node manager port 1 -> 5\n"
 	    "cannot: node manager listen 127.0.0.1 -> 127.0.0.2\n");
-	check_diff(TOP NODES, TOP "nodes:\n"
-	    "  manager: {role: manager, port: 1}\n"
-	    "  logger-1: {role: logger, host: 10.0.0.1, port: 2}\n",
+	check_diff(TOP NODES,
+	    TOP "nodes:\n"
+		"  manager: {role: manager, port: 1}\n"
+		"  logger-1: {role: logger, host: 10.0.0.1, port: 2}\n",
 	    "worker-1", 1, "cannot: node worker-1 removed\n");
-	check_diff(TOP NODES, TOP "nodes:\n"
-	    "  manager: {role: manager, port: 1}\n"
-	    "  logger-1: {role: logger, host: 10.0.0.1, port: 2}\n"
-	    "  worker-1: {role: proxy, host: 10.0.0.3, port: 4}\n",
-	    "worker-1", 3, "cannot: node worker-1 role worker -> proxy\n"
+	check_diff(TOP NODES,
+	    TOP "nodes:\n"
+		"  manager: {role: manager, port: 1}\n"
+		"  logger-1: {role: logger, host: 10.0.0.1, port: 2}\n"
+		"  worker-1: {role: proxy, host: 10.0.0.3, port: 4}\n",
+	    "worker-1", 3,
+	    "cannot: node worker-1 role worker -> proxy\n"
 	    "cannot: node worker-1 host 10.0.0.2 -> 10.0.0.3\n"
 	    "cannot: node worker-1 port 0 -> 4\n");
 }
@@ -76,11 +84,13 @@ END_TEST
 
 START_TEST(whom_a_node_connects_to_can_change)
 {
-	check_diff(TOP NODES, TOP "nodes:\n"
-	    "  manager: {role: manager, port: 1}\n"
-	    "  logger-1: {role: logger, host: 10.0.0.1, port: 2}\n"
-	    "  worker-1: {role: worker, host: 10.0.0.2, manager: none, "
-	    "key: k.pem, connect: [logger-1]}\n", "worker-1", 0,
+	check_diff(TOP NODES,
+	    TOP "nodes:\n"
+		"  manager: {role: manager, port: 1}\n"
+		"  logger-1: {role: logger, host: 10.0.0.1, port: 2}\n"
+		"  worker-1: {role: worker, host: 10.0.0.2, manager: none, "
+		"key: k.pem, connect: [logger-1]}\n",
+	    "worker-1", 0,
 	    "can: node worker-1 manager manager -> none\n"
 	    "can: node worker-1 key none -> k.pem\n"
 	    "can: node worker-1 connect [] -> [logger-1]\n");
@@ -89,14 +99,16 @@ END_TEST
 
 START_TEST(limits_files_and_filters_can_change)
 {
-	check_diff(TOP NODES, TOP NODES
+	check_diff(TOP NODES,
+	    TOP NODES
 	    "limits: {queue: 1 MiB, overflow: disconnect, ping: 500 ms, "
 	    "connections: 5}\n"
 	    "tls: {ca: b.pem}\n"
 	    "forward: [app/]\n"
 	    "subscriptions: [a, b]\n"
 	    "log_level: debug\n"
-	    "replay_started: true\n", "worker-1", 0,
+	    "replay_started: true\n",
+	    "worker-1", 0,
 	    "can: tls.ca tls/ca.pem -> b.pem\n"
 	    "can: limits.queue 8 MiB -> 1 MiB\n"
 	    "can: limits.overflow drop_oldest -> disconnect\n"
@@ -111,12 +123,13 @@ END_TEST
 
 START_TEST(what_was_decided_at_the_start_cannot_change)
 {
-	check_diff(TOP NODES, "cluster: lab2\n" NODES
-	    "tls: none\n"
+	check_diff(TOP NODES,
+	    "cluster: lab2\n" NODES "tls: none\n"
 	    "topics: {worker: w}\n"
 	    "directories: {state: /s}\n"
 	    "user: u\n"
-	    "group: g\n", "worker-1", 6,
+	    "group: g\n",
+	    "worker-1", 6,
 	    "cannot: tls certificates -> none\n"
 	    "cannot: cluster lab -> lab2\n"
 	    "can: tls.ca tls/ca.pem -> none\n"
@@ -133,8 +146,8 @@ START_TEST(only_the_manager_minds_whether_it_takes_logs)
 {
 	check_diff(TOP NODES, TOP NODES "manager_is_logger: true\n", "manager",
 	    1, "cannot: manager_is_logger false -> true\n");
-	check_diff(TOP NODES, TOP NODES "manager_is_logger: true\n",
-	    "worker-1", 0, "can: manager_is_logger false -> true\n");
+	check_diff(TOP NODES, TOP NODES "manager_is_logger: true\n", "worker-1",
+	    0, "can: manager_is_logger false -> true\n");
 }
 END_TEST
 
@@ -178,8 +191,8 @@ check_properties(const json_t *schema, const struct mu_section *s)
 	size_t n = 0;
 
 	ck_assert_ptr_nonnull(properties);
-	ck_assert(json_is_false(json_object_get(schema,
-	    "additionalProperties")));
+	ck_assert(
+	    json_is_false(json_object_get(schema, "additionalProperties")));
 	for (size_t i = 0; i < s->nfields; i++) {
 		const struct mu_field *f = &s->fields[i];
 		const json_t *p = json_object_get(properties, f->key);
@@ -190,16 +203,19 @@ check_properties(const json_t *schema, const struct mu_section *s)
 		}
 		n++;
 		ck_assert_msg(p != NULL, "%s", f->key);
-		ck_assert_str_eq(json_string_value(json_object_get(p,
-		    "description")), f->about);
-		ck_assert_int_eq(json_object_get(p, "default") != NULL,
-		    f->fallback != NULL);
+		ck_assert_str_eq(
+		    json_string_value(json_object_get(p, "description")),
+		    f->about);
+		ck_assert_int_eq(
+		    json_object_get(p, "default") != NULL, f->fallback != NULL);
 		if (f->kind == MU_KIND_NODES)
-			check_properties(json_object_get(p,
-			    "additionalProperties"), f->section);
+			check_properties(
+			    json_object_get(p, "additionalProperties"),
+			    f->section);
 		else if (f->kind == MU_KIND_SECTION && f->words != NULL)
-			check_properties(json_array_get(json_object_get(p,
-			    "anyOf"), 1), f->section);
+			check_properties(
+			    json_array_get(json_object_get(p, "anyOf"), 1),
+			    f->section);
 		else if (f->kind == MU_KIND_SECTION)
 			check_properties(p, f->section);
 	}

@@ -9,14 +9,13 @@
 #include "layout/source.h"
 
 static void
-check_range(const char *text, size_t count, const char *first,
-    const char *last)
+check_range(const char *text, size_t count, const char *first, const char *last)
 {
 	char why[160], *word;
 	size_t n;
 
-	ck_assert_msg(mu_range_count(text, &n, why, sizeof why) == 0, "%s %s",
-	    text, why);
+	ck_assert_msg(
+	    mu_range_count(text, &n, why, sizeof why) == 0, "%s %s", text, why);
 	ck_assert_uint_eq(n, count);
 	word = mu_range_word(text, 0);
 	ck_assert_str_eq(word, first);
@@ -72,8 +71,9 @@ START_TEST(bad_ranges_are_refused_with_the_reason)
 		char why[160];
 		size_t n;
 
-		ck_assert_msg(mu_range_count(cases[i].text, &n, why,
-		    sizeof why) != 0, "%s", cases[i].text);
+		ck_assert_msg(
+		    mu_range_count(cases[i].text, &n, why, sizeof why) != 0,
+		    "%s", cases[i].text);
 		ck_assert_msg(strstr(why, cases[i].why) != NULL, "%s: %s",
 		    cases[i].text, why);
 	}
@@ -92,8 +92,8 @@ START_TEST(marked_text_is_restored_exactly)
 		size_t len = mu_rng_below(&rng, sizeof text - 1), n;
 
 		for (size_t i = 0; i < len; i++)
-			text[i] = alphabet[mu_rng_below(&rng,
-			    sizeof alphabet - 1)];
+			text[i] =
+			    alphabet[mu_rng_below(&rng, sizeof alphabet - 1)];
 		text[len] = '\0';
 		marked = mu_source_mark(text, len, &n);
 		ck_assert_ptr_nonnull(marked);
@@ -122,8 +122,8 @@ START_TEST(only_brackets_of_words_are_marked)
 
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		size_t n;
-		char *marked = mu_source_mark(cases[i].text,
-		    strlen(cases[i].text), &n);
+		char *marked =
+		    mu_source_mark(cases[i].text, strlen(cases[i].text), &n);
 		char shown[64];
 		size_t to = 0;
 
@@ -144,8 +144,8 @@ END_TEST
 
 START_TEST(hosts_are_names_or_addresses)
 {
-	static const char *const good[] = { "a", "a.b-c.d_e", "10.0.0.1",
-		"::1", "fe80::1%eth0", "2001:db8::7", "1a", "localhost.",
+	static const char *const good[] = { "a", "a.b-c.d_e", "10.0.0.1", "::1",
+		"fe80::1%eth0", "2001:db8::7", "1a", "localhost.",
 		"::ffff:10.0.0.1" };
 	static const char *const bad[] = { "", "a b", "a..b", "10.0.0",
 		"10.0.0.1.2", "256.1.1.1", ":", "fe80::1%", "a/b", "a:b",
@@ -192,16 +192,17 @@ check_defaults(const struct mu_section *s)
 			continue;
 		one.offset = 0;
 		string = f->kind == MU_KIND_PATH || f->kind == MU_KIND_TOPIC ||
-		    f->kind == MU_KIND_DIRECTORY || f->kind == MU_KIND_HOST;
-		ck_assert_int_eq(mu_scalar_read(&spot, &one, f->fallback, &a),
-		    0);
+			 f->kind == MU_KIND_DIRECTORY ||
+			 f->kind == MU_KIND_HOST;
+		ck_assert_int_eq(
+		    mu_scalar_read(&spot, &one, f->fallback, &a), 0);
 		mu_buf_init(&text, 0);
 		mu_scalar_put(&text, &one, &a);
 		mu_buf_u8(&text, '\0');
-		ck_assert_str_eq((const char *)mu_buf_data(&text),
-		    f->fallback);
+		ck_assert_str_eq((const char *)mu_buf_data(&text), f->fallback);
 		ck_assert_int_eq(mu_scalar_read(&spot, &one,
-		    (const char *)mu_buf_data(&text), &b), 0);
+				     (const char *)mu_buf_data(&text), &b),
+		    0);
 		if (string) {
 			ck_assert_str_eq(a.string, b.string);
 			mu_free(a.string);
@@ -224,8 +225,8 @@ static void
 check_keys(const struct mu_section *s)
 {
 	for (size_t i = 0; i < s->nfields; i++) {
-		ck_assert_ptr_eq(mu_fields_find(s, s->fields[i].key),
-		    &s->fields[i]);
+		ck_assert_ptr_eq(
+		    mu_fields_find(s, s->fields[i].key), &s->fields[i]);
 		ck_assert_ptr_nonnull(s->fields[i].about);
 		if (s->fields[i].section != NULL)
 			check_keys(s->fields[i].section);
