@@ -262,7 +262,6 @@ start_logs(struct node *n)
 		    self->listen == NULL ? "" : self->listen, self->port);
 		turn_cluster_log(n, text);
 	}
-	turn_log_dials(n, NULL);
 	return 0;
 }
 

@@ -72,9 +72,6 @@ uint64_t turn_deadline(void *ctx);
 void turn_note(void *ctx, const struct endpoint_out *out);
 /* Lines of cluster.log. */
 void turn_cluster_log(struct node *n, const char *text);
-/* "initiate peering with ..." for every node dialled that was not dialled in
- * the old layout (NULL: none was). */
-void turn_log_dials(struct node *n, const struct mu_layout *old);
 /* Begin the orderly end; a second time: end at once. */
 void turn_stop(struct node *n);
 

@@ -198,7 +198,6 @@ change(struct node *n, struct mu_layout *l, struct mu_tls *tls,
 	peers_set_tls(n->peers, tls);
 	mu_tls_unref(n->tls);
 	n->tls = tls;
-	turn_log_dials(n, old);
 	mu_layout_free(old);
 	reload_log_level(n);
 	reload_check_certificate(n);

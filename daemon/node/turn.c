@@ -2,7 +2,6 @@
  * A node at work: what happens once per turn, and where the endpoint's
  * messages go.
  */
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -24,8 +23,7 @@
 #include "sys/log.h"
 #include "sys/notify.h"
 
-#define SECOND      1000000000
-#define STOP_MARGIN SECOND /* beyond goodbye: for last bytes to arrive */
+#define STOP_MARGIN 1000000000 /* ns beyond goodbye: for last bytes */
 
 /* --- records ------------------------------------------------------------------- */
 
@@ -43,82 +41,6 @@ broker_log(struct node *n, const struct endpoint_out *out)
 	records_broker(logfile_line(n->broker_log), clock_wall(), out->ty,
 	    out->ev, out->address, out->port, out->text);
 	logfile_commit(n->broker_log);
-}
-
-/* An interval as Zeek prints it: "1.0 sec", "2.0 mins 30.0 secs". */
-static void
-format_interval(int64_t ns, char *out, size_t size)
-{
-	static const struct {
-		int64_t ns;
-		const char *word;
-	} units[] = {
-		{ 86400ll * SECOND, "day" },
-		{ 3600ll * SECOND, "hr" },
-		{ 60ll * SECOND, "min" },
-		{ SECOND, "sec" },
-		{ 1000000, "msec" },
-		{ 1000, "usec" },
-	};
-	size_t len = 0;
-
-	snprintf(out, size, "0 secs");
-	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
-		int64_t whole = ns / units[i].ns;
-
-		if (whole == 0 || len >= size)
-			continue;
-		ns -= whole * units[i].ns;
-		len += (size_t)snprintf(out + len, size - len,
-		    "%s%" PRId64 ".0 %s%s", len == 0 ? "" : " ", whole,
-		    units[i].word, whole == 1 ? "" : "s");
-	}
-}
-
-static bool
-among(const struct mu_layout_node *const *list, size_t n, const char *name)
-{
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(list[i]->name, name) == 0)
-			return true;
-	return false;
-}
-
-/* The connectees of this node in l; owned by the caller, NULL: none. */
-static const struct mu_layout_node **
-connectees(const struct node *n, const struct mu_layout *l, size_t *count)
-{
-	const struct mu_layout_node **list;
-
-	*count = 0;
-	if (l == NULL)
-		return NULL;
-	list = mu_calloc(l->nnodes + 1, sizeof(const struct mu_layout_node *));
-	if (list != NULL)
-		*count = mu_layout_connectees(l, mu_layout_node(l, n->name),
-		    list);
-	return list;
-}
-
-void
-turn_log_dials(struct node *n, const struct mu_layout *old)
-{
-	size_t nnow, nthen;
-	const struct mu_layout_node **list = connectees(n, n->layout, &nnow);
-	const struct mu_layout_node **before = connectees(n, old, &nthen);
-	char retry[96], text[512];
-
-	format_interval(n->layout->limits.retry_max_ns, retry, sizeof retry);
-	for (size_t i = 0; i < nnow; i++) {
-		if (among(before, nthen, list[i]->name))
-			continue;
-		snprintf(text, sizeof text,
-		    "initiate peering with %s:%u/tcp, retry=%s, status=T",
-		    list[i]->host, list[i]->port, retry);
-		turn_cluster_log(n, text);
-	}
-	mu_free(list);
-	mu_free(before);
 }
 
 void
