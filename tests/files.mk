@@ -72,14 +72,29 @@ $(eval $(call unit,peer_states,proto topic base))
 $(eval $(call unit,peer_table,proto topic base))
 $(eval $(call unit,peer_time,proto topic base))
 $(eval $(call unit,transcripts,proto topic base))
+$(eval $(call unit,control,core sys tls proto layout topic value base))
+$(eval $(call unit,control_jtext,proto base))
 
 # --- fuzz targets ----------------------------------------------------------
+$(eval $(call fuzz,frame,proto base))
+$(eval $(call fuzz,handshake,proto topic base))
+$(eval $(call fuzz,envelope,proto base))
+$(eval $(call fuzz,lines,proto base))
+$(eval $(call fuzz,peer,proto topic base))
 $(eval $(call fuzz,value,value base))
 $(eval $(call fuzz,json,value base))
 $(eval $(call fuzz,text,value base))
 $(eval $(call fuzz,layout,layout base))
 
 # --- other test programs ---------------------------------------------------
+SIM_SRCS = tests/sim/sim_check.c tests/sim/sim_main.c tests/sim/sim_net.c \
+	tests/sim/sim_node.c
+$(eval $(call prog,sim,$(SIM_SRCS),core sys proto tls layout topic value base))
+
+# Simulations with seeds nobody chose, for TIME minutes.
+.PHONY: soak
+soak: $(B)/tests/sim
+	$(B)/tests/sim --soak $(or $(TIME),10)
 $(eval $(call prog,rawpeer,tests/cluster/rawpeer.c tests/cluster/wire.c,tls value base))
 $(eval $(call prog,freeports,tests/cluster/freeports.c,base))
 $(eval $(call prog,vectors_value,tests/golden/vectors_value.c tests/golden/golden.c,value base))

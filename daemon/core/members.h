@@ -89,7 +89,8 @@ enum members_out_kind {
 	MEMBERS_NODE_UP,  /* name, id */
 	MEMBERS_NODE_DOWN,
 	MEMBERS_FULLY_CONNECTED, /* raised locally: name, id, resending */
-	MEMBERS_STARTED,  /* cluster_started, raised or received */
+	MEMBERS_STARTED,  /* cluster_started, raised or received; resending:
+			     learned later, from who saw it */
 	MEMBERS_DEGRADED, /* text: what is missing */
 	MEMBERS_RESTORED,
 	MEMBERS_PING,     /* id: ping it, report by members_pong */

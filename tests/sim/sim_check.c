@@ -1,0 +1,236 @@
+/*
+ * What must hold.  The checks know only what an outside observer could see:
+ * who published which report when, what arrived where, what is connected.
+ */
+#include "sim.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void
+fail(struct sim *s, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	if (s->failed)
+		return;
+	s->failed = true;
+	n = snprintf(s->why, sizeof s->why, "at %.6f s: ",
+	    (double)s->now / 1e9);
+	va_start(ap, fmt);
+	vsnprintf(s->why + n, sizeof s->why - (size_t)n, fmt, ap);
+	va_end(ap);
+}
+
+/* --- the start ---------------------------------------------------------------- */
+
+void
+check_cluster_log(struct node *n, const char *text)
+{
+	/* The manager writes it for itself and for loggers. */
+	if (strcmp(text, "fully connected") == 0 &&
+	    n->row->role != MU_ROLE_MANAGER)
+		n->last_report = n->sim->now;
+}
+
+void
+check_hello(struct node *n, const char *name, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i < n->sim->n; i++) {
+		const char *row = n->sim->nodes[i].row->name;
+
+		if (strlen(row) == len && memcmp(row, name, len) == 0)
+			n->greeted[i] = true;
+	}
+}
+
+void
+check_report(struct node *n, bool resending)
+{
+	if (resending)
+		n->heard_resending = true;
+}
+
+/* May the manager say that everybody is connected? */
+void
+check_broadcast(struct node *n)
+{
+	struct sim *s = n->sim;
+	size_t i;
+
+	if (n->row->role != MU_ROLE_MANAGER) {
+		fail(s, "%s broadcasts cluster_started", n->row->name);
+		return;
+	}
+	if (++n->broadcasts > 1)
+		fail(s, "cluster_started is broadcast twice");
+	if (n->heard_resending)
+		fail(s, "cluster_started is broadcast by a manager that was "
+		    "told of the start");
+	for (i = 0; i < s->n; i++) {
+		const struct node *o = &s->nodes[i];
+		bool spoken = o->row->role == MU_ROLE_LOGGER &&
+		    o->row->manager == NULL;
+
+		if (o == n || o->row->role == MU_ROLE_CONTROL)
+			continue;
+		if (spoken ? !n->greeted[i] : o->last_report < n->since ||
+		    o->last_report == 0)
+			fail(s, "cluster_started is broadcast before %s "
+			    "reported", o->row->name);
+	}
+}
+
+/* The life of the manager, as far as it went. */
+void
+check_manager(struct sim *s)
+{
+	const struct node *m = s->manager;
+
+	if (m->e == NULL || members_state(endpoint_members(m->e)) ==
+	    MEMBERS_STARTING)
+		return;
+	if (m->broadcasts == 0 && !m->heard_resending)
+		fail(s, "the manager believes the cluster to be started, but "
+		    "it neither said so nor was told");
+}
+
+/* --- probes ------------------------------------------------------------------- */
+
+void
+check_probe(struct node *n, size_t probe)
+{
+	struct sim *s = n->sim;
+
+	s->deliveries++;
+	if (probe >= s->nprobes) {
+		fail(s, "%s gets a probe nobody sent", n->row->name);
+		return;
+	}
+	if (s->probes[probe] == n->index)
+		fail(s, "%s gets its own event", n->row->name);
+	if (node_saw(n, probe))
+		fail(s, "%s gets an event twice", n->row->name);
+	if (probe / 8 >= n->seen_size) {
+		size_t size = probe / 8 + 128;
+
+		n->seen = realloc(n->seen, size);
+		if (n->seen == NULL)
+			abort();
+		memset(n->seen + n->seen_size, 0, size - n->seen_size);
+		n->seen_size = size;
+	}
+	n->seen[probe / 8] |= (uint8_t)(1u << probe % 8);
+}
+
+/* --- quiet --------------------------------------------------------------------- */
+
+static struct link *
+link_to(const struct node *a, const struct node *b)
+{
+	struct link_facts f;
+	size_t i;
+
+	for (i = 0; i < endpoint_nlinks(a->e); i++) {
+		struct link *l = endpoint_link(a->e, i);
+
+		link_facts(l, &f);
+		if (f.state == LINK_UP && mu_uuid_eq(&f.id, &b->id))
+			return l;
+	}
+	return NULL;
+}
+
+static bool
+is_named(const struct node *a, const struct node *b)
+{
+	const char *name = members_name_of(endpoint_members(a->e), &b->id);
+
+	return name != NULL && strcmp(name, b->row->name) == 0;
+}
+
+static bool
+check_links(struct sim *s, struct node *a, char *why, size_t size)
+{
+	const struct mu_layout_node **to;
+	size_t n, i;
+	bool ok = true;
+
+	to = calloc(s->n, sizeof *to);
+	if (to == NULL)
+		abort();
+	n = mu_layout_connectees(s->layout, a->row, to);
+	for (i = 0; i < n && ok; i++) {
+		struct node *b = &s->nodes[to[i] - s->layout->nodes];
+
+		ok = link_to(a, b) != NULL && link_to(b, a) != NULL &&
+		    is_named(a, b) && is_named(b, a);
+		if (!ok)
+			snprintf(why, size, "no link %s - %s", a->row->name,
+			    b->row->name);
+	}
+	free(to);
+	return ok;
+}
+
+bool
+check_quiet(struct sim *s, char *why, size_t size)
+{
+	size_t i;
+
+	for (i = 0; i < s->n; i++) {
+		const struct node *n = &s->nodes[i];
+		enum members_state state;
+
+		if (n->row->role == MU_ROLE_CONTROL)
+			continue;
+		if (n->e == NULL || n->stopped) {
+			snprintf(why, size, "%s does not run", n->row->name);
+			return false;
+		}
+		state = members_state(endpoint_members(n->e));
+		if (state != MEMBERS_RUNNING) {
+			snprintf(why, size, "%s is %s", n->row->name,
+			    members_state_name(state));
+			return false;
+		}
+	}
+	for (i = 0; i < s->n; i++)
+		if (s->nodes[i].e != NULL &&
+		    !check_links(s, &s->nodes[i], why, size))
+			return false;
+	return true;
+}
+
+/* Every node sends one probe; who has a link to it gets it, nobody else. */
+void
+check_delivery(struct sim *s)
+{
+	size_t first = s->nprobes, i, k, step = s->n > 60 ? s->n / 30 : 1;
+
+	for (i = 0; i < s->n; i += step)
+		if (s->nodes[i].e != NULL)
+			node_probe(&s->nodes[i]);
+	sim_run(s, SECOND);
+	for (k = first; k < s->nprobes && !s->failed; k++) {
+		struct node *from = &s->nodes[s->probes[k]];
+
+		for (i = 0; i < s->n; i++) {
+			struct node *to = &s->nodes[i];
+			bool linked;
+
+			if (to->e == NULL || to == from)
+				continue;
+			linked = link_to(to, from) != NULL;
+			if (node_saw(to, k) != linked)
+				fail(s, "probe of %s %s %s", from->row->name,
+				    linked ? "is lost on the way to" :
+				    "takes a strange way to", to->row->name);
+		}
+	}
+}
