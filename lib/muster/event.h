@@ -24,7 +24,8 @@ enum muster_message {
  * args  a vector, taken; NULL means memory is out (the result is NULL too)
  * meta  a vector of (count id, value) vectors, taken, or NULL: none
  *
- * Returns owned, or NULL when memory is out.
+ * Returns owned, or NULL when memory is out.  What args and meta hold is not
+ * judged here: muster_message_kind tells whether the result is valid.
  */
 struct muster_value *muster_event_new(const char *name,
     struct muster_value *args, struct muster_value *meta);

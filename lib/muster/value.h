@@ -66,6 +66,7 @@ struct muster_value *muster_value_none(void);
 struct muster_value *muster_value_boolean(bool v);
 struct muster_value *muster_value_count(uint64_t v);
 struct muster_value *muster_value_integer(int64_t v);
+/* Denormals become zero of their sign: the binary form has none. */
 struct muster_value *muster_value_real(double v);
 /* [len] bytes of any content, copied. */
 struct muster_value *muster_value_string(const char *s, size_t len);
@@ -89,8 +90,10 @@ struct muster_value *muster_value_table(void);
 /*
  * Builders.  They take the elements (also on failure).
  * 0; MUSTER_ENOMEM; MUSTER_ETYPE when v is no such container; MUSTER_EPERM
- * when v is shared; MUSTER_EEXIST for a duplicate set element or table key
- * (the container is unchanged; put replaces the value instead).
+ * when v is shared, or is or was an element of another container;
+ * MUSTER_EEXIST for a duplicate set element (the set is unchanged; put
+ * replaces the value of a key instead); MUSTER_ELIMIT when e is nested
+ * MUSTER_MAX_DEPTH deep already; MUSTER_EINVAL when e is v itself.
  */
 int muster_value_append(struct muster_value *vector, struct muster_value *e);
 int muster_value_insert(struct muster_value *set, struct muster_value *e);
@@ -134,14 +137,18 @@ int muster_value_cmp(const struct muster_value *a,
 
 /* --- forms: all return 0 or an error; *out is owned by the caller ------- */
 
-/* Binary: tag and content.  dec needs the whole buffer to be one value. */
+/* Binary: tag and content.  dec needs the whole buffer to be one value;
+ * MUSTER_EPROTO (also for duplicates in sets and tables), MUSTER_ELIMIT for
+ * nesting, MUSTER_ENOMEM.  What enc gives is freed with free(). */
 int muster_value_enc(const struct muster_value *v, uint8_t **out, size_t *len);
 int muster_value_dec(const uint8_t *buf, size_t len, struct muster_value **out);
 
 /*
  * Broker's JSON form, {"@data-type":...,"data":...}.  Valid JSON always: what
  * Broker prints as invalid JSON (infinities, control bytes, broken UTF-8) is
- * replaced as listed in muster-protocol(7).
+ * replaced as listed in muster-protocol(7).  from_json: MUSTER_EPROTO for what
+ * is no JSON, MUSTER_ETYPE where type and data do not fit, MUSTER_EEXIST for
+ * duplicates, MUSTER_ELIMIT for nesting.
  */
 int muster_value_to_json(const struct muster_value *v, char **out);
 int muster_value_from_json(const char *text, size_t len,
@@ -155,7 +162,10 @@ int muster_value_to_text(const struct muster_value *v, char **out,
  * Short text of the command line: "type:value" with the JSON type names
  * ("count:9", "port:53/udp", "string:x"), or a bare word guessed in Zeek's
  * syntax ("10.0.0.0/8", "80/tcp", "5min", "T", "3.5", "9"), else a string;
- * text that begins with '{' or '[' is JSON.
+ * text that begins with '{' or '[' is JSON.  Of sets, tables and vectors the
+ * value in "type:value" is the JSON of the data alone ("vector:[]").
+ * MUSTER_EINVAL for what is no value of the type named, MUSTER_ELIMIT for
+ * numbers out of range; JSON as from_json.
  */
 int muster_value_from_text(const char *text, struct muster_value **out);
 

@@ -320,9 +320,13 @@ scan_all(struct scan *s)
 int
 mu_json_parse(struct mu_json *j, const char *text, size_t len)
 {
-	struct scan s = { .j = j, .at = text, .end = text + len };
+	struct scan s = { .j = j };
 
 	memset(j, 0, sizeof *j);
+	if (text == NULL)
+		text = "";
+	s.at = text;
+	s.end = text + len;
 	j->text = text;
 	if (len > INT32_MAX)
 		return MUSTER_ELIMIT;
