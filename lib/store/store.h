@@ -1,0 +1,99 @@
+/*
+ * What masters and clones have in common: requests of local callers, their
+ * outcomes, and the consequences the owner drains.
+ */
+#ifndef MU_STORE_STORE_H
+#define MU_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "muster/value.h"
+#include "store/command.h"
+
+enum mu_store_op {
+	/* writes */
+	MU_STORE_PUT,
+	MU_STORE_PUT_UNIQUE,
+	MU_STORE_PUT_IF,   /* compare and swap: expected, then value */
+	MU_STORE_ERASE,
+	MU_STORE_ADD,      /* increment, append, insert_into, push: 6.6 */
+	MU_STORE_SUBTRACT, /* decrement, remove_from, pop */
+	MU_STORE_CLEAR,
+	/* reads */
+	MU_STORE_EXISTS,
+	MU_STORE_GET,
+	MU_STORE_GET_INDEX, /* get_index_from_value */
+	MU_STORE_KEYS       /* all, or string keys with a prefix */
+};
+
+enum mu_store_status {
+	MU_STORE_OK,
+	MU_STORE_NO_SUCH_KEY,
+	MU_STORE_CONDITION,   /* put_unique: existed; put_if: differed */
+	MU_STORE_TYPE_CLASH,
+	MU_STORE_INVALID,     /* not a pair for a table, NaN key, ... */
+	MU_STORE_STALE,       /* clone without a master for too long */
+	MU_STORE_TIMEOUT,     /* no answer in time: the write may yet happen */
+	MU_STORE_NO_MASTER,   /* nobody hosts that store */
+	MU_STORE_TOO_LARGE,
+	MU_STORE_FULL,        /* map or disk full */
+	MU_STORE_BACKEND,     /* the medium failed */
+	MU_STORE_NOMEM
+};
+const char *mu_store_status_name(enum mu_store_status s); /* "no such key" */
+
+/* A local caller's wish.  Values are borrowed for the call. */
+struct mu_store_request {
+	uint64_t id;                    /* the caller's, comes back in DONE */
+	enum mu_store_op op;
+	const struct muster_value *key;
+	const struct muster_value *value;    /* write: new value or amount;
+						GET_INDEX: the index;
+						KEYS: string prefix or NULL */
+	const struct muster_value *expected; /* PUT_IF: NULL means absent */
+	enum muster_type init_type;     /* ADD */
+	int64_t expiry_ns;              /* 0: none */
+	uint64_t timeout_ns;            /* 0: a default */
+};
+
+enum mu_store_out_kind {
+	MU_STORE_SEND,  /* a command or a Muster message for the wire */
+	MU_STORE_EVENT, /* insert, update, erase, expire: for local subscribers */
+	MU_STORE_DONE,  /* answer to a request */
+	MU_STORE_LOG,   /* text for the operator */
+	MU_STORE_STATE  /* attached, stale, progress ... changed */
+};
+
+enum mu_store_event {
+	MU_STORE_INSERT,
+	MU_STORE_UPDATE,
+	MU_STORE_ERASED,
+	MU_STORE_EXPIRED
+};
+
+/* All pointers are borrowed until the next call on the machine. */
+struct mu_store_out {
+	enum mu_store_out_kind kind;
+	/* SEND */
+	bool to_master;                 /* topic of the master, else clones */
+	const struct mu_uuid *receiver; /* endpoint, or NULL: by topic */
+	const uint8_t *payload;
+	size_t len;
+	/* EVENT */
+	enum mu_store_event event;
+	const struct muster_value *key, *old_value, *value;
+	bool has_expiry;
+	int64_t expiry_ns;
+	struct mu_entity publisher;
+	/* DONE */
+	uint64_t id;
+	enum mu_store_status status;
+	const struct muster_value *result; /* GET, GET_INDEX, KEYS, EXISTS */
+	/* LOG */
+	int level; /* syslog number */
+	const char *text;
+};
+
+#endif
