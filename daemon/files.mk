@@ -16,7 +16,12 @@ core_SRCS = \
 	daemon/core/control_facts.c \
 	daemon/core/control_ops.c \
 	daemon/core/dial.c \
+	daemon/core/endpoint.c \
+	daemon/core/endpoint_dial.c \
+	daemon/core/endpoint_members.c \
+	daemon/core/endpoint_note.c \
 	daemon/core/forward.c \
+	daemon/core/link.c \
 	daemon/core/members.c \
 	daemon/core/members_event.c \
 	daemon/core/members_hello.c \

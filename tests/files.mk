@@ -44,6 +44,7 @@ endif
 # --- unit tests: one line each ---------------------------------------------
 $(eval $(call unit,base,base))
 $(eval $(call unit,members,core sys proto layout topic value base))
+$(eval $(call unit,endpoint,core sys proto layout topic value base))
 $(eval $(call unit,base_text,base))
 $(eval $(call unit,value,value base))
 $(eval $(call unit,value_bin,value base))

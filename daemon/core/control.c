@@ -65,13 +65,20 @@ full(const struct control_session *s)
 
 /* --- events --------------------------------------------------------------- */
 
+/* Half empty again: an episode of dropping is over. */
+static bool
+roomy(const struct control_session *s)
+{
+	return mu_buf_len(&s->out) <= limits(s)->client_queue_bytes / 2;
+}
+
 /* Say how many events the client missed, where they are missing. */
 static void
 confess(struct control_session *s)
 {
 	size_t before = mu_buf_len(&s->out);
 
-	if (s->dropped == 0 || full(s))
+	if (s->dropped == 0 || !roomy(s))
 		return;
 	mu_buf_printf(&s->out, "{\"dropped\":%llu}\n",
 	    (unsigned long long)s->dropped);
@@ -231,7 +238,7 @@ void
 control_session_consume(struct control_session *s, size_t n)
 {
 	mu_buf_consume(&s->out, n);
-	if (mu_buf_len(&s->out) <= limits(s)->client_queue_bytes / 2) {
+	if (roomy(s)) {
 		confess(s);
 		run(s);
 	}

@@ -39,13 +39,22 @@ void
 dial_init(struct dial *d, uint64_t retry_min_ns, uint64_t retry_max_ns,
     uint64_t now)
 {
-	d->min = retry_min_ns > 0 ? retry_min_ns : 1;
-	d->max = retry_max_ns > d->min ? retry_max_ns : d->min;
+	d->step = 0;
+	dial_set_retry(d, retry_min_ns, retry_max_ns);
 	d->state = DIAL_WAITING;
 	d->due = now;
 	d->step = d->min;
 	d->attempts = 0;
 	d->since = 0;
+}
+
+void
+dial_set_retry(struct dial *d, uint64_t retry_min_ns, uint64_t retry_max_ns)
+{
+	d->min = retry_min_ns > 0 ? retry_min_ns : 1;
+	d->max = retry_max_ns > d->min ? retry_max_ns : d->min;
+	if (d->step > d->max)
+		d->step = d->max;
 }
 
 bool

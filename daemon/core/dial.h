@@ -34,6 +34,9 @@ struct dial {
 /* The first attempt is due at once. */
 void dial_init(struct dial *d, uint64_t retry_min_ns, uint64_t retry_max_ns,
     uint64_t now);
+/* New bounds of the back-off (reload). */
+void dial_set_retry(struct dial *d, uint64_t retry_min_ns,
+    uint64_t retry_max_ns);
 /* Is an attempt due?  If so the state becomes CONNECTING and true is returned:
  * the caller connects. */
 bool dial_take(struct dial *d, uint64_t now);

@@ -885,11 +885,18 @@ conn_close(struct conn *c, uint64_t linger_ns)
 {
 	if (c->state == STATE_DEAD || c->state == STATE_DRAINING)
 		return;
-	if (c->state != STATE_OPEN || linger_ns == 0) {
+	if (linger_ns == 0) {
 		c->muted = true;
 		flush(c);
 		if (c->state != STATE_DEAD && c->state != STATE_DRAINING)
 			kill_conn(c);
+		return;
+	}
+	if (c->state == STATE_LINGERING)
+		return;
+	if (c->state != STATE_OPEN) {
+		/* Nothing can be written yet. */
+		finish(c, NULL, false);
 		return;
 	}
 	c->state = STATE_LINGERING;

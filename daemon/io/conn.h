@@ -75,8 +75,8 @@ void conn_write(struct conn *c);
 /*
  * End it.  linger 0: at once and without calling closed, after one attempt to
  * write what there is.  Otherwise for at most that many ns output is written,
- * then closed is called, and the socket waits for the peer's end of stream so
- * that the last bytes arrive.
+ * then closed is called (perhaps before this returns), and the socket waits
+ * for the peer's end of stream so that the last bytes arrive.
  */
 void conn_close(struct conn *c, uint64_t linger_ns);
 

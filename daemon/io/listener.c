@@ -169,8 +169,6 @@ now_listening(struct listener *ls)
 	event_assign(&ls->readable, loop_base(ls->loop), ls->fd,
 	    EV_READ | EV_PERSIST, on_readable, ls);
 	event_add(&ls->readable, NULL);
-	if (ls->said)
-		log_info("%s: free again", ls->where);
 	ls->said = false;
 	if (ls->cfg.listening != NULL)
 		ls->cfg.listening(ls->cfg.ctx);

@@ -74,8 +74,11 @@ end_trouble(struct logfile *f)
 {
 	if (!f->trouble)
 		return;
-	log_info("%s: writing again, %" PRIu64 " line%s lost", f->path,
-	    f->episode, f->episode == 1 ? "" : "s");
+	if (f->episode == 0)
+		log_info("%s: writing again, nothing is lost", f->path);
+	else
+		log_warnx("%s: writing again, %" PRIu64 " line%s lost",
+		    f->path, f->episode, f->episode == 1 ? "" : "s");
 	f->trouble = false;
 	f->episode = 0;
 	f->retry = 0;

@@ -75,35 +75,21 @@ free_running(struct running *r)
 	mu_free(r);
 }
 
-/* Messages come as sys/log wrote them for a pipe or for the journal; they
- * are taken apart and written anew, with a name. */
+/* Below the service manager's journal messages begin with their priority,
+ * which has to stay in front of the name; otherwise they come as they are
+ * ("warning: ...") and the node has decided what is worth saying. */
 static void
 on_line(void *ctx, const char *text)
 {
-	static const struct {
-		const char *mark;
-		enum log_level level;
-	} marks[] = {
-		{ "<3>", LOG_LEVEL_ERR }, { "<4>", LOG_LEVEL_WARN },
-		{ "<6>", LOG_LEVEL_INFO }, { "<7>", LOG_LEVEL_DEBUG },
-		{ "error: ", LOG_LEVEL_ERR }, { "warning: ", LOG_LEVEL_WARN },
-		{ "debug: ", LOG_LEVEL_DEBUG },
-	};
 	const struct running *r = ctx;
-	enum log_level level = LOG_LEVEL_INFO;
+	int level = LOG_LEVEL_INFO;
 
-	for (size_t i = 0; i < sizeof marks / sizeof marks[0]; i++) {
-		size_t len = strlen(marks[i].mark);
-
-		if (strncmp(text, marks[i].mark, len) == 0) {
-			level = marks[i].level;
-			text += len;
-			break;
-		}
+	if (text[0] == '<' && text[1] >= '3' && text[1] <= '7' &&
+	    text[2] == '>') {
+		level = text[1] - '0';
+		text += 3;
 	}
-	/* The node has decided what is worth saying. */
-	log_at(level == LOG_LEVEL_DEBUG ? LOG_LEVEL_INFO : level, "%s: %s",
-	    r->name, text);
+	log_at((enum log_level)level, "%s: %s", r->name, text);
 }
 
 static void

@@ -131,8 +131,7 @@ main(int argc, char **argv)
 		printf("musterd %s\n", PACKAGE_VERSION);
 		return EXIT_OK;
 	case OPTIONS_BAD:
-		fprintf(stderr, "musterd: %s\n", err);
-		options_usage(stderr);
+		fprintf(stderr, "musterd: %s (musterd --help)\n", err);
 		return EXIT_USAGE;
 	case OPTIONS_RUN:
 		break;

@@ -176,6 +176,9 @@ int
 supervise_set(struct supervise *s,
     const struct mu_layout_node *const *nodes, size_t n, uint64_t now)
 {
+	size_t before = supervise_count(s);
+	bool fresh = false;
+
 	/* Everything that can fail first. */
 	for (size_t i = 0; i < n; i++)
 		if (find(s, nodes[i]->name) == NULL &&
@@ -192,13 +195,14 @@ supervise_set(struct supervise *s,
 			p->state = STATE_WAITING;
 			p->due = now;
 			p->pause = 0;
+			fresh = true;
 		}
 	}
 	for (size_t i = 0; i < s->n; i++)
 		if (!s->list[i].wanted)
 			tell_to_stop(&s->list[i], now);
-	s->said_up = false;
-	s->said_end = false;
+	if (fresh || supervise_count(s) != before)
+		s->said_up = s->said_end = false;
 	return 0;
 }
 

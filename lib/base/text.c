@@ -255,29 +255,39 @@ mu_text_size(const char *s, uint64_t *bytes)
 	return 0;
 }
 
+static bool
+is_plain(uint8_t byte)
+{
+	return byte >= 0x20 && byte < 0x7f && byte != '\\';
+}
+
 char *
 mu_text_printable(const void *p, size_t len, char *out, size_t out_size)
 {
 	const uint8_t *b = p;
-	size_t used = 0;
+	size_t used = 0, fits = 0; /* fits: where "..." would still go */
+	size_t i;
 
-	for (size_t i = 0; i < len; i++) {
-		bool plain = b[i] >= 0x20 && b[i] < 0x7f && b[i] != '\\';
-		size_t need = plain ? 1 : 4;
-		size_t keep = i + 1 < len ? 3 : 0; /* room for "..." */
+	for (i = 0; i < len; i++) {
+		size_t need = is_plain(b[i]) ? 1 : 4;
 
-		if (used + need + keep + 1 > out_size) {
-			if (used + 4 <= out_size) {
-				memcpy(out + used, "...", 3);
-				used += 3;
-			}
+		if (used + need + 1 > out_size)
 			break;
-		}
-		if (plain)
+		if (used + 4 <= out_size)
+			fits = used;
+		if (need == 1)
 			out[used++] = (char)b[i];
 		else
 			used += (size_t)snprintf(out + used, out_size - used,
 			    "\\x%02x", b[i]);
+	}
+	if (i < len) {
+		if (used + 4 <= out_size)
+			fits = used;
+		if (out_size >= 4) {
+			memcpy(out + fits, "...", 3);
+			used = fits + 3;
+		}
 	}
 	out[used] = '\0';
 	return out;

@@ -41,7 +41,7 @@ run(const uint8_t *p, size_t len, size_t piece, size_t max)
 			for (size_t i = 0; i < n; i++)
 				r.sum = r.sum * 31 + frame[i];
 		}
-		assert(f.in.cap <= 65536 + 4 * mu_buf_len(&f.in));
+		assert(f.in.cap <= 131072 + 4 * mu_buf_len(&f.in));
 		if (r.sum % 5 == 0)
 			mu_frames_idle(&f);
 	}

@@ -1,0 +1,501 @@
+/*
+ * One node without its sockets; see endpoint.h, and endpoint_impl.h for which
+ * file does what.
+ */
+#include "core/endpoint_impl.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "muster/err.h"
+#include "muster/topic.h"
+#include "sys/log.h"
+
+/* --- construction ------------------------------------------------------------ */
+
+static void
+hear(struct subscriber *self, struct message *m)
+{
+	struct endpoint *e = (struct endpoint *)((char *)self -
+	    offsetof(struct endpoint, service));
+
+	if (m->env.type == MU_DATA)
+		members_data(e->members, &m->origin, m->env.topic,
+		    m->env.topic_len, m->env.payload, m->env.payload_len,
+		    e->now);
+}
+
+static int
+forward_filter(const struct mu_layout *layout, struct muster_filter **out)
+{
+	struct muster_filter *f = muster_filter_new();
+
+	if (f == NULL)
+		return MUSTER_ENOMEM;
+	for (size_t i = 0; i < layout->nforward; i++) {
+		const char *prefix = layout->forward[i];
+		int rc = muster_filter_add(f, prefix, strlen(prefix));
+
+		if (rc < 0) {
+			muster_filter_free(f);
+			return rc;
+		}
+	}
+	*out = f;
+	return 0;
+}
+
+static int
+build(struct endpoint *e, uint64_t seed)
+{
+	struct members_config mc = {
+		.layout = e->layout,
+		.self = e->node,
+		.id = e->id,
+	};
+	struct muster_filter *forward;
+	struct target **fresh;
+	size_t nfresh;
+
+	if (forward_filter(e->layout, &forward) != 0)
+		return MUSTER_ENOMEM;
+	e->router = router_new(&e->id, forward, seed);
+	muster_filter_free(forward);
+	e->table = mu_peer_table_new(&e->id);
+	e->members = members_new(&mc, e->now);
+	if (e->router == NULL || e->table == NULL || e->members == NULL)
+		return MUSTER_ENOMEM;
+	if (endpoint_subscribe(e, e->layout) != 0 ||
+	    targets_prepare(e, e->layout, e->node, &fresh, &nfresh) != 0)
+		return MUSTER_ENOMEM;
+	targets_commit(e, &e->layout->limits, fresh, nfresh);
+	e->announced = router_filter_version(e->router);
+	return 0;
+}
+
+struct endpoint *
+endpoint_new(const struct endpoint_config *cfg, uint64_t now)
+{
+	const struct mu_layout_node *node = mu_layout_node(cfg->layout,
+	    cfg->node);
+	struct endpoint *e = node == NULL ? NULL : mu_calloc(1, sizeof *e);
+
+	if (e == NULL)
+		return NULL;
+	e->layout = cfg->layout;
+	e->node = node;
+	e->id = cfg->id;
+	e->now = now;
+	e->veto = cfg->veto;
+	e->veto_ctx = cfg->veto_ctx;
+	e->last_note = &e->first_note;
+	e->service.kind = SUBSCRIBER_SERVICE;
+	e->service.deliver = hear;
+	mu_rng_init(&e->rng, cfg->seed);
+	if (build(e, mu_rng_u64(&e->rng)) == 0)
+		return e;
+	endpoint_free(e);
+	return NULL;
+}
+
+void
+endpoint_free(struct endpoint *e)
+{
+	if (e == NULL)
+		return;
+	for (size_t i = 0; i < e->nlinks; i++)
+		link_free(e->links[i]);
+	mu_free(e->links);
+	targets_free(e->targets, e->ntargets);
+	if (e->router != NULL)
+		router_detach(e->router, &e->service);
+	members_free(e->members);
+	router_free(e->router);
+	mu_peer_table_free(e->table);
+	notes_clear(e);
+	mu_free(e);
+}
+
+/* --- links ------------------------------------------------------------------- */
+
+struct link *
+endpoint_add_link(struct endpoint *e, const char *address, uint16_t port,
+    struct target *t)
+{
+	struct link *l;
+
+	if (e->nlinks == e->links_cap) {
+		size_t cap = e->links_cap == 0 ? 16 : e->links_cap * 2;
+		struct link **links = mu_reallocarray(e->links, cap,
+		    sizeof *links);
+
+		if (links == NULL)
+			return NULL;
+		e->links = links;
+		e->links_cap = cap;
+	}
+	l = link_new(e, address, port, t);
+	if (l == NULL)
+		return NULL;
+	e->links[e->nlinks++] = l;
+	link_kick(l); /* hello or probe */
+	return l;
+}
+
+/* Free what the transport forgot; the lists are empty then. */
+static void
+reap(struct endpoint *e)
+{
+	size_t i = 0;
+
+	if (!e->any_gone)
+		return;
+	e->any_gone = false;
+	while (i < e->nlinks) {
+		struct link *l = e->links[i];
+
+		if (!l->gone) {
+			i++;
+			continue;
+		}
+		link_free(l);
+		e->links[i] = e->links[--e->nlinks];
+	}
+}
+
+struct link *
+endpoint_link_of(const struct endpoint *e, const struct mu_uuid *id)
+{
+	struct subscriber *s = router_peer(e->router, id);
+
+	return s == NULL ? NULL : (struct link *)s;
+}
+
+static const char *
+limit_reached(const struct endpoint *e, const char *address)
+{
+	const struct mu_limits *limits = &e->layout->limits;
+	uint64_t all = 0, same = 0, handshakes = 0;
+
+	for (size_t i = 0; i < e->nlinks; i++) {
+		const struct link *l = e->links[i];
+
+		if (l->outbound || l->gone)
+			continue;
+		all++;
+		if (strcmp(l->address, address) == 0)
+			same++;
+		if (l->state == LINK_HANDSHAKE)
+			handshakes++;
+	}
+	if (all >= limits->connections)
+		return "too many connections";
+	if (same >= limits->connections_per_address)
+		return "too many connections from this address";
+	if (handshakes >= limits->handshakes)
+		return "too many handshakes in progress";
+	return NULL;
+}
+
+struct link *
+endpoint_accepted(struct endpoint *e, const char *address, uint16_t port,
+    const char **why, uint64_t now)
+{
+	struct link *l;
+
+	e->now = now;
+	*why = e->stopping ? "shutting down" : limit_reached(e, address);
+	if (*why != NULL)
+		return NULL;
+	l = endpoint_add_link(e, address, port, NULL);
+	if (l == NULL)
+		*why = "out of memory";
+	return l;
+}
+
+/* --- time -------------------------------------------------------------------- */
+
+void
+endpoint_tick(struct endpoint *e, uint64_t now)
+{
+	e->now = now;
+	for (size_t i = 0; i < e->nlinks; i++) {
+		struct link *l = e->links[i];
+
+		if (l->state == LINK_CLOSING || mu_peer_deadline(l->peer) > now)
+			continue;
+		mu_peer_tick(l->peer, now);
+		link_work(l);
+	}
+	members_tick(e->members, now);
+	endpoint_drain_members(e);
+	router_tick(e->router, now);
+	targets_tick(e);
+}
+
+uint64_t
+endpoint_deadline(const struct endpoint *e)
+{
+	uint64_t d = targets_deadline(e);
+	uint64_t t = members_deadline(e->members);
+
+	if (t < d)
+		d = t;
+	t = router_deadline(e->router);
+	if (t < d)
+		d = t;
+	for (size_t i = 0; i < e->nlinks; i++) {
+		if (e->links[i]->state == LINK_CLOSING)
+			continue;
+		t = mu_peer_deadline(e->links[i]->peer);
+		if (t < d)
+			d = t;
+	}
+	return d;
+}
+
+/* --- consequences ------------------------------------------------------------ */
+
+static bool
+work_kicked(struct endpoint *e)
+{
+	struct link *l = e->kicked.first;
+
+	if (l == NULL)
+		return false;
+	e->kicked.first = l->next_kicked;
+	if (e->kicked.first == NULL)
+		e->kicked.last = NULL;
+	l->kicked = false;
+	link_work(l);
+	return true;
+}
+
+static bool
+work_woken(struct endpoint *e)
+{
+	struct mu_peer *p = mu_peer_table_wake(e->table);
+
+	if (p == NULL)
+		return false;
+	link_work(mu_peer_owner(p));
+	return true;
+}
+
+/* Our filter grew: all peers get the whole of it. */
+static bool
+announce(struct endpoint *e)
+{
+	uint64_t version = router_filter_version(e->router);
+
+	if (version == e->announced)
+		return false;
+	e->announced = version;
+	for (size_t i = 0; i < e->nlinks; i++) {
+		if (e->links[i]->state == LINK_CLOSING)
+			continue;
+		mu_peer_announce(e->links[i]->peer);
+		link_kick(e->links[i]);
+	}
+	return true;
+}
+
+void
+endpoint_settle(struct endpoint *e)
+{
+	while (endpoint_drain_members(e) || work_kicked(e) || work_woken(e) ||
+	    announce(e))
+		continue;
+}
+
+static bool
+next_write(struct endpoint *e, struct endpoint_out *out)
+{
+	struct link *l;
+
+	while ((l = e->dirty.first) != NULL) {
+		e->dirty.first = l->next_dirty;
+		if (e->dirty.first == NULL)
+			e->dirty.last = NULL;
+		l->dirty = false;
+		if (l->gone || l->closing || outq_empty(l->out))
+			continue;
+		out->kind = ENDPOINT_WRITE;
+		out->link = l;
+		return true;
+	}
+	return false;
+}
+
+static bool
+next_close(struct endpoint *e, struct endpoint_out *out)
+{
+	struct link *l;
+
+	while ((l = e->closing.first) != NULL) {
+		e->closing.first = l->next_closing;
+		if (e->closing.first == NULL)
+			e->closing.last = NULL;
+		if (l->gone)
+			continue;
+		out->kind = ENDPOINT_CLOSE;
+		out->link = l;
+		out->linger = l->linger;
+		return true;
+	}
+	return false;
+}
+
+bool
+endpoint_next(struct endpoint *e, struct endpoint_out *out)
+{
+	memset(out, 0, sizeof *out);
+	endpoint_settle(e);
+	if (notes_next(e, out) || targets_next(e, out) || next_write(e, out) ||
+	    next_close(e, out))
+		return true;
+	reap(e);
+	return false;
+}
+
+/* --- verbs ------------------------------------------------------------------- */
+
+/* Which links are of nodes that the new layout does not know?  Asked while
+ * membership still has the old names. */
+static void
+mark_leaving(struct endpoint *e, const struct mu_layout *layout)
+{
+	for (size_t i = 0; i < e->nlinks; i++) {
+		struct link *l = e->links[i];
+		const char *name = l->told
+		    ? members_name_of(e->members, &l->sub.id) : NULL;
+
+		l->leaving = name != NULL &&
+		    mu_layout_node(layout, name) == NULL;
+	}
+}
+
+/* Those leave, the others get the new limits. */
+static void
+adjust_links(struct endpoint *e)
+{
+	const struct outq_limits limits = {
+		.bytes = e->layout->limits.queue_bytes,
+		.messages = e->layout->limits.queue_messages,
+		.policy = e->layout->limits.overflow,
+	};
+
+	for (size_t i = 0; i < e->nlinks; i++) {
+		struct link *l = e->links[i];
+
+		outq_set_limits(l->out, &limits);
+		if (!l->leaving || l->state != LINK_UP)
+			continue;
+		mu_peer_goodbye(l->peer, e->now);
+		link_kick(l);
+	}
+}
+
+int
+endpoint_reload(struct endpoint *e, const struct mu_layout *layout,
+    uint64_t now)
+{
+	const struct mu_layout_node *node = mu_layout_node(layout,
+	    e->node->name);
+	struct muster_filter *forward;
+	struct target **fresh;
+	size_t nfresh;
+	int rc;
+
+	e->now = now;
+	if (node == NULL)
+		return MUSTER_ENOENT;
+	if (forward_filter(layout, &forward) != 0)
+		return MUSTER_ENOMEM;
+	rc = targets_prepare(e, layout, node, &fresh, &nfresh);
+	if (rc != 0)
+		goto out;
+	/* what fails from here leaves at most a larger filter behind */
+	rc = endpoint_subscribe(e, layout);
+	if (rc == 0)
+		rc = router_set_forward(e->router, forward);
+	if (rc != 0) {
+		targets_free(fresh, nfresh);
+		goto out;
+	}
+	mark_leaving(e, layout);
+	rc = members_reload(e->members, layout, node, now);
+	if (rc != 0) {
+		targets_free(fresh, nfresh);
+		goto out;
+	}
+	e->layout = layout;
+	e->node = node;
+	targets_commit(e, &layout->limits, fresh, nfresh);
+	adjust_links(e);
+out:
+	muster_filter_free(forward);
+	return rc;
+}
+
+void
+endpoint_stop(struct endpoint *e, uint64_t now)
+{
+	e->now = now;
+	if (e->stopping)
+		return;
+	e->stopping = true;
+	mu_peer_table_close(e->table);
+	targets_stop(e);
+	for (size_t i = 0; i < e->nlinks; i++) {
+		if (e->links[i]->state == LINK_CLOSING)
+			continue;
+		mu_peer_goodbye(e->links[i]->peer, now);
+		link_kick(e->links[i]);
+	}
+}
+
+/* --- facts ------------------------------------------------------------------- */
+
+struct router *
+endpoint_router(struct endpoint *e)
+{
+	return e->router;
+}
+
+struct members *
+endpoint_members(struct endpoint *e)
+{
+	return e->members;
+}
+
+const struct mu_layout *
+endpoint_layout(const struct endpoint *e)
+{
+	return e->layout;
+}
+
+const struct mu_layout_node *
+endpoint_node(const struct endpoint *e)
+{
+	return e->node;
+}
+
+const struct mu_uuid *
+endpoint_id(const struct endpoint *e)
+{
+	return &e->id;
+}
+
+size_t
+endpoint_nlinks(const struct endpoint *e)
+{
+	return e->nlinks;
+}
+
+struct link *
+endpoint_link(const struct endpoint *e, size_t i)
+{
+	return e->links[i];
+}

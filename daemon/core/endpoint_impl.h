@@ -1,0 +1,193 @@
+/*
+ * What the files of the endpoint share; only link.c and endpoint*.c include
+ * it.
+ *
+ *   link.c             one connection: machine, output, subscriber
+ *   endpoint.c         construction, time, draining, facts
+ *   endpoint_dial.c    the rows to connect to and what became of them
+ *   endpoint_members.c what membership asks for
+ *   endpoint_note.c    the queue of lines
+ *
+ * Two kinds of consequences: lines own their text and are queued; what
+ * concerns a link or a dial is a flag on it, so that it cannot get lost when
+ * memory is out and occurs once however often it was asked for.
+ *
+ * Nothing here is re-entered: what happens to another link than the one being
+ * looked at is a kick, and endpoint_settle looks at the kicked ones.
+ */
+#ifndef CORE_ENDPOINT_IMPL_H
+#define CORE_ENDPOINT_IMPL_H
+
+#include "base/rng.h"
+#include "core/dial.h"
+#include "core/endpoint.h"
+#include "core/link.h"
+#include "proto/peer.h"
+
+#define ADDRESS_SIZE 64 /* of numeric addresses, scope included */
+#define NAME_SHOWN   128
+
+/* A node to connect to. */
+struct target {
+	struct dial dial;
+	char *name, *host; /* owned */
+	uint16_t port;
+	unsigned id;       /* of the present attempt, for the transport */
+	bool issue;        /* DIAL is due */
+	bool cancel;       /* CANCEL_DIAL is due */
+	bool keep;         /* while reloading: the new layout has it too */
+	bool removed;      /* no longer in the layout: goes once cancelled */
+	bool told;         /* the present trouble was logged */
+	char why[160];     /* last failure, or "" */
+	struct link *link; /* of the present attempt or peering, or NULL */
+	bool duplicate;    /* CONNECTED by another connection */
+	struct mu_uuid peer; /* ... with this endpoint */
+	uint64_t stands;   /* CONNECTED since */
+};
+
+struct link {
+	struct subscriber sub; /* first: the router knows nothing else */
+	struct endpoint *e;
+	struct mu_peer *peer;
+	struct outq *out;
+	void *transport;
+	struct members_auth auth;
+	char address[ADDRESS_SIZE];
+	uint16_t port;
+	bool outbound;
+	struct target *target; /* the row dialled, or NULL */
+
+	enum link_state state;
+	uint64_t since;        /* of the state */
+	bool told;             /* router and members know the peer */
+	bool speaks;           /* ... as one that speaks muster/ */
+	bool complained;       /* its line in the log was written */
+	uint64_t received_messages, received_bytes, problems;
+
+	const char *doom;      /* end it at the next settling; the text */
+	enum mu_peer_reason doom_reason;
+	char doom_text[NAME_SHOWN];
+
+	bool kicked, dirty, closing; /* is in that list */
+	struct link *next_kicked, *next_dirty, *next_closing;
+	bool linger;           /* CLOSE: its output is worth waiting for */
+	bool gone;             /* the transport forgot it */
+	bool leaving;          /* reload: not in the new layout */
+};
+
+/* A line that waits to be taken. */
+struct note {
+	struct note *next;
+	enum endpoint_out_kind kind;
+	int level;
+	const char *ty, *ev; /* static */
+	char address[ADDRESS_SIZE];
+	uint16_t port;
+	char text[];
+};
+
+struct list_of_links {
+	struct link *first, *last;
+};
+
+struct endpoint {
+	const struct mu_layout *layout;
+	const struct mu_layout_node *node;
+	struct mu_uuid id;
+	uint64_t now; /* the latest time anybody told us */
+	struct mu_rng rng;
+	bool (*veto)(void *ctx, const char *node);
+	void *veto_ctx;
+	bool stopping;
+
+	struct router *router;
+	struct members *members;
+	struct subscriber service; /* membership, as the router sees it */
+	struct mu_peer_table *table;
+	uint64_t announced; /* version of the filter the peers have */
+
+	struct link **links;
+	size_t nlinks, links_cap;
+	bool any_gone;
+	struct list_of_links kicked, dirty, closing;
+
+	struct target **targets;
+	size_t ntargets;
+	unsigned last_dial_id;
+	bool dials_due; /* some target has issue or cancel set */
+
+	struct note *first_note, **last_note;
+	struct note *given; /* returned by the last endpoint_next */
+	size_t nnotes;
+	uint64_t lost_notes; /* for want of memory or room */
+};
+
+/* --- link.c ------------------------------------------------------------------ */
+
+/* NULL when memory is out.  target NULL: accepted. */
+struct link *link_new(struct endpoint *e, const char *address, uint16_t port,
+    struct target *target);
+void link_free(struct link *l);
+/* Drain the machine. */
+void link_work(struct link *l);
+/* Have it looked at by endpoint_settle. */
+void link_kick(struct link *l);
+/* End it at the next settling.  text is copied. */
+void link_doom(struct link *l, enum mu_peer_reason reason, const char *text);
+/* The peer's name for messages: the node's, or address and port. */
+const char *link_label(const struct link *l, char label[NAME_SHOWN]);
+
+/* --- endpoint.c -------------------------------------------------------------- */
+
+/* Everything that follows from what happened, until nothing does. */
+void endpoint_settle(struct endpoint *e);
+/* A new connection, in the list; NULL when memory is out. */
+struct link *endpoint_add_link(struct endpoint *e, const char *address,
+    uint16_t port, struct target *t);
+struct link *endpoint_link_of(const struct endpoint *e,
+    const struct mu_uuid *id);
+
+/* --- endpoint_dial.c --------------------------------------------------------- */
+
+/* Make the rows fit the layout: new ones are due at once, missing ones end.
+ * prepare allocates all that is needed (0 or MUSTER_ENOMEM, nothing changed),
+ * commit cannot fail.  Between both nothing else happens. */
+int targets_prepare(struct endpoint *e, const struct mu_layout *layout,
+    const struct mu_layout_node *node, struct target ***fresh, size_t *nfresh);
+void targets_commit(struct endpoint *e, const struct mu_limits *limits,
+    struct target **fresh, size_t nfresh);
+void targets_free(struct target **list, size_t n);
+void targets_tick(struct endpoint *e);
+uint64_t targets_deadline(const struct endpoint *e);
+void targets_stop(struct endpoint *e);
+/* The next DIAL or CANCEL_DIAL. */
+bool targets_next(struct endpoint *e, struct endpoint_out *out);
+/* What became of a link that a target dialled. */
+void target_up(struct endpoint *e, struct target *t);
+void target_down(struct endpoint *e, struct link *l,
+    const struct mu_peer_out *down);
+/* A connection with that endpoint ended: rows that relied on it go on. */
+void targets_peer_gone(struct endpoint *e, const struct mu_uuid *id);
+
+/* --- endpoint_members.c ------------------------------------------------------ */
+
+/* True when anything was done. */
+bool endpoint_drain_members(struct endpoint *e);
+int endpoint_subscribe(struct endpoint *e, const struct mu_layout *layout);
+
+/* --- endpoint_note.c --------------------------------------------------------- */
+
+void note_log(struct endpoint *e, int level, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+void note_cluster_log(struct endpoint *e, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+/* address NULL: unset */
+void note_broker_log(struct endpoint *e, const char *ty, const char *ev,
+    const char *address, uint16_t port, const char *fmt, ...)
+    __attribute__((format(printf, 6, 7)));
+void note_state(struct endpoint *e, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+bool notes_next(struct endpoint *e, struct endpoint_out *out);
+void notes_clear(struct endpoint *e);
+
+#endif

@@ -1,0 +1,173 @@
+/*
+ * Membership as a service of the router, and what it asks for: publications,
+ * records, the end of peerings, changes of the cluster's state.
+ */
+#include "core/endpoint_impl.h"
+
+#include <string.h>
+
+#include "muster/err.h"
+#include "muster/topic.h"
+#include "sys/log.h"
+
+/* A peer whose name another one claims has so long to show it is alive: a
+ * restarted host must not wait for dead_ns. */
+#define CONTEST_NS UINT64_C(1000000000)
+
+static void
+publish(struct endpoint *e, const struct members_out *out)
+{
+	int rc;
+
+	if (out->receiver != NULL)
+		rc = router_unicast(e->router, &e->service, out->receiver,
+		    out->topic, out->topic_len, out->payload,
+		    out->payload_len);
+	else
+		rc = router_publish(e->router, &e->service, out->topic,
+		    out->topic_len, out->payload, out->payload_len);
+	/* ENOENT: the peer left meanwhile, and takes its events with it */
+	if (rc < 0 && rc != MUSTER_ENOENT)
+		note_log(e, LOG_LEVEL_ERR, "cannot publish to %.*s: %s",
+		    (int)out->topic_len, out->topic, muster_strerror(rc));
+}
+
+static void
+ping(struct endpoint *e, const struct mu_uuid *id)
+{
+	struct link *l = endpoint_link_of(e, id);
+	uint64_t dead = (uint64_t)e->layout->limits.dead_ns;
+
+	if (l == NULL) {
+		members_pong(e->members, id, false, e->now);
+		return;
+	}
+	mu_peer_ping(l->peer, 0,
+	    dead != 0 && dead < CONTEST_NS ? dead : CONTEST_NS, e->now);
+	link_kick(l);
+}
+
+/* Membership has mostly said why, with more words. */
+static void
+drop(struct endpoint *e, const struct members_out *out, bool warned)
+{
+	struct link *l = endpoint_link_of(e, &out->id);
+
+	if (l == NULL)
+		return;
+	if (warned)
+		l->complained = true;
+	link_doom(l, MU_PEER_REMOVED, out->text);
+}
+
+static void
+say_node(struct endpoint *e, const struct members_out *out)
+{
+	char id[MU_UUID_TEXT];
+
+	mu_uuid_format(&out->id, id);
+	switch (out->kind) {
+	case MEMBERS_NODE_UP:
+		note_log(e, LOG_LEVEL_INFO, "node %s is up (%s)", out->name,
+		    id);
+		break;
+	case MEMBERS_NODE_DOWN:
+		note_log(e, LOG_LEVEL_INFO, "node %s is down (%s)", out->name,
+		    id);
+		break;
+	default:
+		note_log(e, LOG_LEVEL_INFO, "%s: all its connections stand%s",
+		    out->name, out->resending ? " (again)" : "");
+		break;
+	}
+}
+
+static void
+say_state(struct endpoint *e, const struct members_out *out)
+{
+	switch (out->kind) {
+	case MEMBERS_STARTED:
+		note_log(e, LOG_LEVEL_INFO, "cluster started");
+		note_state(e, "started");
+		break;
+	case MEMBERS_DEGRADED:
+		note_log(e, LOG_LEVEL_WARN, "cluster degraded: %s", out->text);
+		note_state(e, "degraded: %s", out->text);
+		break;
+	default:
+		note_log(e, LOG_LEVEL_INFO, "cluster restored");
+		note_state(e, "restored");
+		break;
+	}
+}
+
+/* warned: membership wrote a warning in this drain. */
+static void
+carry_out(struct endpoint *e, const struct members_out *out, bool warned)
+{
+	switch (out->kind) {
+	case MEMBERS_PUBLISH:
+		publish(e, out);
+		break;
+	case MEMBERS_CLUSTER_LOG:
+		note_cluster_log(e, "%s", out->text);
+		break;
+	case MEMBERS_LOG:
+		note_log(e, out->level, "%s", out->text);
+		break;
+	case MEMBERS_NODE_UP:
+	case MEMBERS_NODE_DOWN:
+		say_node(e, out);
+		break;
+	case MEMBERS_FULLY_CONNECTED:
+		say_node(e, out);
+		note_state(e, "fully connected");
+		break;
+	case MEMBERS_STARTED:
+	case MEMBERS_DEGRADED:
+	case MEMBERS_RESTORED:
+		say_state(e, out);
+		break;
+	case MEMBERS_PING:
+		ping(e, &out->id);
+		break;
+	case MEMBERS_DROP:
+		drop(e, out, warned);
+		break;
+	}
+}
+
+bool
+endpoint_drain_members(struct endpoint *e)
+{
+	struct members_out out;
+	bool any = false, warned = false;
+
+	while (members_next(e->members, &out)) {
+		if (out.kind == MEMBERS_LOG && out.level <= LOG_LEVEL_WARN)
+			warned = true;
+		carry_out(e, &out, warned);
+		any = true;
+	}
+	return any;
+}
+
+/* Everything this node itself asks for. */
+int
+endpoint_subscribe(struct endpoint *e, const struct mu_layout *layout)
+{
+	struct muster_filter *f = muster_filter_new();
+	int rc = f == NULL ? MUSTER_ENOMEM : members_subscribe(e->members, f);
+
+	for (size_t i = 0; rc == 0 && i < layout->nsubscriptions; i++) {
+		const char *prefix = layout->subscriptions[i];
+
+		rc = muster_filter_add(f, prefix, strlen(prefix));
+		if (rc > 0)
+			rc = 0;
+	}
+	if (rc == 0)
+		rc = router_attach(e->router, &e->service, f);
+	muster_filter_free(f);
+	return rc;
+}

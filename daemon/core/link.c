@@ -1,0 +1,595 @@
+/*
+ * One connection with another endpoint; see link.h.
+ *
+ * Bytes go into the peering machine, and link_work drains it: bytes for the
+ * wire into the output, envelopes into the router, the ups and downs to
+ * membership and to the row that was dialled.
+ */
+#include "core/endpoint_impl.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "muster/err.h"
+#include "muster/topic.h"
+#include "sys/log.h"
+#include "topic/filter.h"
+
+#define OVERFLOW_TEXT "caf::sec::backpressure_overflow"
+#define STATUS	      "Broker::STATUS"
+
+static struct link *
+link_of(struct subscriber *s)
+{
+	return (struct link *)s;
+}
+
+/* --- lists ------------------------------------------------------------------- */
+
+void
+link_kick(struct link *l)
+{
+	struct list_of_links *list = &l->e->kicked;
+
+	if (l->kicked)
+		return;
+	l->kicked = true;
+	l->next_kicked = NULL;
+	if (list->last != NULL)
+		list->last->next_kicked = l;
+	else
+		list->first = l;
+	list->last = l;
+}
+
+static void
+mark_dirty(struct link *l)
+{
+	struct list_of_links *list = &l->e->dirty;
+
+	if (l->dirty || l->gone)
+		return;
+	l->dirty = true;
+	l->next_dirty = NULL;
+	if (list->last != NULL)
+		list->last->next_dirty = l;
+	else
+		list->first = l;
+	list->last = l;
+}
+
+static void
+mark_closing(struct link *l)
+{
+	struct list_of_links *list = &l->e->closing;
+
+	if (l->closing || l->gone)
+		return;
+	l->closing = true;
+	l->next_closing = NULL;
+	if (list->last != NULL)
+		list->last->next_closing = l;
+	else
+		list->first = l;
+	list->last = l;
+}
+
+void
+link_doom(struct link *l, enum mu_peer_reason reason, const char *text)
+{
+	if (l->doom != NULL || l->state == LINK_CLOSING)
+		return;
+	snprintf(l->doom_text, sizeof l->doom_text, "%s", text);
+	l->doom = l->doom_text;
+	l->doom_reason = reason;
+	link_kick(l);
+}
+
+/* --- words ------------------------------------------------------------------- */
+
+static const char *
+name_of(const struct link *l)
+{
+	return l->told ? members_name_of(l->e->members, &l->sub.id) : NULL;
+}
+
+static const char *
+spot(const struct link *l, char label[NAME_SHOWN])
+{
+	if (strchr(l->address, ':') != NULL)
+		snprintf(label, NAME_SHOWN, "[%s]:%u", l->address,
+		    (unsigned)l->port);
+	else
+		snprintf(label, NAME_SHOWN, "%s:%u", l->address,
+		    (unsigned)l->port);
+	return label;
+}
+
+const char *
+link_label(const struct link *l, char label[NAME_SHOWN])
+{
+	const char *name = name_of(l);
+
+	if (name == NULL)
+		return spot(l, label);
+	snprintf(label, NAME_SHOWN, "%s", name);
+	return label;
+}
+
+/* One line per connection at a level that is shown, whatever it does. */
+static void
+complain(struct link *l, int level, const char *text)
+{
+	char label[NAME_SHOWN];
+
+	if (level < LOG_LEVEL_DEBUG && l->complained)
+		level = LOG_LEVEL_DEBUG;
+	if (level > (int)log_get_level())
+		return;
+	note_log(l->e, level, "peer %s: %s", link_label(l, label), text);
+	if (level < LOG_LEVEL_DEBUG)
+		l->complained = true;
+}
+
+/* --- output ------------------------------------------------------------------ */
+
+static void
+say_full(struct link *l)
+{
+	const struct outq_stats *s = outq_stats(l->out);
+	enum mu_overflow policy = l->e->layout->limits.overflow;
+	char label[NAME_SHOWN];
+
+	note_log(l->e, LOG_LEVEL_WARN,
+	    "peer %s: queue full (%zu bytes, %zu messages), dropping %s",
+	    link_label(l, label), s->bytes, s->messages,
+	    policy == MU_OVERFLOW_DROP_NEWEST ? "newest" : "oldest");
+}
+
+static void
+say_drained(struct link *l)
+{
+	char label[NAME_SHOWN];
+
+	note_log(l->e, LOG_LEVEL_WARN,
+	    "peer %s: queue no longer full, %" PRIu64 " messages were dropped",
+	    link_label(l, label), outq_stats(l->out)->episode_dropped);
+}
+
+static void
+on_queued(struct link *l, enum outq_result result)
+{
+	switch (result) {
+	case OUTQ_EPISODE:
+		say_full(l);
+		break;
+	case OUTQ_QUEUED:
+	case OUTQ_DROPPED:
+		break;
+	case OUTQ_OVERFLOW:
+		link_doom(l, MU_PEER_REMOVED, OVERFLOW_TEXT);
+		return;
+	case OUTQ_NOMEM:
+		link_doom(l, MU_PEER_NOMEM, "out of memory");
+		return;
+	}
+	mark_dirty(l);
+}
+
+/* From the router: an envelope for this peer. */
+static void
+deliver(struct subscriber *self, struct message *m)
+{
+	struct link *l = link_of(self);
+
+	if (l->doom == NULL)
+		on_queued(l, outq_push(l->out, m));
+}
+
+/* --- up, changed, down ------------------------------------------------------- */
+
+static bool
+speaks_muster(const struct muster_filter *f)
+{
+	return mu_filter_has_below(f, ROUTER_MUSTER, strlen(ROUTER_MUSTER));
+}
+
+static int
+introduce(struct link *l)
+{
+	struct members_peer p = {
+		.id = l->sub.id,
+		.address = l->address,
+		.port = l->port,
+		.outbound = l->outbound,
+		.dialled = l->target == NULL ? NULL : l->target->name,
+		.speaks_muster = speaks_muster(mu_peer_filter(l->peer)),
+		.auth = l->auth,
+	};
+	int rc = router_attach(l->e->router, &l->sub, mu_peer_filter(l->peer));
+
+	if (rc != 0)
+		return rc;
+	rc = members_peer_up(l->e->members, &p, l->e->now);
+	if (rc != 0)
+		router_detach(l->e->router, &l->sub);
+	l->told = rc == 0;
+	l->speaks = p.speaks_muster;
+	return rc;
+}
+
+static void
+on_up(struct link *l)
+{
+	l->sub.id = *mu_peer_id(l->peer);
+	if (introduce(l) != 0) {
+		link_doom(l, MU_PEER_NOMEM, "out of memory");
+		return;
+	}
+	l->state = LINK_UP;
+	l->since = l->e->now;
+	note_broker_log(l->e, STATUS, "peer-added", l->address, l->port,
+	    "handshake successful");
+	if (l->target != NULL)
+		target_up(l->e, l->target);
+	/* the hello goes out before anything that is routed */
+	endpoint_drain_members(l->e);
+}
+
+static void
+on_filter(struct link *l)
+{
+	const struct muster_filter *f = mu_peer_filter(l->peer);
+	bool speaks = speaks_muster(f);
+
+	if (!l->told)
+		return;
+	if (router_attach(l->e->router, &l->sub, f) != 0) {
+		link_doom(l, MU_PEER_NOMEM, "out of memory");
+		return;
+	}
+	if (speaks != l->speaks)
+		members_peer_speaks(l->e->members, &l->sub.id, speaks,
+		    l->e->now);
+	l->speaks = speaks;
+}
+
+/* Did we end the peering?  A peer that is silent left by itself. */
+static bool
+is_removal(enum mu_peer_reason reason)
+{
+	return reason != MU_PEER_LOST && reason != MU_PEER_DEAD;
+}
+
+static void
+record_overflow(struct link *l)
+{
+	const char *name = name_of(l);
+	char id[MU_UUID_TEXT], at[NAME_SHOWN];
+
+	note_cluster_log(l->e,
+	    "removed due to backpressure overflow: %s%s/tcp (%s)",
+	    name == NULL ? "non-cluster peer " : "", spot(l, at),
+	    name == NULL ? mu_uuid_format(&l->sub.id, id) : name);
+}
+
+static void
+record_down(struct link *l, const struct mu_peer_out *down)
+{
+	if (!is_removal(down->reason))
+		note_broker_log(l->e, STATUS, "connection-terminated",
+		    l->address, l->port, "lost connection to remote peer");
+	else if (l->e->stopping)
+		note_broker_log(l->e, STATUS, "peer-removed", l->address,
+		    l->port, "removed connection to remote peer");
+	else
+		note_broker_log(l->e, STATUS, "peer-removed", l->address,
+		    l->port, "removed connection to remote peer (%s)",
+		    down->text);
+	if (strcmp(down->text, OVERFLOW_TEXT) == 0)
+		record_overflow(l);
+}
+
+/* The end of a peering: ordinary ends of known nodes are membership's line. */
+static void
+say_down(struct link *l, const struct mu_peer_out *down)
+{
+	bool ordinary = down->reason == MU_PEER_LOST ||
+	    (down->reason == MU_PEER_REMOVED && l->doom == NULL);
+
+	if (outq_stats(l->out)->dropping)
+		say_drained(l);
+	if (!ordinary)
+		complain(l, LOG_LEVEL_WARN, down->text);
+	else if (name_of(l) == NULL && !l->e->stopping)
+		complain(l, LOG_LEVEL_INFO, down->text);
+	else
+		complain(l, LOG_LEVEL_DEBUG, down->text);
+}
+
+/* The end of a handshake; what we dialled is its row's line. */
+static void
+say_failed(struct link *l, const struct mu_peer_out *down)
+{
+	bool ordinary = down->reason == MU_PEER_DUPLICATE ||
+	    down->reason == MU_PEER_CLOSING || l->e->stopping;
+
+	complain(l, ordinary || l->target != NULL ? LOG_LEVEL_DEBUG
+						  : LOG_LEVEL_WARN,
+	    down->text);
+}
+
+static void
+on_down(struct link *l, const struct mu_peer_out *down)
+{
+	struct mu_uuid id = *mu_peer_id(l->peer);
+
+	if (l->told) {
+		say_down(l, down);
+		record_down(l, down);
+		router_detach(l->e->router, &l->sub);
+		members_peer_down(l->e->members, &l->sub.id,
+		    is_removal(down->reason), l->e->now);
+		l->told = false;
+		endpoint_drain_members(l->e);
+	} else {
+		say_failed(l, down);
+	}
+	if (l->target != NULL)
+		target_down(l->e, l, down);
+	l->state = LINK_CLOSING;
+	l->since = l->e->now;
+	targets_peer_gone(l->e, &id);
+	l->linger = down->reason != MU_PEER_LOST &&
+	    down->reason != MU_PEER_DEAD && l->doom == NULL &&
+	    !outq_empty(l->out);
+	mark_closing(l);
+}
+
+/* --- the machine's consequences ----------------------------------------------- */
+
+static void
+on_problem(struct link *l, const char *text)
+{
+	l->problems++;
+	complain(l, LOG_LEVEL_WARN, text);
+}
+
+static void
+on_envelope(struct link *l, struct mu_envelope *env)
+{
+	l->received_messages++;
+	if (l->told)
+		router_receive(l->e->router, &l->sub, env, l->e->now);
+}
+
+static void
+on_out(struct link *l, struct mu_peer_out *out)
+{
+	switch (out->kind) {
+	case MU_PEER_ENVELOPE:
+		on_envelope(l, &out->env);
+		break;
+	case MU_PEER_SEND:
+		on_queued(l, outq_push_control(l->out, out->bytes, out->len));
+		break;
+	case MU_PEER_UP:
+		on_up(l);
+		break;
+	case MU_PEER_FILTER:
+		on_filter(l);
+		break;
+	case MU_PEER_PROBLEM:
+		on_problem(l, out->text);
+		break;
+	case MU_PEER_PONG:
+		if (l->told)
+			members_pong(l->e->members, &l->sub.id, true,
+			    l->e->now);
+		break;
+	case MU_PEER_DOWN:
+		on_down(l, out);
+		break;
+	}
+}
+
+void
+link_work(struct link *l)
+{
+	struct mu_peer_out out;
+	bool doomed = false;
+
+	if (l->state == LINK_CLOSING)
+		return;
+	do {
+		if (l->doom != NULL && !doomed) {
+			mu_peer_stop(l->peer, l->doom_reason, 0, l->doom);
+			doomed = true;
+		}
+		memset(&out, 0, sizeof out);
+		if (!mu_peer_next(l->peer, &out))
+			return;
+		on_out(l, &out);
+	} while (l->state != LINK_CLOSING);
+}
+
+/* --- construction ------------------------------------------------------------ */
+
+static void
+configure(struct link *l, struct mu_peer_config *cfg)
+{
+	const struct mu_limits *limits = &l->e->layout->limits;
+
+	memset(cfg, 0, sizeof *cfg);
+	cfg->table = l->e->table;
+	cfg->filter = router_filter(l->e->router);
+	cfg->max_handshake = limits->handshake_bytes;
+	cfg->max_frame = limits->frame_bytes;
+	cfg->max_topics = limits->filter_entries;
+	cfg->handshake_ns = (uint64_t)limits->handshake_ns;
+	cfg->ping_ns = (uint64_t)limits->ping_ns;
+	cfg->dead_ns = (uint64_t)limits->dead_ns;
+	cfg->goodbye_ns = (uint64_t)limits->goodbye_ns;
+	cfg->owner = l;
+}
+
+struct link *
+link_new(struct endpoint *e, const char *address, uint16_t port,
+    struct target *target)
+{
+	struct outq_limits limits = {
+		.bytes = e->layout->limits.queue_bytes,
+		.messages = e->layout->limits.queue_messages,
+		.policy = e->layout->limits.overflow,
+	};
+	struct link *l = mu_calloc(1, sizeof *l);
+	struct mu_peer_config cfg;
+
+	if (l == NULL)
+		return NULL;
+	l->e = e;
+	l->sub.kind = SUBSCRIBER_PEER;
+	l->sub.deliver = deliver;
+	l->target = target;
+	l->outbound = target != NULL;
+	l->port = port;
+	l->since = e->now;
+	snprintf(l->address, sizeof l->address, "%s", address);
+	l->out = outq_new(&limits);
+	configure(l, &cfg);
+	if (l->out != NULL)
+		l->peer = mu_peer_new(&cfg,
+		    target != NULL ? MU_PEER_DIALED : MU_PEER_ACCEPTED, e->now);
+	if (l->peer != NULL)
+		return l;
+	link_free(l);
+	return NULL;
+}
+
+void
+link_free(struct link *l)
+{
+	if (l == NULL)
+		return;
+	if (l->told) {
+		router_detach(l->e->router, &l->sub);
+		members_peer_down(l->e->members, &l->sub.id, true, l->e->now);
+	}
+	mu_peer_free(l->peer);
+	outq_free(l->out);
+	mu_free(l);
+}
+
+/* --- for the transport ------------------------------------------------------- */
+
+void
+link_set_transport(struct link *l, void *transport)
+{
+	l->transport = transport;
+}
+
+void *
+link_transport(const struct link *l)
+{
+	return l->transport;
+}
+
+void
+link_set_auth(struct link *l, const struct members_auth *auth)
+{
+	l->auth = *auth;
+}
+
+int
+link_reserve(struct link *l, uint8_t **at, size_t *room)
+{
+	return mu_peer_reserve(l->peer, at, room);
+}
+
+void
+link_commit(struct link *l, size_t n, uint64_t now)
+{
+	l->e->now = now;
+	l->received_bytes += n;
+	mu_peer_commit(l->peer, n, now);
+	link_work(l);
+	endpoint_drain_members(l->e);
+}
+
+bool
+link_peek(struct link *l, const uint8_t **bytes, size_t *len)
+{
+	return outq_peek(l->out, bytes, len);
+}
+
+void
+link_consume(struct link *l, size_t n)
+{
+	bool dropping = outq_stats(l->out)->dropping;
+
+	outq_consume(l->out, n);
+	if (dropping && !outq_stats(l->out)->dropping)
+		say_drained(l);
+}
+
+bool
+link_has_output(const struct link *l)
+{
+	return !outq_empty(l->out);
+}
+
+void
+link_idle(struct link *l)
+{
+	outq_idle(l->out);
+	mu_peer_idle(l->peer);
+}
+
+void
+link_closed(struct link *l, const char *text, uint64_t now)
+{
+	l->e->now = now;
+	if (l->gone)
+		return;
+	l->gone = true;
+	l->e->any_gone = true;
+	l->transport = NULL;
+	mu_peer_eof(l->peer, text);
+	link_work(l);
+	endpoint_drain_members(l->e);
+}
+
+/* --- facts ------------------------------------------------------------------- */
+
+void
+link_facts(const struct link *l, struct link_facts *out)
+{
+	memset(out, 0, sizeof *out);
+	out->state = l->state;
+	if (l->told) {
+		out->id = l->sub.id;
+		out->filter_size = muster_filter_size(mu_peer_filter(l->peer));
+	}
+	out->name = name_of(l);
+	out->dialled = l->target == NULL ? NULL : l->target->name;
+	out->address = l->address;
+	out->port = l->port;
+	out->outbound = l->outbound;
+	out->originator = mu_peer_is_originator(l->peer);
+	out->since = l->since;
+	out->heard = mu_peer_heard(l->peer);
+	out->rtt_ns = mu_peer_rtt(l->peer);
+	out->received_messages = l->received_messages;
+	out->received_bytes = l->received_bytes;
+	out->problems = l->problems;
+	out->out = *outq_stats(l->out);
+}
+
+const struct muster_filter *
+link_filter(const struct link *l)
+{
+	return l->told ? mu_peer_filter(l->peer) : NULL;
+}
