@@ -60,12 +60,12 @@ LIBS_tls = $(OPENSSL_LIBS)
 LIBS_value = -lm
 LIBS_proto = $(JANSSON_LIBS)
 LIBS_sys = $(SYSTEMD_LIBS)
-LIBS_core = $(JANSSON_LIBS) -lpthread
+LIBS_core = $(JANSSON_LIBS) $(LMDB_LIBS) $(OPENSSL_LIBS) -lpthread
 LIBS_io = $(LIBEVENT_LIBS) $(OPENSSL_LIBS) -lpthread
 LIBS_node = $(LIBEVENT_LIBS)
 LIBS_ctl = $(JANSSON_LIBS) $(OPENSSL_LIBS)
 DEPS_CFLAGS = $(LIBEVENT_CFLAGS) $(OPENSSL_CFLAGS) $(YAML_CFLAGS) \
-	$(JANSSON_CFLAGS) $(SYSTEMD_CFLAGS)
+	$(JANSSON_CFLAGS) $(SYSTEMD_CFLAGS) $(LMDB_CFLAGS)
 
 all:
 
@@ -85,7 +85,7 @@ endef
 $(foreach r,$(LIB_ROOMS) $(DAEMON_ROOMS),$(eval $(call room,$(r))))
 
 # rooms_a NAMES: their archives in link order (high floors first)
-ORDER = node ctl io core sys proto tls pool layout topic value base
+ORDER = node ctl io core sys proto store tls pool layout topic value base
 rooms_a = $(foreach r,$(filter $(1),$(ORDER)),$(B)/rooms/$(r).a)
 rooms_l = $(foreach r,$(filter $(1),$(ORDER)),$(LIBS_$(r)))
 

@@ -1,5 +1,5 @@
 # Sources of lib/, one per line; a new file is a decision.
-LIB_ROOMS = base value topic layout tls proto
+LIB_ROOMS = base value topic layout tls proto store
 LIBMUSTER_ROOMS = base value topic
 
 base_SRCS = \
@@ -71,6 +71,26 @@ proto_SRCS = \
 	lib/proto/peer_phase3.c \
 	lib/proto/peer_table.c
 
+store_SRCS = \
+	lib/store/apply.c \
+	lib/store/clone.c \
+	lib/store/clone_attach.c \
+	lib/store/clone_copy.c \
+	lib/store/clone_write.c \
+	lib/store/command.c \
+	lib/store/consumer.c \
+	lib/store/entry.c \
+	lib/store/master.c \
+	lib/store/master_clones.c \
+	lib/store/master_release.c \
+	lib/store/master_write.c \
+	lib/store/master_writers.c \
+	lib/store/memory.c \
+	lib/store/outq.c \
+	lib/store/producer.c \
+	lib/store/request.c
+
 CFLAGS_base = -Wconversion
 CFLAGS_value = -Wconversion
 CFLAGS_proto = -Wconversion
+CFLAGS_store = -Wconversion

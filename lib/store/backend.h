@@ -1,8 +1,8 @@
 /*
- * What a master keeps its entries in: a table of functions over encoded keys
- * and values.  Writes are seen by reads at once; they become durable batch by
- * batch: seal ends a batch, the owner learns of its commit later and only then
- * lets acknowledgements out.
+ * What a master or clone keeps its entries in: a table of functions over
+ * encoded keys and values, ordered by the bytes of the key.  Writes are seen
+ * by reads at once; they become durable batch by batch: seal ends a batch, the
+ * owner learns of its commit later and only then lets acknowledgements out.
  */
 #ifndef MU_STORE_BACKEND_H
 #define MU_STORE_BACKEND_H
@@ -19,12 +19,21 @@ struct mu_bytes {
 struct mu_backend;
 struct mu_snapshot;
 
-/* Deadlines are wall clock nanoseconds since the epoch; 0: never expires. */
+/*
+ * Deadlines are wall clock nanoseconds since the epoch; 0: never expires.
+ * Writes return 0, MUSTER_ENOMEM, MUSTER_ELIMIT (full: map, disk or limit),
+ * MUSTER_EPERM (read-only) or MUSTER_ESYS (the medium failed); after a failure
+ * nothing has changed.  Reads return 0, MUSTER_ENOENT or such an error, and
+ * what they give is borrowed until the next call on b.
+ */
 struct mu_backend_ops {
-	/* 0 with *value borrowed until the next call on b, MUSTER_ENOENT, or an
-	 * error of the medium. */
 	int (*get)(struct mu_backend *b, struct mu_bytes key,
 	    struct mu_bytes *value, int64_t *deadline);
+	/* The first pair whose key is greater than key (at NULL: the first of
+	 * all); sees all writes. */
+	int (*after)(struct mu_backend *b, struct mu_bytes key,
+	    struct mu_bytes *found, struct mu_bytes *value, int64_t *deadline);
+	/* key and value are borrowed and may not point into b's own memory. */
 	int (*put)(struct mu_backend *b, struct mu_bytes key,
 	    struct mu_bytes value, int64_t deadline);
 	int (*erase)(struct mu_backend *b, struct mu_bytes key);
@@ -33,15 +42,26 @@ struct mu_backend_ops {
 	/* The key whose deadline comes first; MUSTER_ENOENT: none expires. */
 	int (*first_deadline)(struct mu_backend *b, struct mu_bytes *key,
 	    int64_t *deadline);
+	/* Small records beside the entries (sequence numbers, writers), part
+	 * of the same batches and not touched by clear.  An empty value erases.
+	 * The keys are at most 40 bytes. */
+	int (*meta_get)(struct mu_backend *b, struct mu_bytes key,
+	    struct mu_bytes *value);
+	int (*meta_put)(struct mu_backend *b, struct mu_bytes key,
+	    struct mu_bytes value);
 	/* End the batch of everything written so far and begin to make it
 	 * durable; its number (ascending).  0 when nothing was written. */
 	uint64_t (*seal)(struct mu_backend *b);
-	/* Highest batch that is durable; *err is the failure of the batch that
-	 * follows it, or 0.  A failed batch is undone as a whole. */
+	/* Highest batch that is durable.  *err is 0, or the reason why the
+	 * batch after it failed: then this call undid that batch and all that
+	 * was written later, sealed or not, and the failure is told once. */
 	uint64_t (*durable)(struct mu_backend *b, int *err);
-	/* A consistent picture of this moment, read in chunks while writes go
-	 * on; NULL when memory is out or the medium fails. */
-	struct mu_snapshot *(*snapshot)(struct mu_backend *b);
+	/* A picture for reading pairs in chunks, from the first key greater
+	 * than after (at NULL: all).  It shows at least what is durable, may
+	 * show later writes, but none that can still be undone.  NULL when
+	 * memory is out or the medium fails. */
+	struct mu_snapshot *(*snapshot)(
+	    struct mu_backend *b, struct mu_bytes after);
 	void (*close)(struct mu_backend *b);
 };
 
@@ -54,9 +74,6 @@ struct mu_snapshot_ops {
 	 * the end (*err 0) or on failure. */
 	bool (*next)(struct mu_snapshot *s, struct mu_bytes *key,
 	    struct mu_bytes *value, int64_t *deadline, int *err);
-	/* Number of pairs and bytes of all keys and values. */
-	void (*measure)(struct mu_snapshot *s, uint64_t *npairs,
-	    uint64_t *nbytes);
 	void (*close)(struct mu_snapshot *s);
 };
 
@@ -64,7 +81,9 @@ struct mu_snapshot {
 	const struct mu_snapshot_ops *ops;
 };
 
-/* Entries in memory, ordered by encoded key; seal is durable at once. */
+/* Entries in memory; seal is durable at once and nothing is ever undone.
+ * max_bytes limits keys, values and what each costs beside (0: no limit).
+ * NULL when memory is out. */
 struct mu_backend *mu_backend_memory_new(uint64_t max_bytes);
 
 #endif

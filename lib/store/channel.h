@@ -30,6 +30,9 @@ struct mu_producer_limits {
 	size_t max_buffered;  /* actions kept for paths that lag */
 	size_t max_bytes;     /* their bytes; beyond: the slowest path is cut */
 	size_t max_paths;
+	size_t keep_actions;  /* history kept although nobody lacks it, so that */
+	size_t keep_bytes;    /* a path may be resumed; 0: none, as Broker */
+	bool always;          /* number actions also while there is no path */
 };
 
 /* seq starts at first_seq (Broker: 1, so the first action has 2). */
@@ -42,11 +45,15 @@ size_t mu_producer_npaths(const struct mu_producer *p);
 size_t mu_producer_buffered(const struct mu_producer *p);
 
 /* Number and keep an action.  *seq is its number; 1 when it is to be
- * broadcast, 0 when there is no path (nothing is kept, the number is not
- * used), or MUSTER_ENOMEM. */
+ * broadcast, 0 when there is no path (nothing is to be kept; with always the
+ * number counts nevertheless and keep is due), or MUSTER_ENOMEM. */
 int mu_producer_produce(struct mu_producer *p, uint64_t *seq);
-/* The payload of the number just given out, keeps a reference. */
-int mu_producer_keep(struct mu_producer *p, uint64_t seq, struct mu_blob *b);
+/* The payload of the number just given out, keeps a reference.  May cut slow
+ * paths: see mu_producer_next_lost. */
+void mu_producer_keep(struct mu_producer *p, uint64_t seq, struct mu_blob *b);
+/* Go on after seq (not below the present number); what is kept is forgotten:
+ * a restarted producer learns where its consumers are. */
+void mu_producer_jump(struct mu_producer *p, uint64_t seq);
 
 /* A path to consumer, offset := seq.  0, MUSTER_EEXIST (known: *offset is its
  * old one), MUSTER_ELIMIT, MUSTER_ENOMEM. */
@@ -55,6 +62,10 @@ int mu_producer_add(struct mu_producer *p, const struct mu_entity *consumer,
 /* The same with a given offset (to resume a clone that has everything up to
  * it): MUSTER_ENOENT when actions after offset are not kept any more. */
 int mu_producer_resume(struct mu_producer *p, const struct mu_entity *consumer,
+    uint64_t offset);
+/* A path that has everything up to offset (at most seq) although what follows
+ * may be gone: for a consumer of an earlier life.  0, EEXIST, ELIMIT, ENOMEM. */
+int mu_producer_adopt(struct mu_producer *p, const struct mu_entity *consumer,
     uint64_t offset);
 void mu_producer_remove(struct mu_producer *p,
     const struct mu_entity *consumer);
@@ -76,14 +87,25 @@ enum mu_nack_answer mu_producer_nack(struct mu_producer *p,
 /* The kept payload of that number, borrowed; NULL: retransmit_failed. */
 struct mu_blob *mu_producer_kept(const struct mu_producer *p, uint64_t seq);
 
+/* The lowest number that every path has acknowledged (seq without paths). */
+uint64_t mu_producer_acked(const struct mu_producer *p);
+/* The path gave a sign of life. */
+void mu_producer_touch(struct mu_producer *p, const struct mu_entity *consumer);
+
 /* One tick.  Returns true when a keepalive is due.  Paths that timed out (or
  * were cut by a limit) are removed: mu_producer_next_lost tells which. */
 bool mu_producer_tick(struct mu_producer *p);
 bool mu_producer_next_lost(struct mu_producer *p, struct mu_entity *consumer);
+/* Path i of npaths, for reports; NULL beyond. */
+const struct mu_entity *mu_producer_path(const struct mu_producer *p, size_t i,
+    uint64_t *acked);
 
 /* --- consumer ---------------------------------------------------------------- */
 
 struct mu_consumer;
+
+/* Most numbers asked for in one nack. */
+#define MU_CHANNEL_MAX_NACK 4096
 
 /* max_early: actions kept that came too early; beyond, they are dropped and
  * asked for again. */
@@ -110,6 +132,8 @@ enum mu_consumer_due {
 };
 enum mu_consumer_due mu_consumer_tick(struct mu_consumer *c, uint64_t *ack,
     const uint64_t **list, size_t *n);
+/* The producer gave another sign of life. */
+void mu_consumer_touch(struct mu_consumer *c);
 /* Ticks since the last sign of the producer, for time limits. */
 uint64_t mu_consumer_silent(const struct mu_consumer *c);
 

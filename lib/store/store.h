@@ -12,6 +12,12 @@
 #include "muster/value.h"
 #include "store/command.h"
 
+/* Both clocks, given with every call: a machine has none of its own. */
+struct mu_store_now {
+	uint64_t mono; /* monotonic, nanoseconds: ticks and time limits */
+	int64_t wall;  /* nanoseconds since the epoch: expiry */
+};
+
 enum mu_store_op {
 	/* writes */
 	MU_STORE_PUT,
@@ -40,9 +46,14 @@ enum mu_store_status {
 	MU_STORE_TOO_LARGE,
 	MU_STORE_FULL,        /* map or disk full */
 	MU_STORE_BACKEND,     /* the medium failed */
-	MU_STORE_NOMEM
+	MU_STORE_NOMEM,
+	MU_STORE_BUSY,        /* too many writes or queries wait already */
+	MU_STORE_UNSUPPORTED, /* put_if towards a master of Broker's */
+	MU_STORE_CLOSED       /* the store was closed meanwhile */
 };
-const char *mu_store_status_name(enum mu_store_status s); /* "no such key" */
+#define MU_STORE_NSTATUS (MU_STORE_CLOSED + 1)
+/* "no such key"; never NULL */
+const char *mu_store_status_name(enum mu_store_status s);
 
 /* A local caller's wish.  Values are borrowed for the call. */
 struct mu_store_request {
@@ -52,10 +63,14 @@ struct mu_store_request {
 	const struct muster_value *value;    /* write: new value or amount;
 						GET_INDEX: the index;
 						KEYS: string prefix or NULL */
+	const struct muster_value *after;    /* KEYS: go on after this key, or
+						NULL (order of encoded keys) */
+	uint32_t limit;                 /* KEYS: at most; 0: the store's limit,
+					   and TOO_LARGE beyond it */
 	const struct muster_value *expected; /* PUT_IF: NULL means absent */
 	enum muster_type init_type;     /* ADD */
 	int64_t expiry_ns;              /* 0: none */
-	uint64_t timeout_ns;            /* 0: a default */
+	uint64_t timeout_ns;            /* 0: 15 s */
 };
 
 enum mu_store_out_kind {
@@ -64,6 +79,14 @@ enum mu_store_out_kind {
 	MU_STORE_DONE,  /* answer to a request */
 	MU_STORE_LOG,   /* text for the operator */
 	MU_STORE_STATE  /* attached, stale, progress ... changed */
+};
+
+/* What a copy is worth; a master is always FRESH. */
+enum mu_store_state {
+	MU_STORE_SEARCHING, /* never attached: no master answered yet */
+	MU_STORE_ATTACHING, /* a snapshot is on its way: percent */
+	MU_STORE_FRESH,
+	MU_STORE_OLD        /* attached, but the master is silent or gone */
 };
 
 enum mu_store_event {
@@ -90,7 +113,13 @@ struct mu_store_out {
 	/* DONE */
 	uint64_t id;
 	enum mu_store_status status;
-	const struct muster_value *result; /* GET, GET_INDEX, KEYS, EXISTS */
+	const struct muster_value *result; /* GET, GET_INDEX, KEYS, EXISTS;
+					      put_unique: boolean */
+	const struct muster_value *more;   /* KEYS cut by limit: pass this as
+					      after; else NULL */
+	/* STATE */
+	enum mu_store_state state;
+	unsigned percent;               /* ATTACHING */
 	/* LOG */
 	int level; /* syslog number */
 	const char *text;

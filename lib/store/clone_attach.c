@@ -1,0 +1,329 @@
+/*
+ * Attaching: nack{0} to masters of Broker's and a snapshot in one piece, the
+ * messages of our own to the others: resume, or fetch in chunks.
+ */
+#include <string.h>
+
+#include "muster/err.h"
+#include "store/clone_impl.h"
+
+#define ASK_BROKER 2    /* ticks between two nack{0} */
+#define ASK_OURS 10     /* ticks between two attach */
+#define ASK_CHUNK 5     /* ticks between two want */
+#define GIVE_UP_CHUNK 30
+#define LONG_SILENCE 450 /* ticks after which a master may have forgotten us */
+#define OLD_AFTER 30    /* ticks of silence in which a copy counts as fresh */
+
+/* --- asking ------------------------------------------------------------------- */
+
+static struct muster_value *
+last_held(const struct mu_clone *c)
+{
+	struct muster_value *v = NULL;
+
+	if (!c->loading || mu_buf_len(&c->held) == 0)
+		return NULL;
+	if (muster_value_dec(
+		mu_buf_data(&c->held), mu_buf_len(&c->held), &v) != 0)
+		return NULL;
+	return v;
+}
+
+static void
+ask_ours(struct mu_clone *c)
+{
+	struct mu_command cmd = {
+		.tag = MU_CMD_ATTACH,
+		.number = c->applied,
+		.epoch = c->epoch,
+		.writer = c->answered,
+	};
+
+	cmd.key = last_held(c);
+	clone_send(c, &cmd, &c->peer, NULL);
+	muster_value_unref(cmd.key);
+}
+
+static void
+ask_broker(struct mu_clone *c)
+{
+	uint64_t zero = 0;
+	struct mu_command cmd = {
+		.tag = MU_CMD_NACK,
+		.nack = &zero,
+		.nnack = 1,
+	};
+
+	clone_send(c, &cmd, NULL, NULL);
+}
+
+static void
+ask(struct mu_clone *c)
+{
+	c->asked = c->ticks;
+	c->spoke = true;
+	if (c->has_peer && c->peer_is_ours)
+		ask_ours(c);
+	else
+		ask_broker(c);
+}
+
+static bool
+renew_consumer(struct mu_clone *c)
+{
+	struct mu_consumer *in = mu_consumer_new(c->config.max_early);
+
+	if (in == NULL)
+		return false;
+	mu_consumer_free(c->in);
+	c->in = in;
+	return true;
+}
+
+void
+clone_seek(struct mu_clone *c)
+{
+	bool ours = c->has_peer && c->peer_is_ours;
+
+	if (c->seeking && c->asked == c->ticks && c->spoke)
+		return;
+	c->seeking = true;
+	c->writer_open = false;
+	if (!ours) {
+		/* Broker's masters resend old handshakes to those they know. */
+		if (c->spoke && c->attached > 0)
+			c->me.object++;
+		c->epoch = 0;
+		c->loading = false;
+		mu_buf_reset(&c->held);
+		if (!renew_consumer(c))
+			return; /* the old one ignores what comes; ask later */
+	}
+	ask(c);
+}
+
+void
+clone_restart(struct mu_clone *c, const char *why)
+{
+	mu_outq_log(&c->out, 3, "the copy is fetched again: %s", why);
+	c->epoch = 0;
+	c->applied = 0;
+	c->complete = false;
+	c->loading = false;
+	c->seeking = true; /* at the next tick that is due, not at once */
+	c->writer_open = false;
+	c->asked = c->ticks;
+	if (c->attached > 0 && !c->is_ours)
+		c->me.object++;
+	mu_buf_reset(&c->held);
+	renew_consumer(c);
+}
+
+/* --- a snapshot in one piece ----------------------------------------------------- */
+
+static void
+is_attached(struct mu_clone *c, const struct mu_command *cmd, bool ours)
+{
+	c->master = cmd->sender;
+	c->is_ours = ours;
+	c->seeking = false;
+	c->told_second = false;
+	c->attached++;
+}
+
+static void
+send_ack(struct mu_clone *c, uint64_t seq)
+{
+	struct mu_command ack = {
+		.tag = MU_CMD_CUMULATIVE_ACK,
+		.number = seq,
+	};
+
+	clone_send(c, &ack, &c->master.endpoint, &c->master);
+}
+
+void
+clone_check_whole(struct mu_clone *c)
+{
+	if (c->loading || c->seeking || c->applied < c->need)
+		return;
+	c->complete = true;
+}
+
+void
+clone_on_ack_clone(struct mu_clone *c, const struct mu_command *cmd)
+{
+	struct mu_bytes all = { NULL, 0 };
+	int rc;
+
+	if (!c->seeking || (c->has_peer && c->peer_is_ours) ||
+	    !mu_entity_eq(&cmd->receiver, &c->me))
+		return;
+	c->master = cmd->sender; /* the publisher of differences */
+	rc = clone_merge(c, all, cmd, true, NULL);
+	if (rc != 0) {
+		clone_restart(c, muster_strerror(rc));
+		return;
+	}
+	if (!mu_consumer_handshake(c->in, cmd->number, cmd->heartbeat))
+		return;
+	is_attached(c, cmd, false);
+	c->epoch = 0;
+	c->need = c->applied = cmd->number;
+	send_ack(c, cmd->number);
+	clone_open_writer(c, false, 0);
+	rc = clone_drain(c);
+	if (rc != 0)
+		clone_restart(c, muster_strerror(rc));
+	clone_check_whole(c);
+}
+
+/* --- chunks ----------------------------------------------------------------------- */
+
+static void
+want(struct mu_clone *c)
+{
+	struct mu_command cmd = { .tag = MU_CMD_WANT, .index = c->index };
+
+	cmd.key = last_held(c);
+	if (cmd.key == NULL && mu_buf_len(&c->held) > 0)
+		return; /* no memory: at the next tick */
+	c->wanted = c->ticks;
+	clone_send(c, &cmd, &c->master.endpoint, &c->master);
+	muster_value_unref(cmd.key);
+}
+
+static bool
+begin_loading(struct mu_clone *c, const struct mu_command *cmd)
+{
+	if (!renew_consumer(c))
+		return false;
+	mu_consumer_handshake(c->in, cmd->number, cmd->heartbeat);
+	c->epoch = cmd->epoch;
+	c->applied = cmd->number;
+	c->loading = true;
+	c->loaded = 0;
+	c->total = cmd->total;
+	c->index = 0;
+	mu_buf_reset(&c->held);
+	return true;
+}
+
+/* The copy goes on where it was; after a restart the consumer is new. */
+static bool
+go_on(struct mu_clone *c, const struct mu_command *cmd)
+{
+	if (cmd->number != c->applied || cmd->epoch != c->epoch)
+		return false;
+	if (!mu_consumer_is_open(c->in))
+		mu_consumer_handshake(c->in, cmd->number, cmd->heartbeat);
+	mu_consumer_keepalive(c->in, cmd->newest);
+	return true;
+}
+
+void
+clone_on_attached(struct mu_clone *c, const struct mu_command *cmd)
+{
+	bool good;
+
+	if (!c->seeking || !mu_entity_eq(&cmd->receiver, &c->me) ||
+	    !c->has_peer || !mu_uuid_eq(&cmd->sender.endpoint, &c->peer))
+		return;
+	good = (cmd->flags & MU_ATTACHED_FRESH) != 0 ? begin_loading(c, cmd)
+						     : go_on(c, cmd);
+	if (!good)
+		return; /* asked again at its time */
+	is_attached(c, cmd, true);
+	c->need = cmd->newest;
+	if (c->loading)
+		want(c);
+	else
+		send_ack(c, c->applied);
+	clone_open_writer(
+	    c, (cmd->flags & MU_ATTACHED_WRITER) != 0, cmd->writer);
+	clone_check_whole(c);
+}
+
+void
+clone_on_chunk(struct mu_clone *c, const struct mu_command *cmd)
+{
+	struct mu_bytes from = { NULL, 0 };
+	struct mu_buf last;
+	int rc;
+
+	if (!c->loading || c->seeking || cmd->index != c->index)
+		return;
+	if (cmd->number < c->applied) {
+		want(c); /* older than what we passed over */
+		return;
+	}
+	if (mu_buf_len(&c->held) > 0)
+		from = mu_bytes_of(&c->held);
+	mu_buf_init(&last, 0);
+	rc = clone_merge(c, from, cmd, (cmd->flags & 1) != 0, &last);
+	if (rc != 0) {
+		mu_buf_clear(&last);
+		clone_restart(c, muster_strerror(rc));
+		return;
+	}
+	if (mu_buf_len(&last) > 0) {
+		mu_buf_clear(&c->held);
+		c->held = last;
+	}
+	c->loaded += cmd->nentries;
+	c->index++;
+	if (c->need < cmd->number)
+		c->need = cmd->number;
+	if ((cmd->flags & 1) != 0) {
+		c->loading = false;
+		mu_buf_clear(&c->held);
+		clone_check_whole(c);
+		clone_answer_writes(c);
+	} else {
+		want(c);
+	}
+}
+
+/* --- time --------------------------------------------------------------------------- */
+
+static bool
+is_due(const struct mu_clone *c)
+{
+	uint64_t every =
+	    c->has_peer && c->peer_is_ours ? ASK_OURS : ASK_BROKER;
+
+	return c->ticks - c->asked >= every;
+}
+
+void
+clone_tick_attach(struct mu_clone *c)
+{
+	if (c->seeking) {
+		if (is_due(c))
+			ask(c);
+		return;
+	}
+	if (c->loading && c->ticks - c->heard >= GIVE_UP_CHUNK)
+		clone_seek(c);
+	else if (c->loading && c->ticks - c->wanted >= ASK_CHUNK)
+		want(c);
+}
+
+enum mu_store_state
+clone_state(const struct mu_clone *c, unsigned *percent)
+{
+	*percent = 0;
+	if (c->loading && !c->seeking) {
+		if (c->total > 0)
+			*percent = (unsigned)(c->loaded >= c->total
+						  ? 99
+						  : c->loaded * 100 / c->total);
+		return MU_STORE_ATTACHING;
+	}
+	if (c->attached == 0 || !c->complete)
+		return c->complete ? MU_STORE_OLD : MU_STORE_SEARCHING;
+	if (c->seeking || c->applied < c->need ||
+	    c->ticks - c->heard > OLD_AFTER)
+		return MU_STORE_OLD;
+	return MU_STORE_FRESH;
+}

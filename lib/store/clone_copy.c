@@ -1,0 +1,396 @@
+/*
+ * The copy: actions in their order, and ranges of keys made equal to what a
+ * snapshot says.  While chunks arrive, actions on keys beyond the last chunk
+ * are passed over: the chunk that brings them is read later than the action
+ * was sent.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/cursor.h"
+#include "muster/err.h"
+#include "store/clone_impl.h"
+#include "value/codec.h"
+
+static const struct mu_bytes seq_key = { (const uint8_t *)"seq", 3 };
+static const struct mu_bytes epoch_key = { (const uint8_t *)"epoch", 5 };
+
+static int
+compare(struct mu_bytes a, struct mu_bytes b)
+{
+	size_t n = a.len < b.len ? a.len : b.len;
+	int c = n == 0 ? 0 : memcmp(a.at, b.at, n);
+
+	if (c != 0)
+		return c;
+	return a.len < b.len ? -1 : a.len > b.len;
+}
+
+/* --- single changes ------------------------------------------------------------ */
+
+/* value [encoded], new_value decoded.  The event is made before the write. */
+static int
+put(struct mu_clone *c, struct mu_bytes key, const struct muster_value *k,
+    struct mu_bytes value, const struct mu_command *cmd)
+{
+	struct muster_value *old = NULL, *v = NULL;
+	struct mu_out *event;
+	enum mu_store_status status = mu_entry_get(c->backend, key, &old);
+	int rc;
+
+	if (status != MU_STORE_OK && status != MU_STORE_NO_SUCH_KEY)
+		return status == MU_STORE_NOMEM ? MUSTER_ENOMEM : MUSTER_ESYS;
+	rc = muster_value_dec(value.at, value.len, &v);
+	if (rc != 0) {
+		muster_value_unref(old);
+		return rc;
+	}
+	event = mu_out_event(old == NULL ? MU_STORE_INSERT : MU_STORE_UPDATE,
+	    k, old, v, &cmd->publisher);
+	rc = event == NULL ? MUSTER_ENOMEM
+			   : c->backend->ops->put(c->backend, key, value, 0);
+	if (rc == 0) {
+		event->out.has_expiry = cmd->has_expiry;
+		event->out.expiry_ns = cmd->expiry_ns;
+		mu_outq_push(&c->out, event);
+	} else {
+		mu_out_free(event);
+	}
+	muster_value_unref(old);
+	muster_value_unref(v);
+	return rc;
+}
+
+static int
+erase(struct mu_clone *c, struct mu_bytes key, enum mu_store_event what,
+    const struct mu_entity *publisher)
+{
+	struct muster_value *k = NULL;
+	struct mu_out *event = NULL;
+	int rc = muster_value_dec(key.at, key.len, &k);
+
+	if (rc == 0)
+		event = mu_out_event(what, k, NULL, NULL, publisher);
+	if (rc == 0)
+		rc = event == NULL ? MUSTER_ENOMEM
+				   : c->backend->ops->erase(c->backend, key);
+	if (rc == 0)
+		mu_outq_push(&c->out, event);
+	else
+		mu_out_free(event);
+	muster_value_unref(k);
+	return rc == MUSTER_ENOENT ? 0 : rc;
+}
+
+/* Erase the keys after from and before end (at NULL: all). */
+static int
+erase_range(struct mu_clone *c, struct mu_bytes from, struct mu_bytes end,
+    const struct mu_entity *publisher)
+{
+	struct mu_bytes key, value;
+	int64_t deadline;
+	struct mu_buf copy;
+	int rc = 0;
+
+	mu_buf_init(&copy, 0);
+	while (rc == 0) {
+		rc = c->backend->ops->after(
+		    c->backend, from, &key, &value, &deadline);
+		if (rc != 0 || (end.at != NULL && compare(key, end) >= 0))
+			break;
+		mu_buf_reset(&copy);
+		mu_buf_put(&copy, key.at, key.len);
+		rc = mu_buf_error(&copy);
+		if (rc == 0)
+			rc = erase(c, mu_bytes_of(&copy), MU_STORE_ERASED,
+			    publisher);
+	}
+	mu_buf_clear(&copy);
+	return rc == MUSTER_ENOENT ? 0 : rc;
+}
+
+/* --- actions -------------------------------------------------------------------- */
+
+static int
+clear(struct mu_clone *c, const struct mu_command *cmd)
+{
+	struct mu_bytes none = { NULL, 0 };
+	uint64_t n = c->backend->ops->size(c->backend);
+
+	if (n <= c->config.max_clear_events)
+		return erase_range(c, none, none, &cmd->publisher);
+	mu_outq_log(&c->out, 6,
+	    "cleared of %llu entries, without an event for each",
+	    (unsigned long long)n);
+	return c->backend->ops->clear(c->backend);
+}
+
+static bool
+is_held(const struct mu_clone *c, struct mu_bytes key)
+{
+	return !c->loading || (mu_buf_len(&c->held) > 0 &&
+				  compare(key, mu_bytes_of(&c->held)) <= 0);
+}
+
+static int
+apply_keyed(struct mu_clone *c, const struct mu_command *cmd)
+{
+	enum mu_store_status status;
+	struct mu_buf key, value;
+	int rc = 0;
+
+	mu_buf_init(&key, 0);
+	mu_buf_init(&value, 0);
+	status = mu_entry_key(&key, cmd->key);
+	if (status == MU_STORE_NOMEM)
+		rc = MUSTER_ENOMEM;
+	if (status == MU_STORE_OK && is_held(c, mu_bytes_of(&key))) {
+		if (cmd->tag == MU_CMD_PUT) {
+			mu_value_enc(&value, cmd->value);
+			rc = mu_buf_error(&value);
+			if (rc == 0)
+				rc = put(c, mu_bytes_of(&key), cmd->key,
+				    mu_bytes_of(&value), cmd);
+		} else {
+			rc = erase(c, mu_bytes_of(&key),
+			    cmd->tag == MU_CMD_EXPIRE ? MU_STORE_EXPIRED
+						      : MU_STORE_ERASED,
+			    &cmd->publisher);
+		}
+	}
+	mu_buf_clear(&key);
+	mu_buf_clear(&value);
+	return rc;
+}
+
+static int
+apply(struct mu_clone *c, const struct mu_command *cmd)
+{
+	switch (cmd->tag) {
+	case MU_CMD_PUT:
+	case MU_CMD_ERASE:
+	case MU_CMD_EXPIRE:
+		return apply_keyed(c, cmd);
+	case MU_CMD_CLEAR:
+		return clear(c, cmd);
+	case MU_CMD_PUT_UNIQUE_RESULT:
+		clone_on_unique_result(c, cmd);
+		return 0;
+	default:
+		mu_outq_log(&c->out, 4,
+		    "the master sent what only clones send: command %u",
+		    (unsigned)cmd->tag);
+		return 0;
+	}
+}
+
+int
+clone_drain(struct mu_clone *c)
+{
+	struct mu_blob *blob;
+	uint64_t seq;
+	int rc = 0;
+
+	while (rc == 0 && (blob = mu_consumer_take(c->in, &seq)) != NULL) {
+		struct mu_command cmd;
+
+		rc = mu_command_dec(&cmd, blob->data, blob->len);
+		mu_blob_unref(blob);
+		if (rc == 0) {
+			rc = apply(c, &cmd);
+			mu_command_clear(&cmd);
+		}
+		if (rc == 0)
+			c->applied = seq;
+	}
+	if (rc == 0 && mu_consumer_is_open(c->in))
+		c->applied = mu_consumer_next_seq(c->in) - 1;
+	return rc;
+}
+
+/* --- snapshots --------------------------------------------------------------------- */
+
+struct pair {
+	size_t key, key_len; /* in the buffer of canonical keys */
+	struct mu_bytes value;
+	const struct mu_buf *keys;
+};
+
+static struct mu_bytes
+pair_key(const struct pair *p)
+{
+	struct mu_bytes key = { mu_buf_data(p->keys) + p->key, p->key_len };
+
+	return key;
+}
+
+static int
+cmp_pairs(const void *a, const void *b)
+{
+	return compare(pair_key(a), pair_key(b));
+}
+
+/* Keys are decoded and encoded anew: equal ones have equal bytes then. */
+static int
+list_pairs(const struct mu_command *cmd, struct pair *pairs,
+    struct mu_buf *keys)
+{
+	struct mu_cursor cur = mu_cursor_over(cmd->entries, cmd->entries_len);
+
+	for (uint32_t i = 0; i < cmd->nentries && cur.error == 0; i++) {
+		struct muster_value *k = mu_value_dec(&cur);
+		struct mu_buf key;
+
+		mu_buf_init(&key, 0);
+		pairs[i].keys = keys;
+		pairs[i].key = mu_buf_len(keys);
+		if (k != NULL && mu_entry_key(&key, k) == MU_STORE_OK)
+			mu_buf_put(keys, mu_buf_data(&key), mu_buf_len(&key));
+		else if (cur.error == 0)
+			mu_cursor_fail(&cur, MUSTER_EPROTO);
+		mu_buf_clear(&key);
+		muster_value_unref(k);
+		pairs[i].key_len = mu_buf_len(keys) - pairs[i].key;
+		pairs[i].value.at = cur.at;
+		mu_value_skip(&cur);
+		if (cur.error == 0)
+			pairs[i].value.len =
+			    (size_t)(cur.at - pairs[i].value.at);
+	}
+	return cur.error != 0 ? cur.error : mu_buf_error(keys);
+}
+
+static int
+merge_pair(struct mu_clone *c, const struct pair *p,
+    const struct mu_command *cause)
+{
+	struct mu_bytes key = pair_key(p), value;
+	struct muster_value *k = NULL;
+	int64_t deadline;
+	int rc = c->backend->ops->get(c->backend, key, &value, &deadline);
+
+	if (rc == 0 && compare(value, p->value) == 0)
+		return 0;
+	if (rc != 0 && rc != MUSTER_ENOENT)
+		return rc;
+	rc = muster_value_dec(key.at, key.len, &k);
+	if (rc == 0)
+		rc = put(c, key, k, p->value, cause);
+	muster_value_unref(k);
+	return rc;
+}
+
+static int
+merge_sorted(struct mu_clone *c, struct mu_bytes from,
+    const struct pair *pairs, size_t n, bool to_end)
+{
+	struct mu_command cause = { .publisher = c->master };
+	struct mu_bytes none = { NULL, 0 };
+	int rc = 0;
+
+	for (size_t i = 0; i < n && rc == 0; i++) {
+		rc = erase_range(c, from, pair_key(&pairs[i]), &c->master);
+		if (rc == 0)
+			rc = merge_pair(c, &pairs[i], &cause);
+		from = pair_key(&pairs[i]);
+	}
+	if (rc == 0 && to_end)
+		rc = erase_range(c, from, none, &c->master);
+	return rc;
+}
+
+int
+clone_merge(struct mu_clone *c, struct mu_bytes from,
+    const struct mu_command *cmd, bool to_end, struct mu_buf *last)
+{
+	struct pair *pairs =
+	    mu_calloc((size_t)cmd->nentries + 1, sizeof *pairs);
+	struct mu_buf keys;
+	int rc = pairs == NULL ? MUSTER_ENOMEM : 0;
+
+	mu_buf_init(&keys, 0);
+	if (rc == 0)
+		rc = list_pairs(cmd, pairs, &keys);
+	if (rc == 0) {
+		qsort(pairs, cmd->nentries, sizeof *pairs, cmp_pairs);
+		rc = merge_sorted(c, from, pairs, cmd->nentries, to_end);
+	}
+	if (rc == 0 && last != NULL && cmd->nentries > 0) {
+		struct mu_bytes key = pair_key(&pairs[cmd->nentries - 1]);
+
+		mu_buf_reset(last);
+		mu_buf_put(last, key.at, key.len);
+		rc = mu_buf_error(last);
+	}
+	mu_buf_clear(&keys);
+	mu_free(pairs);
+	return rc;
+}
+
+/* --- what outlives the process ------------------------------------------------------- */
+
+static int
+load_u64(struct mu_clone *c, struct mu_bytes key, uint64_t *v)
+{
+	struct mu_bytes value;
+	struct mu_cursor cur;
+	int rc = c->backend->ops->meta_get(c->backend, key, &value);
+
+	if (rc != 0)
+		return rc == MUSTER_ENOENT ? 0 : rc;
+	cur = mu_cursor_over(value.at, value.len);
+	*v = mu_cursor_u64(&cur);
+	return mu_cursor_done(&cur);
+}
+
+int
+clone_remember(struct mu_clone *c)
+{
+	int rc;
+
+	if (!c->config.resume)
+		return 0;
+	rc = load_u64(c, seq_key, &c->applied);
+	if (rc == 0)
+		rc = load_u64(c, epoch_key, &c->epoch);
+	if (c->epoch == 0)
+		c->applied = 0;
+	c->saved_seq = c->applied;
+	c->saved_epoch = c->epoch;
+	c->complete = c->epoch != 0;
+	return rc;
+}
+
+static int
+save_u64(struct mu_clone *c, struct mu_bytes key, uint64_t *saved, uint64_t v)
+{
+	uint8_t raw[8];
+	struct mu_bytes value = { raw, sizeof raw };
+	int rc;
+
+	if (*saved == v)
+		return 0;
+	mu_command_set_seq(raw, v);
+	rc = c->backend->ops->meta_put(c->backend, key, value);
+	if (rc == 0)
+		*saved = v;
+	return rc;
+}
+
+/* A copy that is not whole has no place to go on from. */
+void
+clone_save(struct mu_clone *c)
+{
+	bool whole = c->complete && !c->loading;
+	int rc;
+
+	if (!c->config.resume)
+		return;
+	rc = save_u64(c, seq_key, &c->saved_seq, whole ? c->applied : 0);
+	if (rc == 0)
+		rc = save_u64(
+		    c, epoch_key, &c->saved_epoch, whole ? c->epoch : 0);
+	if (rc != 0)
+		clone_restart(c, muster_strerror(rc));
+}

@@ -1,0 +1,197 @@
+/*
+ * Batches: what a turn wrote is sealed as one; when it is durable, everything
+ * said about it leaves in the order of the writes, and actions get their
+ * numbers only then: a batch that fails leaves no gap.
+ */
+#include "base/cursor.h"
+#include "muster/err.h"
+#include "store/master_impl.h"
+
+static const struct mu_bytes seq_key = { (const uint8_t *)"seq", 3 };
+static const struct mu_bytes epoch_key = { (const uint8_t *)"epoch", 5 };
+
+/* --- what the backend remembers ------------------------------------------------ */
+
+static int
+load_u64(struct mu_master *m, struct mu_bytes key, uint64_t *v)
+{
+	struct mu_bytes value;
+	struct mu_cursor c;
+	int rc = m->backend->ops->meta_get(m->backend, key, &value);
+
+	if (rc != 0)
+		return rc == MUSTER_ENOENT ? 0 : rc;
+	c = mu_cursor_over(value.at, value.len);
+	*v = mu_cursor_u64(&c);
+	return mu_cursor_done(&c);
+}
+
+static int
+save_u64(struct mu_master *m, struct mu_bytes key, uint64_t v)
+{
+	uint8_t raw[8];
+	struct mu_bytes value = { raw, sizeof raw };
+
+	mu_command_set_seq(raw, v);
+	return m->backend->ops->meta_put(m->backend, key, value);
+}
+
+int
+master_remember(struct mu_master *m)
+{
+	uint64_t epoch = 0;
+	int rc;
+
+	m->saved_seq = 0;
+	m->epoch = m->config.epoch;
+	rc = master_writers_load(m);
+	if (rc != 0 || !m->config.resume)
+		return rc;
+	rc = load_u64(m, seq_key, &m->saved_seq);
+	if (rc == 0)
+		rc = load_u64(m, epoch_key, &epoch);
+	if (rc == 0 && epoch != 0)
+		m->epoch = epoch;
+	else if (rc == 0)
+		rc = save_u64(m, epoch_key, m->epoch);
+	return rc;
+}
+
+/* The numbers that will be given out once this batch is durable. */
+static void
+save_numbers(struct mu_master *m)
+{
+	uint64_t seq = mu_producer_seq(m->producer) + m->nactions;
+	int rc = 0;
+
+	if (!m->config.resume)
+		return;
+	if (seq != m->saved_seq)
+		rc = save_u64(m, seq_key, seq);
+	if (rc == 0)
+		m->saved_seq = seq;
+	if (rc == 0)
+		rc = master_writers_save(m);
+	if (rc != 0)
+		mu_outq_log(&m->out, 4, "cannot save sequence numbers: %s",
+		    muster_strerror(rc));
+}
+
+void
+master_seal(struct mu_master *m)
+{
+	uint64_t batch;
+
+	save_numbers(m);
+	batch = m->backend->ops->seal(m->backend);
+	if (batch != 0)
+		m->batch = batch;
+	for (struct change *c = m->changes; c != NULL; c = c->next)
+		if (c->batch == 0)
+			c->batch = m->batch == 0 ? 1 : m->batch;
+}
+
+/* --- release -------------------------------------------------------------------- */
+
+/* Give an action its number; false: nobody is there to get it. */
+static bool
+number(struct mu_master *m, struct mu_out *item)
+{
+	uint64_t seq;
+	int rc = mu_producer_produce(m->producer, &seq);
+
+	if (rc == 0 && !m->config.resume)
+		return false;
+	if (rc == MUSTER_ENOMEM) {
+		/* It cannot be kept; neither then can anything before it. */
+		seq = mu_producer_seq(m->producer) + 1;
+		mu_producer_jump(m->producer, seq);
+	}
+	mu_command_set_seq(item->payload->data, seq);
+	if (rc != MUSTER_ENOMEM)
+		mu_producer_keep(m->producer, seq, item->payload);
+	return rc != 0;
+}
+
+static void
+release_outs(struct mu_master *m, struct change *c)
+{
+	struct mu_out *item = c->outs.head, *next;
+
+	mu_outq_init(&c->outs);
+	for (; item != NULL; item = next) {
+		next = item->next;
+		if (item->numbered && !number(m, item))
+			mu_out_free(item);
+		else
+			mu_outq_push(&m->out, item);
+	}
+}
+
+static struct change *
+pop(struct mu_master *m)
+{
+	struct change *c = m->changes;
+
+	m->changes = c->next;
+	if (m->changes == NULL)
+		m->changes_tail = &m->changes;
+	m->nchanges--;
+	m->nactions -= c->nactions;
+	return c;
+}
+
+static void
+answer(struct mu_master *m, struct change *c)
+{
+	mu_outq_push(&m->out, c->done);
+	c->done = NULL;
+	if (c->has_writer)
+		master_writer_done(m, &c->writer, c->seq, c->status);
+	master_change_free(c);
+}
+
+static void
+release_one(struct mu_master *m)
+{
+	struct change *c = pop(m);
+
+	release_outs(m, c);
+	answer(m, c);
+}
+
+static void
+undo_one(struct mu_master *m, enum mu_store_status why)
+{
+	struct change *c = pop(m);
+
+	if (c->is_resync)
+		m->resync_at = m->ticks + 10;
+	m->nfailed += c->status == MU_STORE_OK;
+	c->status = why;
+	if (c->done != NULL)
+		mu_out_set_result(c->done, why, NULL);
+	answer(m, c);
+}
+
+void
+master_release(struct mu_master *m)
+{
+	uint64_t durable;
+	int err;
+
+	if (m->changes == NULL)
+		return;
+	durable = m->backend->ops->durable(m->backend, &err);
+	while (m->changes != NULL && m->changes->batch != 0 &&
+	       (m->changes->batch <= durable || m->batch == 0))
+		release_one(m);
+	if (err == 0)
+		return;
+	mu_outq_log(&m->out, 3, "%zu writes are undone: %s", m->nchanges,
+	    muster_strerror(err));
+	while (m->changes != NULL)
+		undo_one(m, mu_entry_status(err));
+	m->saved_seq = 0;
+	master_writers_unsaved(m);
+}
