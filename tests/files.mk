@@ -75,6 +75,8 @@ $(eval $(call unit,peer_time,proto topic base))
 $(eval $(call unit,transcripts,proto topic base))
 $(eval $(call unit,control,core sys tls proto layout topic value base))
 $(eval $(call unit,control_jtext,proto base))
+$(eval $(call unit,backend_lmdb,core sys base))
+$(eval $(call unit,store_model,store value base))
 
 # --- fuzz targets ----------------------------------------------------------
 $(eval $(call fuzz,frame,proto base))
@@ -86,6 +88,7 @@ $(eval $(call fuzz,value,value base))
 $(eval $(call fuzz,json,value base))
 $(eval $(call fuzz,text,value base))
 $(eval $(call fuzz,layout,layout base))
+$(eval $(call fuzz,record,core base))
 
 # --- other test programs ---------------------------------------------------
 SIM_SRCS = tests/sim/sim_check.c tests/sim/sim_main.c tests/sim/sim_net.c \

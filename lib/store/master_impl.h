@@ -24,6 +24,7 @@ struct writer {
 	struct mu_consumer *in; /* owned */
 	bool is_ours;           /* speaks tags from 64: gets results */
 	bool adopted;           /* of an earlier life: opened by its first word */
+	uint64_t hold;          /* nothing is taken from it before this tick */
 	bool dirty;             /* decided writes it was not told of */
 	uint64_t decided;       /* its writes up to here are decided */
 	struct remembered *record; /* if it is still that writer's */
@@ -89,7 +90,9 @@ struct mu_master {
 
 /* --- master_write.c: changes ------------------------------------------------ */
 
-/* Apply a command of the origin, or refuse it; it is answered in any case. */
+/* Apply a command of the origin, or refuse it; it is answered in any case but
+ * these: ENOMEM, and EAGAIN when the medium refuses the write of a clone that
+ * could not be told. */
 int master_apply(struct mu_master *m, const struct mu_command *cmd,
     const struct origin *origin, const struct mu_store_now *now);
 /* Remove what has expired; true when more is due. */
@@ -140,6 +143,10 @@ void master_tick_writers(
 /* A write of who is decided. */
 void master_writer_done(struct mu_master *m, const struct mu_entity *who,
     uint64_t seq, enum mu_store_status status);
+/* That write of a clone of Broker's did not happen, nor any later one: it is
+ * not acknowledged, and asked for again after a while.  False: no such. */
+bool master_writer_rewind(
+    struct mu_master *m, const struct mu_entity *who, uint64_t seq);
 /* Tell our own kind what was decided. */
 void master_tell_writers(struct mu_master *m);
 void master_writers_free(struct mu_master *m);

@@ -169,6 +169,10 @@ undo_one(struct mu_master *m, enum mu_store_status why)
 		m->resync_at = m->ticks + 10;
 	m->nfailed += c->status == MU_STORE_OK;
 	c->status = why;
+	if (c->has_writer && master_writer_rewind(m, &c->writer, c->seq)) {
+		master_change_free(c);
+		return;
+	}
 	if (c->done != NULL)
 		mu_out_set_result(c->done, why, NULL);
 	answer(m, c);

@@ -371,12 +371,22 @@ finish_done(struct change *c, const struct plan *p)
 	muster_value_unref(result);
 }
 
+/* The store's fault, not the write's. */
+static bool
+is_fault(enum mu_store_status status)
+{
+	return status == MU_STORE_FULL || status == MU_STORE_BACKEND ||
+	       status == MU_STORE_NOMEM;
+}
+
 /* Takes c. */
-static void
+static int
 apply(struct mu_master *m, struct change *c, const struct mu_command *cmd,
-    int64_t wall)
+    const struct origin *origin, int64_t wall)
 {
 	struct plan p = { .cmd = cmd };
+	const struct writer *w = origin->writer;
+	bool again;
 
 	mu_buf_init(&p.key, 0);
 	c->status = decide(m, &p, wall);
@@ -398,7 +408,12 @@ apply(struct mu_master *m, struct change *c, const struct mu_command *cmd,
 	mu_buf_clear(&p.key);
 	muster_value_unref(p.old);
 	muster_value_unref(p.value);
-	master_change_push(m, c);
+	again = w != NULL && !w->is_ours && is_fault(c->status);
+	if (again)
+		master_change_free(c);
+	else
+		master_change_push(m, c);
+	return again ? MUSTER_EAGAIN : 0;
 }
 
 int
@@ -409,8 +424,7 @@ master_apply(struct mu_master *m, const struct mu_command *cmd,
 
 	if (c == NULL)
 		return MUSTER_ENOMEM;
-	apply(m, c, cmd, now->wall);
-	return 0;
+	return apply(m, c, cmd, origin, now->wall);
 }
 
 /* --- expiry ---------------------------------------------------------------------- */

@@ -11,6 +11,7 @@
 #include "muster/err.h"
 #include "store/master_impl.h"
 
+#define HOLD 10 /* ticks before a write that failed is asked for again */
 #define RECORD 32 /* bytes: endpoint, object, number */
 
 /* --- records -------------------------------------------------------------------- */
@@ -275,6 +276,36 @@ master_on_keepalive(struct mu_master *m, const struct mu_command *cmd)
 	mu_consumer_keepalive(w->in, cmd->number);
 }
 
+bool
+master_writer_rewind(
+    struct mu_master *m, const struct mu_entity *who, uint64_t seq)
+{
+	struct writer *w = master_writer(m, who);
+	struct mu_consumer *in;
+	uint64_t end;
+
+	if (w == NULL || w->is_ours)
+		return false;
+	end = mu_consumer_next_seq(w->in);
+	in = end > seq ? mu_consumer_new(m->config.max_early) : NULL;
+	if (end > seq && in == NULL)
+		return false;
+	if (w->npending > 0)
+		w->npending--;
+	if (in == NULL)
+		return true; /* done for an earlier one */
+	mu_consumer_free(w->in);
+	w->in = in;
+	mu_consumer_handshake(in, seq - 1, MU_CHANNEL_HEARTBEAT);
+	mu_consumer_keepalive(in, end - 1);
+	if (w->decided > seq - 1)
+		w->decided = seq - 1;
+	w->hold = m->ticks + HOLD;
+	if (w->record != NULL)
+		remember(m, w, seq - 1);
+	return true;
+}
+
 /* One action in its turn.  False: no memory, or the medium is behind. */
 static bool
 take_one(struct mu_master *m, struct writer *w, const struct mu_store_now *now)
@@ -285,7 +316,7 @@ take_one(struct mu_master *m, struct writer *w, const struct mu_store_now *now)
 	uint64_t seq;
 	int rc;
 
-	if (m->nchanges >= m->config.max_pending)
+	if (m->nchanges >= m->config.max_pending || m->ticks < w->hold)
 		return false;
 	blob = mu_consumer_take(w->in, &seq);
 	if (blob == NULL)
@@ -293,19 +324,21 @@ take_one(struct mu_master *m, struct writer *w, const struct mu_store_now *now)
 	origin.seq = seq;
 	rc = mu_command_dec(&cmd, blob->data, blob->len);
 	mu_blob_unref(blob);
-	if (rc == 0)
+	if (rc == 0) {
 		rc = master_apply(m, &cmd, &origin, now);
+		mu_command_clear(&cmd);
+	}
 	w->npending++;
 	if (rc == 0) {
 		remember(m, w, seq);
-	} else {
-		mu_outq_log(&m->out, 4, "a write is lost: %s",
-		    muster_strerror(rc));
-		master_writer_done(m, &w->who, seq,
-		    rc == MUSTER_ENOMEM ? MU_STORE_NOMEM : MU_STORE_INVALID);
+		return true;
 	}
-	if (rc == 0)
-		mu_command_clear(&cmd);
+	if (rc != MUSTER_EPROTO && rc != MUSTER_ELIMIT && !w->is_ours &&
+	    master_writer_rewind(m, &w->who, seq))
+		return false;
+	mu_outq_log(&m->out, 4, "a write is lost: %s", muster_strerror(rc));
+	master_writer_done(m, &w->who, seq,
+	    rc == MUSTER_ENOMEM ? MU_STORE_NOMEM : MU_STORE_INVALID);
 	return true;
 }
 
@@ -433,7 +466,8 @@ tick_one(struct mu_master *m, struct writer *w)
 	case MU_CONSUMER_NACK:
 		/* The first word of an adopted one tells more than it could be
 		 * asked. */
-		if (w->adopted && !mu_consumer_is_open(w->in))
+		if ((w->adopted && !mu_consumer_is_open(w->in)) ||
+		    m->ticks < w->hold)
 			break;
 		nack.nack = mu_reallocarray(
 		    NULL, nack.nnack, sizeof *nack.nack);
