@@ -11,6 +11,15 @@ sys_SRCS = \
 	daemon/sys/usage.c
 
 core_SRCS = \
+	daemon/core/backend_lmdb.c \
+	daemon/core/backend_lmdb_check.c \
+	daemon/core/backend_lmdb_commit.c \
+	daemon/core/backend_lmdb_due.c \
+	daemon/core/backend_lmdb_env.c \
+	daemon/core/backend_lmdb_layer.c \
+	daemon/core/backend_lmdb_record.c \
+	daemon/core/backend_lmdb_snapshot.c \
+	daemon/core/backend_lmdb_view.c \
 	daemon/core/control.c \
 	daemon/core/control_answer.c \
 	daemon/core/control_facts.c \

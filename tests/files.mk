@@ -77,6 +77,7 @@ $(eval $(call unit,control,core sys tls proto layout topic value base))
 $(eval $(call unit,control_jtext,proto base))
 $(eval $(call unit,backend_lmdb,core sys base))
 $(eval $(call unit,store_model,store value base))
+$(eval $(call unit,backend_lmdb,core sys base))
 
 # --- fuzz targets ----------------------------------------------------------
 $(eval $(call fuzz,frame,proto base))
@@ -88,6 +89,7 @@ $(eval $(call fuzz,value,value base))
 $(eval $(call fuzz,json,value base))
 $(eval $(call fuzz,text,value base))
 $(eval $(call fuzz,layout,layout base))
+$(eval $(call fuzz,record,core base))
 $(eval $(call fuzz,record,core base))
 
 # --- other test programs ---------------------------------------------------

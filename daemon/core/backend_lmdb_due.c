@@ -1,0 +1,106 @@
+/*
+ * Which entry expires first: the heaps of the layers against the index of the
+ * file, both without what newer layers have overwritten.
+ */
+#include <endian.h>
+#include <string.h>
+
+#include "core/backend_lmdb_impl.h"
+#include "muster/err.h"
+
+struct mu_bytes
+lmdb_due_key(int64_t deadline, struct mu_bytes stored, uint8_t *out)
+{
+	uint64_t be = htobe64((uint64_t)deadline);
+
+	memcpy(out, &be, 8);
+	memcpy(out + 8, stored.at, stored.len);
+	return (struct mu_bytes){ out, 8 + stored.len };
+}
+
+/* Has a layer from l upwards a say about this key? */
+static bool
+overwritten(const struct layer *l, struct mu_bytes stored)
+{
+	for (; l != NULL; l = l->newer)
+		if (l->cleared || layer_find(&l->entries, stored) != NULL)
+			return true;
+	return false;
+}
+
+/* The first of the layers.  What is outdated is dropped on the way: a layer
+ * that hides it is undone only together with those below, unless they are in
+ * the file by then. */
+static const struct layer_entry *
+first_of_layers(struct lmdb *b)
+{
+	const struct layer_entry *best = NULL;
+
+	for (struct layer *l = b->newest; l != NULL;
+	     l = lmdb_below(l, b->oldest)) {
+		while (l->ndue > 0 &&
+		       (!layer_due_holds(l) ||
+			   overwritten(l->newer, l->due[0].entry->stored)))
+			layer_pop_due(l);
+		if (l->ndue > 0 && (best == NULL || l->due[0].deadline <
+							best->record.deadline))
+			best = l->due[0].entry;
+		if (l->cleared)
+			break;
+	}
+	return best;
+}
+
+/* The first of the index that no layer overwrites, before limit. */
+static int
+first_of_file(
+    struct lmdb *b, int64_t limit, struct mu_bytes *stored, int64_t *deadline)
+{
+	MDB_val key, data;
+	uint64_t be;
+	int rc = mdb_cursor_get(b->due_cursor, &key, &data, MDB_FIRST);
+
+	for (; rc == 0;
+	     rc = mdb_cursor_get(b->due_cursor, &key, &data, MDB_NEXT)) {
+		if (key.mv_size < 8)
+			return MUSTER_EPROTO;
+		memcpy(&be, key.mv_data, 8);
+		*deadline = (int64_t)be64toh(be);
+		if (*deadline >= limit)
+			return MUSTER_ENOENT;
+		*stored = (struct mu_bytes){ (uint8_t *)key.mv_data + 8,
+			key.mv_size - 8 };
+		if (!overwritten(b->oldest, *stored))
+			return 0;
+	}
+	return lmdb_err(rc);
+}
+
+int
+lmdb_first_deadline(
+    struct mu_backend *base, struct mu_bytes *key, int64_t *deadline)
+{
+	struct lmdb *b = lmdb_of(base);
+	const struct layer_entry *e = first_of_layers(b);
+	struct mu_bytes stored;
+	struct record r;
+	int rc = lmdb_view_begin(b);
+
+	if (rc == 0)
+		rc =
+		    first_of_file(b, e == NULL ? INT64_MAX : e->record.deadline,
+			&stored, deadline);
+	if (rc == MUSTER_ENOENT && e != NULL) {
+		*key = e->record.key;
+		*deadline = e->record.deadline;
+		return 0;
+	}
+	if (rc != 0)
+		return rc;
+	rc = lmdb_view_find(b, &b->view, stored, &r, &stored);
+	/* The index speaks of an entry that says otherwise. */
+	if (rc == MUSTER_ENOENT || (rc == 0 && r.deadline != *deadline))
+		return MUSTER_EPROTO;
+	*key = r.key;
+	return rc;
+}

@@ -1,0 +1,681 @@
+/*
+ * The LMDB backend at work: against a model, reopened, killed, with a slow
+ * disk, with snapshots.  What happens to bad files and full disks is in
+ * check_backend_lmdb_fail.c.
+ */
+#include <check.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/rng.h"
+#include "core/backend_lmdb_record.h"
+#include "lmdb_store.h"
+
+/* --- single operations -----------------------------------------------------
+ */
+
+START_TEST(what_was_written_is_read_before_and_after_commit_and_reopening)
+{
+	struct mu_backend *b = store_open();
+
+	ck_assert_value(b, "k", NULL);
+	ck_assert_int_eq(put_text(b, "k", "one"), 0);
+	ck_assert_int_eq(put_text(b, "gone", "x"), 0);
+	ck_assert_value(b, "k", "one");
+	ck_assert_uint_eq(b->ops->size(b), 2);
+	ck_assert_int_eq(store_commit(b), 0);
+	ck_assert_value(b, "k", "one");
+	ck_assert_int_eq(b->ops->erase(b, bytes("gone")), 0);
+	ck_assert_int_eq(b->ops->erase(b, bytes("gone")), MUSTER_ENOENT);
+	ck_assert_int_eq(put_text(b, "k", "a longer one"), 0);
+	ck_assert_int_eq(put_text(b, "k", "two"), 0);
+	ck_assert_value(b, "gone", NULL);
+	ck_assert_uint_eq(b->ops->size(b), 1);
+	ck_assert_int_eq(store_commit(b), 0);
+	store_close(b);
+
+	b = store_open();
+	ck_assert_value(b, "k", "two");
+	ck_assert_value(b, "gone", NULL);
+	ck_assert_uint_eq(b->ops->size(b), 1);
+	store_close(b);
+}
+END_TEST
+
+START_TEST(sealing_nothing_is_no_batch)
+{
+	struct mu_backend *b = store_open();
+	int err;
+
+	ck_assert_uint_eq(b->ops->seal(b), 0);
+	ck_assert_uint_eq(b->ops->durable(b, &err), 0);
+	put_text(b, "k", "v");
+	ck_assert_uint_eq(b->ops->seal(b), 1);
+	ck_assert_uint_eq(b->ops->seal(b), 0);
+	put_text(b, "k", "v");
+	ck_assert_uint_eq(b->ops->seal(b), 2);
+	store_close(b);
+}
+END_TEST
+
+START_TEST(small_records_share_the_batch_and_survive_clear)
+{
+	struct mu_backend *b = store_open();
+	struct mu_bytes v;
+
+	ck_assert_int_eq(b->ops->meta_get(b, bytes("seq"), &v), MUSTER_ENOENT);
+	ck_assert_int_eq(b->ops->meta_put(b, bytes("seq"), bytes("17")), 0);
+	put_text(b, "k", "v");
+	ck_assert_int_eq(b->ops->clear(b), 0);
+	ck_assert_uint_eq(b->ops->size(b), 0);
+	ck_assert_value(b, "k", NULL);
+	ck_assert_int_eq(store_commit(b), 0);
+	store_close(b);
+	b = store_open();
+	ck_assert_int_eq(b->ops->meta_get(b, bytes("seq"), &v), 0);
+	ck_assert_uint_eq(v.len, 2);
+	ck_assert_mem_eq(v.at, "17", 2);
+	ck_assert_int_eq(b->ops->meta_put(b, bytes("seq"), bytes("")), 0);
+	ck_assert_int_eq(b->ops->meta_get(b, bytes("seq"), &v), MUSTER_ENOENT);
+	ck_assert_int_eq(store_commit(b), 0);
+	ck_assert_int_eq(b->ops->meta_get(b, bytes("seq"), &v), MUSTER_ENOENT);
+	store_close(b);
+}
+END_TEST
+
+START_TEST(keys_of_any_length_work)
+{
+	static const size_t lens[] = { 1, 485, 486, 487, 488, 503, 511, 512,
+		4096, RECORD_MAX_KEY };
+	static uint8_t big[RECORD_MAX_KEY + 1];
+	struct mu_backend *b = store_open();
+	struct mu_bytes key = { big, 0 }, v;
+	int64_t deadline;
+
+	memset(big, 'k', sizeof big);
+	for (int round = 0; round < 3; round++) {
+		for (size_t i = 0; i < sizeof lens / sizeof lens[0]; i++) {
+			key.len = lens[i];
+			if (round == 0)
+				ck_assert_int_eq(
+				    b->ops->put(b, key,
+					(struct mu_bytes){
+					    (const uint8_t *)&lens[i], 8 },
+					(int64_t)lens[i]),
+				    0);
+			ck_assert_int_eq(b->ops->get(b, key, &v, &deadline), 0);
+			ck_assert_uint_eq(v.len, 8);
+			ck_assert_mem_eq(v.at, &lens[i], 8);
+			ck_assert_int_eq(deadline, (int64_t)lens[i]);
+		}
+		ck_assert_int_eq(b->ops->first_deadline(b, &v, &deadline), 0);
+		ck_assert_uint_eq(v.len, 1);
+		ck_assert_int_eq(store_commit(b), 0);
+		if (round == 1) {
+			store_close(b);
+			b = store_open();
+		}
+	}
+	/* The index leads from a long key's deadline to all of the key. */
+	for (size_t i = 0; i < sizeof lens / sizeof lens[0]; i++) {
+		ck_assert_int_eq(b->ops->first_deadline(b, &v, &deadline), 0);
+		ck_assert_uint_eq(v.len, lens[i]);
+		ck_assert_mem_eq(v.at, big, v.len);
+		key.len = v.len;
+		ck_assert_int_eq(b->ops->erase(b, key), 0);
+		if (i % 2)
+			ck_assert_int_eq(store_commit(b), 0);
+	}
+	ck_assert_uint_eq(b->ops->size(b), 0);
+	key.len = RECORD_MAX_KEY + 1;
+	ck_assert_int_eq(b->ops->put(b, key, v, 0), MUSTER_ELIMIT);
+	key.len = 0;
+	ck_assert_int_eq(b->ops->put(b, key, v, 0), MUSTER_EINVAL);
+	store_close(b);
+}
+END_TEST
+
+START_TEST(name_becomes_one_plain_folder)
+{
+	char out[BACKEND_LMDB_NAME], other[BACKEND_LMDB_NAME], name[1000];
+
+	backend_lmdb_escape("___sync_store_X509::known.log", out);
+	ck_assert_str_eq(out, "___sync_store_X509%3A%3Aknown.log");
+	backend_lmdb_escape("../x/y", out);
+	ck_assert_str_eq(out, "%2E.%2Fx%2Fy");
+	backend_lmdb_escape("", out);
+	ck_assert_str_eq(out, "%");
+	memset(name, '/', sizeof name);
+	name[999] = '\0';
+	backend_lmdb_escape(name, out);
+	name[998] = '\0';
+	backend_lmdb_escape(name, other);
+	ck_assert_str_ne(out, other);
+	ck_assert_uint_lt(strlen(out), 200);
+}
+END_TEST
+
+START_TEST(store_is_opened_once)
+{
+	struct mu_backend *b = store_open();
+
+	ck_assert_int_eq(store_open_error(options()), MUSTER_EEXIST);
+	ck_assert_contains(why, "open already");
+	store_close(b);
+	store_close(store_open());
+}
+END_TEST
+
+/* --- against a model -------------------------------------------------------
+ */
+
+#define NKEYS 96
+
+struct model {
+	bool there[NKEYS];
+	int64_t deadline[NKEYS];
+	uint32_t value[NKEYS]; /* its length and first bytes */
+	uint64_t n;
+};
+
+/* Keys of all kinds, in the order of their numbers. */
+static struct mu_bytes
+model_key(unsigned i)
+{
+	static uint8_t keys[NKEYS][1100];
+	size_t len = i % 8 == 7 ? 600 + i : i % 8 == 6 ? 486 : 8;
+
+	snprintf((char *)keys[i], 8, "%06u", i);
+	memset(keys[i] + 6, 'x', len - 6);
+	return (struct mu_bytes){ keys[i], len };
+}
+
+static struct mu_bytes
+model_value(uint32_t v)
+{
+	static uint8_t data[9000];
+	size_t len = v % 7 == 0 ? 4 + v % 8000 : 4 + v % 100;
+
+	memset(data, (int)(v & 0xff), len);
+	memcpy(data, &v, 4);
+	return (struct mu_bytes){ data, len };
+}
+
+static void
+check_pair(const struct model *m, unsigned i, struct mu_bytes v, int64_t d)
+{
+	struct mu_bytes want = model_value(m->value[i]);
+
+	ck_assert_uint_eq(v.len, want.len);
+	ck_assert_mem_eq(v.at, want.at, v.len);
+	ck_assert_int_eq(d, m->deadline[i]);
+}
+
+static void
+check_equal(const struct model *m, struct mu_backend *b)
+{
+	struct mu_bytes key = { NULL, 0 }, found, v;
+	int64_t d, first = 0;
+	unsigned due = 0;
+
+	ck_assert_uint_eq(b->ops->size(b), m->n);
+	for (unsigned i = 0; i < NKEYS; i++) {
+		if (m->there[i] && m->deadline[i] != 0 &&
+		    (first == 0 || m->deadline[i] < first)) {
+			first = m->deadline[i];
+			due = i;
+		}
+		if (!m->there[i]) {
+			ck_assert_int_eq(b->ops->get(b, model_key(i), &v, &d),
+			    MUSTER_ENOENT);
+			continue;
+		}
+		ck_assert_int_eq(b->ops->after(b, key, &found, &v, &d), 0);
+		key = model_key(i);
+		ck_assert_int_eq(record_key_cmp(found, key), 0);
+		check_pair(m, i, v, d);
+		ck_assert_int_eq(b->ops->get(b, key, &v, &d), 0);
+		check_pair(m, i, v, d);
+	}
+	ck_assert_int_eq(b->ops->after(b, key, &found, &v, &d), MUSTER_ENOENT);
+	if (first == 0) {
+		ck_assert_int_eq(
+		    b->ops->first_deadline(b, &v, &d), MUSTER_ENOENT);
+		return;
+	}
+	ck_assert_int_eq(b->ops->first_deadline(b, &v, &d), 0);
+	ck_assert_int_eq(d, first);
+	ck_assert_int_eq(record_key_cmp(v, model_key(due)), 0);
+}
+
+static void
+step(struct model *m, struct mu_backend *b, struct mu_rng *r)
+{
+	unsigned i = (unsigned)mu_rng_below(r, NKEYS);
+	uint64_t dice = mu_rng_below(r, 200);
+
+	if (dice == 0) {
+		ck_assert_int_eq(b->ops->clear(b), 0);
+		memset(m, 0, sizeof *m);
+	} else if (dice < 60) {
+		ck_assert_int_eq(b->ops->erase(b, model_key(i)),
+		    m->there[i] ? 0 : MUSTER_ENOENT);
+		m->n -= m->there[i];
+		m->there[i] = false;
+	} else {
+		m->n += !m->there[i];
+		m->there[i] = true;
+		m->value[i] = (uint32_t)mu_rng_u64(r);
+		/* Every deadline is another key's. */
+		m->deadline[i] =
+		    dice < 120 ? 0
+			       : (int64_t)(1 + mu_rng_below(r, 50) * NKEYS + i);
+		ck_assert_int_eq(b->ops->put(b, model_key(i),
+				     model_value(m->value[i]), m->deadline[i]),
+		    0);
+	}
+}
+
+/* i: a seed; odd ones with the interval mode */
+START_TEST(random_writes_equal_the_model)
+{
+	struct backend_lmdb_options o = options();
+	struct mu_backend *b;
+	struct model m = { .n = 0 };
+	struct mu_rng r;
+	uint64_t n;
+	int err;
+
+	o.sync_interval_ms = _i % 2 ? 3 : 0;
+	b = store_open_with(o);
+	mu_rng_init(&r, (uint64_t)_i + 1);
+	for (unsigned turn = 0; turn < 150; turn++) {
+		for (uint64_t k = mu_rng_below(&r, 20); k > 0; k--)
+			step(&m, b, &r);
+		if (turn % 3 == 0)
+			check_equal(&m, b);
+		n = b->ops->seal(b);
+		b->ops->durable(b, &err);
+		ck_assert_int_eq(err, 0);
+		check_equal(&m, b);
+		if (turn % 8 == 7 || turn == 149) {
+			if (n > 0)
+				ck_assert_int_eq(store_wait(b, n), 0);
+			check_equal(&m, b);
+			store_close(b);
+			b = store_open_with(o);
+			check_equal(&m, b);
+		}
+	}
+	store_close(b);
+}
+END_TEST
+
+/* --- killed ----------------------------------------------------------------
+ */
+
+/* Write for ever: key i of a batch says which batch wrote it last.  Each
+ * acknowledged batch number goes down the pipe. */
+static void
+write_until_killed(int out, uint32_t batch)
+{
+	struct mu_backend *b = store_open();
+	char key[32], value[32];
+
+	for (;; batch++) {
+		for (uint32_t i = 0; i < 1 + batch % 7; i++) {
+			snprintf(key, sizeof key, "key-%u", (batch + i) % 40);
+			snprintf(value, sizeof value, "%u", batch);
+			if (put_text(b, key, value) != 0)
+				_exit(1);
+		}
+		snprintf(value, sizeof value, "%u", batch);
+		if (b->ops->meta_put(b, bytes("batch"), bytes(value)) != 0 ||
+		    store_commit(b) != 0)
+			_exit(1);
+		if (write(out, &batch, sizeof batch) != sizeof batch)
+			_exit(0);
+	}
+}
+
+/* All of a batch, all before it, and nothing behind the one under way. */
+static uint32_t
+check_batches(uint32_t acknowledged)
+{
+	struct mu_backend *b = store_open();
+	uint32_t last[40] = { 0 }, found = 0;
+	struct mu_bytes v;
+	char key[32], value[32] = "0";
+
+	if (b->ops->meta_get(b, bytes("batch"), &v) == 0) {
+		memcpy(value, v.at, v.len);
+		value[v.len] = '\0';
+	}
+	found = (uint32_t)atoi(value);
+	ck_assert_uint_ge(found, acknowledged);
+	ck_assert_uint_le(found, acknowledged + 1);
+	for (uint32_t n = 1; n <= found; n++)
+		for (uint32_t i = 0; i < 1 + n % 7; i++)
+			last[(n + i) % 40] = n;
+	for (unsigned i = 0; i < 40; i++) {
+		snprintf(key, sizeof key, "key-%u", i);
+		snprintf(value, sizeof value, "%u", last[i]);
+		ck_assert_value(b, key, last[i] == 0 ? NULL : value);
+	}
+	store_close(b);
+	return found;
+}
+
+static uint32_t
+run_and_kill(uint32_t batch, struct mu_rng *r)
+{
+	uint32_t acknowledged = batch, n;
+	uint64_t let = mu_rng_below(r, 12);
+	int fds[2];
+	pid_t child;
+
+	ck_assert_int_eq(pipe(fds), 0);
+	child = fork();
+	ck_assert_int_ge(child, 0);
+	if (child == 0) {
+		close(fds[0]);
+		write_until_killed(fds[1], batch + 1);
+	}
+	close(fds[1]);
+	for (uint64_t i = 0; i < let; i++) {
+		ck_assert_int_eq(read(fds[0], &n, sizeof n), (ssize_t)sizeof n);
+		acknowledged = n;
+	}
+	/* Somewhere in the midst of the next one. */
+	usleep((useconds_t)mu_rng_below(r, 800));
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	while (read(fds[0], &n, sizeof n) == (ssize_t)sizeof n)
+		acknowledged = n;
+	close(fds[0]);
+	return check_batches(acknowledged);
+}
+
+START_TEST(kill_at_any_moment_loses_nothing_acknowledged)
+{
+	struct mu_rng r;
+	uint32_t batch = 0;
+
+	mu_rng_init(&r, 4);
+	store_close(store_open());
+	for (int i = 0; i < 200; i++)
+		batch = run_and_kill(batch, &r);
+	ck_assert_uint_gt(batch, 200);
+}
+END_TEST
+
+/* --- a slow disk -----------------------------------------------------------
+ */
+
+START_TEST(nothing_waits_for_a_slow_disk)
+{
+	struct backend_lmdb_options o = options();
+	struct backend_lmdb_facts f;
+	struct mu_backend *b;
+	struct mu_bytes key, v;
+	uint64_t first, last = 0;
+	int64_t d;
+	char text[32];
+	int err;
+
+	o.test_sync_delay_ns = 200000000;
+	b = store_open_with(o);
+	put_text(b, "0", "first");
+	first = b->ops->seal(b);
+	/* All of this happens while the first commit is under way: had any of
+	 * it waited for a disk, that would be over at the end. */
+	for (int i = 0; i < 2000; i++) {
+		snprintf(text, sizeof text, "%d", i % 500);
+		ck_assert_int_eq(
+		    b->ops->put(b, bytes(text), bytes(text), i + 1), 0);
+		ck_assert_value(b, text, text);
+		err = b->ops->after(b, bytes(text), &key, &v, &d);
+		ck_assert(err == 0 || err == MUSTER_ENOENT);
+		last = b->ops->seal(b);
+		ck_assert_int_eq(b->ops->first_deadline(b, &v, &d), 0);
+	}
+	ck_assert_uint_eq(b->ops->durable(b, &err), 0);
+	ck_assert_uint_eq(last, first + 2000);
+	ck_assert_int_eq(store_wait(b, last), 0);
+	/* Two thousand batches, one commit. */
+	backend_lmdb_facts(b, &f);
+	ck_assert_uint_eq(f.commits, 2);
+	ck_assert_uint_ge(f.commit_ns, o.test_sync_delay_ns);
+	ck_assert_uint_eq(f.pending_bytes, 0);
+	store_close(b);
+}
+END_TEST
+
+static bool
+in_file(struct mu_backend *b, const char *key)
+{
+	struct mu_snapshot *s =
+	    b->ops->snapshot(b, (struct mu_bytes){ NULL, 0 });
+	struct mu_bytes k, v;
+	bool found = false;
+	int64_t d;
+	int err;
+
+	while (!found && s->ops->next(s, &k, &v, &d, &err))
+		found = record_key_cmp(k, bytes(key)) == 0;
+	s->ops->close(s);
+	return found;
+}
+
+/* i: how many times the committer gets a chance */
+START_TEST(unsealed_writes_are_in_no_commit)
+{
+	struct mu_backend *b = store_open();
+	struct pollfd p = { backend_lmdb_fd(b), POLLIN, 0 };
+	uint64_t n;
+	int err;
+
+	put_text(b, "a", "1");
+	n = b->ops->seal(b);
+	put_text(b, "b", "1");
+	/* The first may be committed now or have to wait for the second. */
+	poll(&p, 1, _i * 20);
+	ck_assert(!in_file(b, "b"));
+	if (b->ops->durable(b, &err) == n)
+		ck_assert(in_file(b, "a"));
+	ck_assert_int_eq(store_commit(b), 0);
+	ck_assert(in_file(b, "b"));
+	store_close(b);
+}
+END_TEST
+
+START_TEST(pending_bytes_are_limited)
+{
+	struct backend_lmdb_options o = options();
+	static uint8_t page[4096];
+	struct mu_backend *b;
+	char key[32];
+	int i, rc = 0;
+
+	o.test_sync_delay_ns = 50000000;
+	o.max_pending = 1 << 20;
+	b = store_open_with(o);
+	put_text(b, "a", "1");
+	b->ops->seal(b);
+	for (i = 0; i < 1000 && rc == 0; i++) {
+		snprintf(key, sizeof key, "%d", i);
+		rc = b->ops->put(
+		    b, bytes(key), (struct mu_bytes){ page, sizeof page }, 0);
+		b->ops->seal(b);
+	}
+	ck_assert_int_eq(rc, MUSTER_EAGAIN);
+	ck_assert_int_lt(i, 600);
+	ck_assert_value(b, "a", "1");
+	ck_assert_int_eq(store_wait(b, (uint64_t)i), 0);
+	ck_assert_int_eq(put_text(b, "a", "2"), 0);
+	store_close(b);
+}
+END_TEST
+
+START_TEST(with_an_interval_a_sealed_batch_counts_at_once)
+{
+	struct backend_lmdb_options o = options();
+	struct backend_lmdb_facts f;
+	struct mu_backend *b;
+	uint64_t n;
+	int err;
+
+	o.sync_interval_ms = 3600000;
+	b = store_open_with(o);
+	put_text(b, "a", "1");
+	n = b->ops->seal(b);
+	ck_assert_uint_eq(b->ops->durable(b, &err), n);
+	ck_assert_int_eq(err, 0);
+	backend_lmdb_facts(b, &f);
+	ck_assert_uint_eq(f.commits, 0);
+	store_close(b);
+	b = store_open_with(o);
+	ck_assert_value(b, "a", "1");
+	store_close(b);
+}
+END_TEST
+
+/* --- snapshots -------------------------------------------------------------
+ */
+
+/* i: 0 with sync, else the interval in ms */
+START_TEST(snapshot_does_not_see_later_writes)
+{
+	struct backend_lmdb_options o = options();
+	struct mu_backend *b;
+	struct mu_snapshot *s, *tail;
+	struct mu_bytes k, v;
+	char key[32], want[32];
+	int64_t d;
+	int err, n;
+
+	o.sync_interval_ms = (unsigned)_i;
+	b = store_open_with(o);
+	for (n = 0; n < 1000; n++) {
+		snprintf(key, sizeof key, "%04d", n);
+		put_text(b, key, "old");
+	}
+	store_commit(b);
+	s = b->ops->snapshot(b, (struct mu_bytes){ NULL, 0 });
+	tail = b->ops->snapshot(b, bytes("0997"));
+	for (n = 0; n < 1000; n++) {
+		ck_assert(s->ops->next(s, &k, &v, &d, &err));
+		snprintf(want, sizeof want, "%04d", n);
+		ck_assert_uint_eq(k.len, 4);
+		ck_assert_mem_eq(k.at, want, 4);
+		ck_assert_mem_eq(v.at, "old", 3);
+		snprintf(key, sizeof key, "%04d", (n * 7 + 500) % 1000);
+		if (n % 3 == 0)
+			b->ops->erase(b, bytes(key));
+		else
+			put_text(b, key, "new");
+		if (n % 10 == 0)
+			ck_assert_int_eq(store_commit(b), 0);
+	}
+	ck_assert(!s->ops->next(s, &k, &v, &d, &err));
+	ck_assert_int_eq(err, 0);
+	s->ops->close(s);
+	ck_assert(tail->ops->next(tail, &k, &v, &d, &err));
+	ck_assert_mem_eq(k.at, "0998", 4);
+	ck_assert_mem_eq(v.at, "old", 3);
+	store_close(b);
+	/* The backend is gone, the snapshot says so. */
+	ck_assert(!tail->ops->next(tail, &k, &v, &d, &err));
+	ck_assert_int_eq(err, MUSTER_ECLOSED);
+	tail->ops->close(tail);
+}
+END_TEST
+
+START_TEST(snapshots_are_limited)
+{
+	struct backend_lmdb_options o = options();
+	struct mu_snapshot *s[3];
+	struct mu_backend *b;
+
+	o.max_snapshots = 2;
+	b = store_open_with(o);
+	for (int i = 0; i < 3; i++)
+		s[i] = b->ops->snapshot(b, (struct mu_bytes){ NULL, 0 });
+	ck_assert_ptr_nonnull(s[1]);
+	ck_assert_ptr_null(s[2]);
+	s[0]->ops->close(s[0]);
+	s[0] = b->ops->snapshot(b, (struct mu_bytes){ NULL, 0 });
+	ck_assert_ptr_nonnull(s[0]);
+	s[0]->ops->close(s[0]);
+	s[1]->ops->close(s[1]);
+	store_close(b);
+}
+END_TEST
+
+/* --- size ------------------------------------------------------------------
+ */
+
+START_TEST(entry_costs_at_most_280_bytes_of_the_file)
+{
+	const unsigned n = 50000;
+	struct backend_lmdb_facts f;
+	struct mu_backend *b = store_open();
+	uint8_t key[32], value[100];
+	struct mu_rng r;
+
+	mu_rng_init(&r, 9);
+	memset(value, 'v', sizeof value);
+	for (unsigned i = 0; i < n; i++) {
+		for (unsigned k = 0; k < sizeof key; k++)
+			key[k] = (uint8_t)mu_rng_u64(&r);
+		ck_assert_int_eq(
+		    b->ops->put(b, (struct mu_bytes){ key, sizeof key },
+			(struct mu_bytes){ value, sizeof value }, 0),
+		    0);
+		if (i % 100 == 99)
+			ck_assert_int_eq(store_commit(b), 0);
+	}
+	backend_lmdb_facts(b, &f);
+	ck_assert_uint_eq(f.entries, n);
+	ck_assert_uint_le(f.file_bytes / n, 280);
+	/* Nothing is kept in memory at rest. */
+	ck_assert_uint_eq(f.pending_bytes, 0);
+	store_close(b);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("backend_lmdb");
+	TCase *t = tcase_create("operations");
+	SRunner *r = srunner_create(s);
+	int failed;
+
+	tcase_add_checked_fixture(t, scratch_open, scratch_close);
+	tcase_set_timeout(t, 120);
+	tcase_add_test(
+	    t, what_was_written_is_read_before_and_after_commit_and_reopening);
+	tcase_add_test(t, sealing_nothing_is_no_batch);
+	tcase_add_test(t, small_records_share_the_batch_and_survive_clear);
+	tcase_add_test(t, keys_of_any_length_work);
+	tcase_add_test(t, name_becomes_one_plain_folder);
+	tcase_add_test(t, store_is_opened_once);
+	tcase_add_loop_test(t, random_writes_equal_the_model, 0, 12);
+	tcase_add_test(t, kill_at_any_moment_loses_nothing_acknowledged);
+	tcase_add_test(t, nothing_waits_for_a_slow_disk);
+	tcase_add_loop_test(t, unsealed_writes_are_in_no_commit, 0, 5);
+	tcase_add_test(t, pending_bytes_are_limited);
+	tcase_add_test(t, with_an_interval_a_sealed_batch_counts_at_once);
+	tcase_add_loop_test(t, snapshot_does_not_see_later_writes, 0, 2);
+	tcase_add_test(t, snapshots_are_limited);
+	tcase_add_test(t, entry_costs_at_most_280_bytes_of_the_file);
+	suite_add_tcase(s, t);
+	srunner_run_all(r, CK_ENV);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed != 0;
+}
