@@ -145,12 +145,12 @@ learn(struct mu_master *m, const struct mu_command *cmd, uint64_t has)
 		return;
 	if (has > seq) {
 		mu_producer_jump(m->producer, has);
-		m->fill = has;
+		m->gone = has;
 	}
 	if (mu_producer_resume(m->producer, &cmd->sender, has) != 0) {
 		rc = mu_producer_adopt(m->producer, &cmd->sender, has);
-		if (m->fill < seq)
-			m->fill = seq;
+		if (m->gone < seq)
+			m->gone = seq;
 		m->resync_at = m->ticks + RESYNC_AFTER;
 	} else if (has > seq) {
 		m->resync_at = m->ticks + RESYNC_AFTER;
@@ -260,7 +260,7 @@ resend(struct mu_master *m, const struct mu_command *cmd)
 			    mu_out_blob(b, false, &cmd->sender.endpoint));
 		} else if (seq <= m->fill) {
 			send_filler(m, &cmd->sender, seq);
-		} else {
+		} else if (seq > m->gone) {
 			failed.number = seq;
 			master_send(m, &failed, &cmd->sender, true);
 		}

@@ -74,9 +74,10 @@ struct mu_master {
 	uint64_t batch;             /* last one sealed */
 	uint64_t epoch;
 	uint64_t saved_seq;         /* what the backend's record says */
-	uint64_t fill;              /* numbers up to here that are gone may be
-				       answered with fillers: a resynchronisation
-				       follows them */
+	uint64_t gone;              /* numbers up to here that are not kept are
+				       asked for by clones of an earlier life: */
+	uint64_t fill;              /* these are answered with fillers, since a
+				       resynchronisation was sent after them */
 	uint64_t next_tick;         /* monotonic */
 	uint64_t ticks;
 	uint64_t resync_at;         /* tick at which to resynchronise; 0: none */

@@ -156,6 +156,8 @@ release_one(struct mu_master *m)
 {
 	struct change *c = pop(m);
 
+	if (c->is_resync)
+		m->fill = mu_producer_seq(m->producer);
 	release_outs(m, c);
 	answer(m, c);
 }
