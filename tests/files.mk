@@ -76,8 +76,8 @@ $(eval $(call unit,transcripts,proto topic base))
 $(eval $(call unit,control,core sys tls proto layout topic value base))
 $(eval $(call unit,control_jtext,proto base))
 $(eval $(call unit,backend_lmdb,core sys base))
+$(eval $(call unit,backend_lmdb_fail,core sys base))
 $(eval $(call unit,store_model,store value base))
-$(eval $(call unit,backend_lmdb,core sys base))
 
 # --- fuzz targets ----------------------------------------------------------
 $(eval $(call fuzz,frame,proto base))
@@ -89,7 +89,6 @@ $(eval $(call fuzz,value,value base))
 $(eval $(call fuzz,json,value base))
 $(eval $(call fuzz,text,value base))
 $(eval $(call fuzz,layout,layout base))
-$(eval $(call fuzz,record,core base))
 $(eval $(call fuzz,record,core base))
 
 # --- other test programs ---------------------------------------------------

@@ -11,13 +11,15 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/eventfd.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "core/backend_lmdb_impl.h"
 #include "muster/err.h"
 #include "sys/clock.h"
+
+#define LEAST_ROOM (1u << 20) /* bytes; LMDB writes up to 64 pages at once */
 
 /* One transaction being written. */
 struct job {
@@ -201,6 +203,19 @@ rest(struct lmdb *b)
 		rc = pthread_cond_timedwait(&b->wake, &b->lock, &at);
 }
 
+/* LMDB calls a write that came out short EIO; when the disk has no room for
+ * what it writes at once, that is what was meant. */
+static int
+true_cause(struct lmdb *b, int rc)
+{
+	struct statvfs st;
+
+	if (rc == EIO && fstatvfs(b->lock_fd, &st) == 0 &&
+	    st.f_bavail * st.f_frsize < LEAST_ROOM)
+		return ENOSPC;
+	return rc;
+}
+
 /* The end of a job, under the lock. */
 static void
 finish(struct lmdb *b, struct layer *first, struct layer *last, int rc,
@@ -245,7 +260,7 @@ do_job(struct lmdb *b)
 	b->taken_last = last;
 	b->urgent = false;
 	pthread_mutex_unlock(&b->lock);
-	rc = commit(b, first, last);
+	rc = true_cause(b, commit(b, first, last));
 	pthread_mutex_lock(&b->lock);
 	finish(b, first, last, rc, clock_now() - since);
 	/* Fails only when the counter is full, and then it is readable. */
