@@ -77,7 +77,9 @@ $(eval $(call unit,control,core sys tls proto layout topic value base))
 $(eval $(call unit,control_jtext,proto base))
 $(eval $(call unit,backend_lmdb,core sys base))
 $(eval $(call unit,backend_lmdb_fail,core sys base))
+$(eval $(call unit,command,store value base))
 $(eval $(call unit,store_model,store value base))
+$(eval $(call unit,store_transcripts,proto store value base))
 
 # --- fuzz targets ----------------------------------------------------------
 $(eval $(call fuzz,frame,proto base))
@@ -89,6 +91,7 @@ $(eval $(call fuzz,value,value base))
 $(eval $(call fuzz,json,value base))
 $(eval $(call fuzz,text,value base))
 $(eval $(call fuzz,layout,layout base))
+$(eval $(call fuzz,command,store value base))
 $(eval $(call fuzz,record,core base))
 
 # --- other test programs ---------------------------------------------------
@@ -101,8 +104,10 @@ $(eval $(call prog,sim,$(SIM_SRCS),core sys proto tls layout topic value base))
 soak: $(B)/tests/sim
 	$(B)/tests/sim --soak $(or $(TIME),10)
 $(eval $(call prog,rawpeer,tests/cluster/rawpeer.c tests/cluster/wire.c,tls value base))
+$(eval $(call prog,bench_lmdb,tests/bench/bench_lmdb.c,core sys base))
 $(eval $(call prog,freeports,tests/cluster/freeports.c,base))
 $(eval $(call prog,vectors_value,tests/golden/vectors_value.c tests/golden/golden.c,value base))
+$(eval $(call prog,vectors_store,tests/golden/vectors_store.c tests/golden/golden.c,store value base))
 $(eval $(call prog,vectors_proto,tests/golden/vectors_proto.c tests/golden/golden.c,proto topic value base))
 
 # Golden vectors of any folder (DIR; empty: our own); ends with a total.

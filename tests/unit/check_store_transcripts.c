@@ -1,0 +1,872 @@
+/*
+ * Recorded conversations of Broker's and Zeek's masters and clones, replayed
+ * with our machine in the place of each of them.  As master it gets what the
+ * clones sent and, at its time, each write that the recorded master made
+ * itself; what it broadcasts must be, key by key, what was recorded.  As clone
+ * it gets what the master sent and makes the recorded clone's writes.  Both
+ * must end with the contents that follow from the recording.
+ *
+ * Known differences: expiry runs on ticks of another phase, so an expire may
+ * come between other neighbours; Broker's master also broadcasts the result of
+ * a put_unique of its own callers; a clone that asks for its handshake again
+ * after acknowledging it (raw-clone) gets a fresh offset from us.
+ */
+#include <check.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cursor.h"
+#include "store/clone.h"
+#include "store/entry.h"
+#include "store/master.h"
+#include "value/codec.h"
+
+#define MAX_COMMANDS 8000
+#define MAX_ACTIONS 2000
+#define SECOND 1000000000.0
+
+/* One recorded command. */
+struct record {
+	uint64_t t; /* nanoseconds */
+	char *store;
+	bool to_master;
+	struct mu_uuid receiver; /* of the envelope */
+	char *link;              /* connection */
+	uint8_t *payload;
+	size_t len;
+	struct mu_command cmd;
+};
+
+static struct record records[MAX_COMMANDS];
+static size_t nrecords;
+
+/* --- the recording -------------------------------------------------------------- */
+
+static uint8_t *
+unhex(const char *hex, size_t *len)
+{
+	size_t n = strlen(hex) / 2;
+	uint8_t *p = malloc(n + 1);
+
+	for (size_t i = 0; i < n; i++) {
+		unsigned v;
+
+		ck_assert_int_eq(sscanf(hex + 2 * i, "%2x", &v), 1);
+		p[i] = (uint8_t)v;
+	}
+	*len = n;
+	return p;
+}
+
+static void
+add_record(const json_t *line, const char *hex)
+{
+	struct record *r = &records[nrecords];
+	const char *link = json_string_value(json_object_get(line, "link"));
+	size_t len, topic_len;
+	uint8_t *frame = unhex(hex, &len);
+	char *topic, *suffix;
+
+	ck_assert_uint_lt(nrecords, MAX_COMMANDS);
+	topic_len = (size_t)frame[39] << 8 | frame[40];
+	topic = strndup((char *)frame + 41, topic_len);
+	suffix = strstr(topic, "/<$>/data/");
+	ck_assert_ptr_nonnull(suffix);
+	*suffix = '\0';
+	r->t = (uint64_t)(json_number_value(json_object_get(line, "t")) *
+		       SECOND) + 1000000000u;
+	r->store = topic;
+	r->to_master = strcmp(suffix + 10, "master") == 0;
+	memcpy(r->receiver.bytes, frame + 20, 16);
+	ck_assert_int_ge(asprintf(&r->link, "%s#%d", link == NULL ? "" : link,
+			     (int)json_integer_value(
+				 json_object_get(line, "conn"))),
+	    0);
+	r->len = len - 41 - topic_len;
+	r->payload = malloc(r->len);
+	memcpy(r->payload, frame + 41 + topic_len, r->len);
+	ck_assert_int_eq(mu_command_dec(&r->cmd, r->payload, r->len), 0);
+	free(frame);
+	nrecords++;
+}
+
+static void
+load(const char *name)
+{
+	const char *dir = getenv("MUSTER_TESTS");
+	bool zipped = strstr(name, ".gz") != NULL;
+	char path[1024], *line = NULL;
+	size_t cap = 0;
+	FILE *f;
+
+	snprintf(path, sizeof path, "%s%s/golden/transcripts/%s",
+	    zipped ? "gzip -dc " : "", dir != NULL ? dir : "tests", name);
+	f = zipped ? popen(path, "r") : fopen(path, "r");
+	ck_assert_msg(f != NULL, "cannot read %s", path);
+	while (getline(&line, &cap, f) > 0) {
+		json_t *json = json_loads(line, 0, NULL);
+		const char *msg =
+		    json_string_value(json_object_get(json, "msg"));
+
+		if (msg != NULL && strcmp(msg, "command") == 0)
+			add_record(json,
+			    json_string_value(json_object_get(json, "bytes")));
+		json_decref(json);
+	}
+	free(line);
+	if (zipped)
+		ck_assert_int_eq(pclose(f), 0);
+	else
+		fclose(f);
+	ck_assert_uint_gt(nrecords, 0);
+}
+
+static void
+unload(void)
+{
+	for (size_t i = 0; i < nrecords; i++) {
+		free(records[i].store);
+		free(records[i].link);
+		free(records[i].payload);
+		mu_command_clear(&records[i].cmd);
+	}
+	nrecords = 0;
+}
+
+/* --- contents -------------------------------------------------------------------- */
+
+static void
+fold_put(struct mu_backend *b, const struct muster_value *key,
+    const struct muster_value *value)
+{
+	struct mu_buf k, v;
+	uint8_t *bytes;
+	size_t len;
+
+	mu_buf_init(&k, 0);
+	mu_buf_init(&v, 0);
+	mu_entry_key(&k, key);
+	muster_value_enc(value, &bytes, &len);
+	mu_buf_put(&v, bytes, len);
+	free(bytes);
+	b->ops->put(b, mu_bytes_of(&k), mu_bytes_of(&v), 0);
+	mu_buf_clear(&k);
+	mu_buf_clear(&v);
+}
+
+typedef void (*pair_function)(void *ctx, const struct muster_value *key,
+    const struct muster_value *value);
+
+static void
+each_pair(const struct mu_command *cmd, pair_function f, void *ctx)
+{
+	struct mu_cursor c = mu_cursor_over(cmd->entries, cmd->entries_len);
+
+	for (uint32_t i = 0; i < cmd->nentries; i++) {
+		struct muster_value *key = mu_value_dec(&c);
+		struct muster_value *value = mu_value_dec(&c);
+
+		f(ctx, key, value);
+		muster_value_unref(key);
+		muster_value_unref(value);
+	}
+}
+
+static void
+fold_pair(void *ctx, const struct muster_value *key,
+    const struct muster_value *value)
+{
+	fold_put(ctx, key, value);
+}
+
+/* What a copy becomes by a message of the master. */
+static void
+fold(struct mu_backend *b, const struct mu_command *cmd)
+{
+	struct mu_buf k;
+
+	mu_buf_init(&k, 0);
+	switch (cmd->tag) {
+	case MU_CMD_PUT:
+		fold_put(b, cmd->key, cmd->value);
+		break;
+	case MU_CMD_ERASE:
+	case MU_CMD_EXPIRE:
+		mu_entry_key(&k, cmd->key);
+		b->ops->erase(b, mu_bytes_of(&k));
+		break;
+	case MU_CMD_CLEAR:
+		b->ops->clear(b);
+		break;
+	case MU_CMD_ACK_CLONE:
+		b->ops->clear(b);
+		each_pair(cmd, fold_pair, b);
+		break;
+	default:
+		break;
+	}
+	mu_buf_clear(&k);
+}
+
+static void
+same_contents(struct mu_backend *a, struct mu_backend *b, const char *who)
+{
+	struct mu_bytes at = { NULL, 0 }, k[2], v[2];
+	int64_t deadline;
+
+	ck_assert_msg(a->ops->size(a) == b->ops->size(b),
+	    "%s ends with %llu entries instead of %llu", who,
+	    (unsigned long long)b->ops->size(b),
+	    (unsigned long long)a->ops->size(a));
+	while (a->ops->after(a, at, &k[0], &v[0], &deadline) == 0) {
+		ck_assert_int_eq(
+		    b->ops->after(b, at, &k[1], &v[1], &deadline), 0);
+		ck_assert_msg(k[0].len == k[1].len && v[0].len == v[1].len &&
+			memcmp(k[0].at, k[1].at, k[0].len) == 0 &&
+			memcmp(v[0].at, v[1].at, v[0].len) == 0,
+		    "%s ends with another pair", who);
+		at = k[0];
+	}
+}
+
+/* --- streams of actions -------------------------------------------------------------- */
+
+struct stream {
+	struct mu_command at[MAX_ACTIONS]; /* decoded, owned */
+	size_t n;
+};
+
+static void
+stream_add(struct stream *s, const uint8_t *payload, size_t len)
+{
+	ck_assert_uint_lt(s->n, MAX_ACTIONS);
+	ck_assert_int_eq(mu_command_dec(&s->at[s->n], payload, len), 0);
+	s->n++;
+}
+
+static void
+stream_clear(struct stream *s)
+{
+	while (s->n > 0)
+		mu_command_clear(&s->at[--s->n]);
+}
+
+static bool
+concerns(const struct mu_command *a, const struct mu_command *b)
+{
+	if (a->tag == MU_CMD_PUT_UNIQUE_RESULT ||
+	    b->tag == MU_CMD_PUT_UNIQUE_RESULT)
+		return a->tag == b->tag && a->req_id == b->req_id &&
+		       mu_entity_eq(&a->who, &b->who);
+	if (a->key == NULL || b->key == NULL)
+		return a->key == b->key;
+	return muster_value_cmp(a->key, b->key) == 0;
+}
+
+static bool
+same_action(const struct mu_command *a, const struct mu_command *b)
+{
+	return a->tag == b->tag && a->has_expiry == b->has_expiry &&
+	       a->expiry_ns == b->expiry_ns && a->inserted == b->inserted &&
+	       mu_entity_eq(&a->publisher, &b->publisher) &&
+	       (a->value == NULL) == (b->value == NULL) &&
+	       (a->value == NULL || muster_value_cmp(a->value, b->value) == 0);
+}
+
+/* The same actions on each key in the same order. */
+static void
+same_streams(const struct stream *want, const struct stream *got,
+    const char *who)
+{
+	bool used[MAX_ACTIONS] = { false };
+
+	for (size_t i = 0; i < want->n; i++) {
+		size_t j = 0;
+
+		while (j < got->n &&
+		       (used[j] || !concerns(&want->at[i], &got->at[j])))
+			j++;
+		ck_assert_msg(j < got->n,
+		    "%s does not say action %llu of command %d", who,
+		    (unsigned long long)want->at[i].seq, want->at[i].tag);
+		used[j] = true;
+		ck_assert_msg(same_action(&want->at[i], &got->at[j]),
+		    "%s says something else than action %llu of command %d",
+		    who, (unsigned long long)want->at[i].seq,
+		    want->at[i].tag);
+	}
+	ck_assert_msg(want->n == got->n, "%s says %zu actions instead of %zu",
+	    who, got->n, want->n);
+}
+
+/* --- a run --------------------------------------------------------------------------- */
+
+/* Which recorded messages concern this store and master. */
+struct run {
+	const char *store;
+	struct mu_entity master;
+	uint64_t begin, end; /* its life */
+	struct mu_entity clone;
+	uint64_t base;       /* of ticks */
+};
+
+static bool
+is_part(const struct run *run, const struct record *r)
+{
+	return strcmp(r->store, run->store) == 0 && r->t >= run->begin &&
+	       r->t <= run->end;
+}
+
+static void
+request_of(const struct mu_command *cmd, struct mu_store_request *req)
+{
+	memset(req, 0, sizeof *req);
+	switch (cmd->tag) {
+	case MU_CMD_PUT:
+		req->op = MU_STORE_PUT;
+		break;
+	case MU_CMD_PUT_UNIQUE:
+		req->op = MU_STORE_PUT_UNIQUE;
+		break;
+	case MU_CMD_ERASE:
+		req->op = MU_STORE_ERASE;
+		break;
+	case MU_CMD_ADD:
+		req->op = MU_STORE_ADD;
+		break;
+	case MU_CMD_SUBTRACT:
+		req->op = MU_STORE_SUBTRACT;
+		break;
+	default:
+		req->op = MU_STORE_CLEAR;
+	}
+	req->key = cmd->key;
+	req->value = cmd->value;
+	req->init_type = cmd->init_type;
+	req->expiry_ns = cmd->has_expiry ? cmd->expiry_ns : 0;
+	req->timeout_ns = UINT64_C(3600000000000);
+}
+
+/* --- as master ------------------------------------------------------------------------- */
+
+struct master_run {
+	struct mu_master *m;
+	struct mu_store_now now;
+	struct stream got;
+	struct mu_command acks[16]; /* the last one to each writer */
+	size_t nacks;
+	unsigned nhandshakes;
+};
+
+static void
+note_ack(struct master_run *x, const struct mu_command *cmd)
+{
+	size_t i = 0;
+
+	while (i < x->nacks &&
+	       !mu_entity_eq(&x->acks[i].receiver, &cmd->receiver))
+		i++;
+	ck_assert_uint_lt(i, 16);
+	x->acks[i] = *cmd;
+	if (i == x->nacks)
+		x->nacks++;
+}
+
+static void
+drain_master(struct master_run *x)
+{
+	struct mu_store_out out;
+
+	mu_master_flush(x->m);
+	while (mu_master_next(x->m, &out)) {
+		struct mu_command cmd;
+
+		if (out.kind != MU_STORE_SEND)
+			continue;
+		ck_assert(!out.to_master);
+		ck_assert_int_eq(mu_command_dec(&cmd, out.payload, out.len), 0);
+		ck_assert_uint_lt(cmd.tag, MU_CMD_PUT_IF);
+		if (mu_command_is_action(cmd.tag) && out.receiver == NULL)
+			stream_add(&x->got, out.payload, out.len);
+		if (cmd.tag == MU_CMD_CUMULATIVE_ACK)
+			note_ack(x, &cmd);
+		x->nhandshakes += cmd.tag == MU_CMD_ACK_CLONE;
+		mu_command_clear(&cmd);
+	}
+}
+
+static void
+local_put(void *ctx, const struct muster_value *key,
+    const struct muster_value *value)
+{
+	struct master_run *x = ctx;
+	struct mu_store_request req = { .op = MU_STORE_PUT,
+		.key = key,
+		.value = value };
+
+	ck_assert_int_eq(mu_master_request(x->m, &req, &x->now), 0);
+}
+
+static void
+master_reach(struct master_run *x, uint64_t t)
+{
+	while (mu_master_deadline(x->m) <= t) {
+		x->now.mono = mu_master_deadline(x->m);
+		x->now.wall = (int64_t)x->now.mono;
+		mu_master_tick(x->m, &x->now);
+		drain_master(x);
+	}
+	x->now.mono = t;
+	x->now.wall = (int64_t)t;
+}
+
+static bool
+is_local_write(const struct run *run, const struct mu_command *cmd)
+{
+	return mu_entity_eq(&cmd->publisher, &run->master) &&
+	       (cmd->tag == MU_CMD_PUT || cmd->tag == MU_CMD_ERASE ||
+		   cmd->tag == MU_CMD_CLEAR);
+}
+
+/* A message of the recorded master: what it says of local writes. */
+static void
+imitate(const struct run *run, struct master_run *x, const struct record *r,
+    uint64_t *seq, struct mu_backend *want, struct stream *said)
+{
+	struct mu_store_request req;
+
+	if (r->cmd.tag == MU_CMD_ACK_CLONE && *seq == 0) {
+		/* what was written while nobody listened */
+		fold(want, &r->cmd);
+		each_pair(&r->cmd, local_put, x);
+		*seq = 1;
+	}
+	if (!mu_command_is_action(r->cmd.tag) || r->cmd.seq <= *seq)
+		return;
+	*seq = r->cmd.seq;
+	fold(want, &r->cmd);
+	if (r->cmd.tag == MU_CMD_PUT_UNIQUE_RESULT &&
+	    mu_uuid_eq(&r->cmd.who.endpoint, &run->master.endpoint))
+		return;
+	stream_add(said, r->payload, r->len);
+	if (!is_local_write(run, &r->cmd))
+		return;
+	request_of(&r->cmd, &req);
+	ck_assert_int_eq(mu_master_request(x->m, &req, &x->now), 0);
+	drain_master(x);
+}
+
+/* Snapshots of the first clone show what was there before it. */
+static void
+prefill(const struct run *run, struct master_run *x, struct mu_backend *want,
+    uint64_t *seq)
+{
+	for (size_t i = 0; i < nrecords; i++) {
+		const struct record *r = &records[i];
+
+		if (!is_part(run, r) || r->to_master ||
+		    r->cmd.tag != MU_CMD_ACK_CLONE ||
+		    !mu_entity_eq(&r->cmd.sender, &run->master))
+			continue;
+		fold(want, &r->cmd);
+		each_pair(&r->cmd, local_put, x);
+		*seq = r->cmd.number;
+		drain_master(x);
+		return;
+	}
+}
+
+static void
+check_acks(const struct run *run, const struct master_run *x)
+{
+	for (size_t i = 0; i < x->nacks; i++) {
+		uint64_t last = 0;
+
+		for (size_t j = 0; j < nrecords; j++) {
+			const struct record *r = &records[j];
+
+			if (is_part(run, r) && !r->to_master &&
+			    r->cmd.tag == MU_CMD_CUMULATIVE_ACK &&
+			    mu_entity_eq(
+				&r->cmd.receiver, &x->acks[i].receiver))
+				last = r->cmd.number;
+		}
+		ck_assert_uint_ge(x->acks[i].number, last);
+	}
+}
+
+static void
+as_master(const struct run *run, const char *what)
+{
+	static struct stream said;
+	static struct master_run x;
+	struct mu_backend *want = mu_backend_memory_new(0);
+	struct mu_backend *have = mu_backend_memory_new(0);
+	struct mu_master_config config;
+	uint64_t seq = 0;
+
+	mu_master_config_init(&config);
+	config.entity = run->master;
+	memset(&x, 0, sizeof x);
+	x.now.mono = run->base;
+	x.now.wall = (int64_t)run->base;
+	x.m = mu_master_new(&config, have, &x.now);
+	prefill(run, &x, want, &seq);
+	for (size_t i = 0; i < nrecords; i++) {
+		const struct record *r = &records[i];
+
+		if (!is_part(run, r))
+			continue;
+		master_reach(&x, r->t);
+		if (r->to_master)
+			ck_assert_int_eq(mu_master_feed(x.m, r->payload,
+					     r->len, &x.now),
+			    0);
+		else if (mu_entity_eq(&r->cmd.sender, &run->master))
+			imitate(run, &x, r, &seq, want, &said);
+		drain_master(&x);
+	}
+	master_reach(&x, run->end + 200000000);
+	same_streams(&said, &x.got, what);
+	same_contents(want, have, what);
+	check_acks(run, &x);
+	ck_assert(seq == 0 || x.nhandshakes > 0);
+	stream_clear(&said);
+	stream_clear(&x.got);
+	mu_master_free(x.m);
+	want->ops->close(want);
+}
+
+/* --- as clone ---------------------------------------------------------------------------- */
+
+struct clone_run {
+	struct mu_clone *c;
+	struct mu_store_now now;
+	struct stream got;
+	unsigned tags[MU_CMD_RESULT + 1];
+};
+
+static void
+drain_clone(struct clone_run *x)
+{
+	struct mu_store_out out;
+
+	mu_clone_flush(x->c);
+	while (mu_clone_next(x->c, &out)) {
+		struct mu_command cmd;
+
+		if (out.kind != MU_STORE_SEND)
+			continue;
+		ck_assert(out.to_master);
+		ck_assert_int_eq(mu_command_dec(&cmd, out.payload, out.len), 0);
+		ck_assert_uint_lt(cmd.tag, MU_CMD_PUT_IF);
+		x->tags[cmd.tag]++;
+		/* once: the recording may ask for some again */
+		if (mu_command_is_action(cmd.tag) &&
+		    cmd.seq == x->got.n + 2)
+			stream_add(&x->got, out.payload, out.len);
+		mu_command_clear(&cmd);
+	}
+}
+
+static void
+clone_reach(struct clone_run *x, uint64_t t)
+{
+	while (mu_clone_deadline(x->c) <= t) {
+		x->now.mono = mu_clone_deadline(x->c);
+		mu_clone_tick(x->c, &x->now);
+		drain_clone(x);
+	}
+	x->now.mono = t;
+}
+
+/* Was it sent to this clone?  Its connections are those on which it spoke. */
+static bool
+reaches(const struct run *run, const struct record *r)
+{
+	if (!mu_uuid_is_nil(&r->receiver) &&
+	    !mu_uuid_eq(&r->receiver, &run->clone.endpoint))
+		return false;
+	for (size_t i = 0; i < nrecords; i++)
+		if (records[i].to_master &&
+		    strcmp(records[i].link, r->link) == 0 &&
+		    mu_uuid_eq(&records[i].cmd.sender.endpoint,
+			&run->clone.endpoint))
+			return true;
+	return false;
+}
+
+/* Apply the action of that number, whenever it came. */
+static bool
+fold_next(const struct run *run, struct mu_backend *want, uint64_t seq)
+{
+	for (size_t i = 0; i < nrecords; i++) {
+		const struct record *r = &records[i];
+
+		if (!is_part(run, r) || r->to_master || r->cmd.seq != seq ||
+		    !mu_command_is_action(r->cmd.tag) || !reaches(run, r) ||
+		    !mu_entity_eq(&r->cmd.sender, &run->master))
+			continue;
+		fold(want, &r->cmd);
+		return true;
+	}
+	return false;
+}
+
+/* Who and number of a put_unique are the machine's own. */
+static void
+same_writes(const struct stream *want, const struct stream *got,
+    const char *what)
+{
+	ck_assert_msg(want->n == got->n, "%s: %zu writes instead of %zu", what,
+	    got->n, want->n);
+	for (size_t i = 0; i < want->n; i++) {
+		ck_assert_msg(same_action(&want->at[i], &got->at[i]) &&
+			want->at[i].seq == got->at[i].seq &&
+			want->at[i].init_type == got->at[i].init_type &&
+			mu_entity_eq(
+			    &want->at[i].receiver, &got->at[i].receiver) &&
+			mu_entity_eq(&want->at[i].sender, &got->at[i].sender),
+		    "%s: write %zu is another one", what, i);
+	}
+}
+
+static void
+as_clone(const struct run *run, const char *what)
+{
+	static struct stream said;
+	static struct clone_run x;
+	struct mu_backend *want = mu_backend_memory_new(0);
+	struct mu_backend *have = mu_backend_memory_new(0);
+	struct mu_clone_config config;
+	struct mu_store_request req;
+	uint64_t written = 1, offset = 0;
+	bool attached = false;
+
+	mu_clone_config_init(&config);
+	config.entity = run->clone;
+	memset(&x, 0, sizeof x);
+	x.now.mono = run->base;
+	x.c = mu_clone_new(&config, have, &x.now);
+	for (size_t i = 0; i < nrecords; i++) {
+		const struct record *r = &records[i];
+
+		if (!is_part(run, r))
+			continue;
+		clone_reach(&x, r->t);
+		if (!r->to_master && reaches(run, r) &&
+		    mu_entity_eq(&r->cmd.sender, &run->master)) {
+			bool mine = mu_entity_eq(&r->cmd.receiver, &run->clone);
+
+			if (r->cmd.tag == MU_CMD_ACK_CLONE && mine &&
+			    !attached) {
+				attached = true;
+				offset = r->cmd.number;
+				fold(want, &r->cmd);
+			}
+			ck_assert_int_eq(mu_clone_feed(x.c, r->payload,
+					     r->len, &x.now),
+			    0);
+		} else if (r->to_master &&
+			   mu_entity_eq(&r->cmd.sender, &run->clone) &&
+			   mu_command_is_action(r->cmd.tag) &&
+			   r->cmd.seq > written) {
+			written = r->cmd.seq;
+			stream_add(&said, r->payload, r->len);
+			request_of(&r->cmd, &req);
+			ck_assert_int_eq(
+			    mu_clone_request(x.c, &req, &x.now), 0);
+		}
+		drain_clone(&x);
+	}
+	ck_assert_msg(attached, "%s never attaches", what);
+	while (fold_next(run, want, offset + 1))
+		offset++;
+	same_writes(&said, &x.got, what);
+	same_contents(want, have, what);
+	ck_assert_uint_gt(x.tags[MU_CMD_NACK], 0);
+	ck_assert_uint_gt(x.tags[MU_CMD_CUMULATIVE_ACK], 0);
+	ck_assert_uint_gt(x.tags[MU_CMD_ATTACH_WRITER], 0);
+	stream_clear(&said);
+	stream_clear(&x.got);
+	mu_clone_free(x.c);
+	want->ops->close(want);
+}
+
+/* --- all of a recording -------------------------------------------------------------------- */
+
+/* The life of a master: from the end of the one before to its last word. */
+static bool
+find_run(struct run *run, size_t nth)
+{
+	struct mu_entity seen[16];
+	const char *stores[16];
+	size_t n = 0;
+
+	for (size_t i = 0; i < nrecords; i++) {
+		const struct record *r = &records[i];
+		bool known = false;
+
+		for (size_t j = 0; j < n; j++)
+			known |= strcmp(stores[j], r->store) == 0 &&
+				 mu_entity_eq(&seen[j], &r->cmd.sender);
+		if (r->to_master || known)
+			continue;
+		if (n < nth) {
+			stores[n] = r->store;
+			seen[n++] = r->cmd.sender;
+			continue;
+		}
+		memset(run, 0, sizeof *run);
+		run->store = r->store;
+		run->master = r->cmd.sender;
+		for (size_t j = 0; j < nrecords; j++) {
+			const struct record *o = &records[j];
+
+			if (o->to_master || strcmp(o->store, run->store) != 0)
+				continue;
+			if (mu_entity_eq(&o->cmd.sender, &run->master))
+				run->end = o->t;
+			else if (o->t < r->t)
+				run->begin = o->t + 1;
+		}
+		run->base = records[0].t;
+		if (run->base < run->begin)
+			run->base = run->begin;
+		return true;
+	}
+	return false;
+}
+
+static bool
+find_clone(struct run *run, size_t nth)
+{
+	struct mu_entity seen[16];
+	size_t n = 0;
+
+	for (size_t i = 0; i < nrecords; i++) {
+		const struct record *r = &records[i];
+		bool known = false;
+
+		if (!is_part(run, r) || !r->to_master ||
+		    r->cmd.tag != MU_CMD_ATTACH_WRITER)
+			continue;
+		for (size_t j = 0; j < n; j++)
+			known |= mu_entity_eq(&seen[j], &r->cmd.sender);
+		if (known)
+			continue;
+		seen[n++] = r->cmd.sender;
+		if (n > nth) {
+			run->clone = r->cmd.sender;
+			return true;
+		}
+	}
+	return false;
+}
+
+static void
+replay(const char *name, unsigned nmasters, unsigned nclones)
+{
+	struct run run;
+	unsigned masters = 0, clones = 0;
+	char what[300];
+
+	load(name);
+	for (size_t i = 0; find_run(&run, i); i++) {
+		snprintf(what, sizeof what, "%s: master of %s", name,
+		    run.store);
+		as_master(&run, what);
+		masters++;
+		for (size_t j = 0; nclones > 0 && find_clone(&run, j); j++) {
+			snprintf(what, sizeof what, "%s: clone %zu of %s",
+			    name, j, run.store);
+			as_clone(&run, what);
+			clones++;
+		}
+	}
+	ck_assert_uint_eq(masters, nmasters);
+	ck_assert_uint_eq(clones, nclones);
+	unload();
+}
+
+START_TEST(full_client_originator)
+{
+	replay("full-client-originator.jsonl", 1, 1);
+}
+END_TEST
+
+START_TEST(full_server_originator)
+{
+	replay("full-server-originator.jsonl", 1, 1);
+}
+END_TEST
+
+START_TEST(clone_before_master)
+{
+	replay("clone-before-master.jsonl", 1, 1);
+}
+END_TEST
+
+START_TEST(reconnect)
+{
+	replay("reconnect.jsonl", 1, 1);
+}
+END_TEST
+
+START_TEST(lost_tail)
+{
+	replay("lost-tail.jsonl", 1, 1);
+}
+END_TEST
+
+START_TEST(raw_clone)
+{
+	replay("raw-clone.jsonl", 1, 0);
+}
+END_TEST
+
+START_TEST(master_restart)
+{
+	replay("master-restart.jsonl", 2, 1);
+}
+END_TEST
+
+START_TEST(zeek_stores)
+{
+	replay("zeek-stores.jsonl.gz", 6, 11);
+}
+END_TEST
+
+START_TEST(zeek_known_stores)
+{
+	replay("zeek-known-stores.jsonl.gz", 4, 12);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("store_transcripts");
+	TCase *tc = tcase_create("replay");
+	SRunner *sr;
+	int failed;
+
+	tcase_set_timeout(tc, 120);
+	tcase_add_test(tc, full_client_originator);
+	tcase_add_test(tc, full_server_originator);
+	tcase_add_test(tc, clone_before_master);
+	tcase_add_test(tc, reconnect);
+	tcase_add_test(tc, lost_tail);
+	tcase_add_test(tc, raw_clone);
+	tcase_add_test(tc, master_restart);
+	tcase_add_test(tc, zeek_stores);
+	tcase_add_test(tc, zeek_known_stores);
+	suite_add_tcase(s, tc);
+	sr = srunner_create(s);
+	srunner_run_all(sr, CK_NORMAL);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed == 0 ? 0 : 1;
+}
