@@ -33,7 +33,8 @@ value_SRCS = \
 topic_SRCS = \
 	lib/topic/filter.c \
 	lib/topic/trie.c \
-	lib/topic/trie_cache.c
+	lib/topic/trie_cache.c \
+	lib/topic/trie_node.c
 
 layout_SRCS = \
 	lib/layout/check.c \
@@ -69,7 +70,8 @@ proto_SRCS = \
 	lib/proto/peer.c \
 	lib/proto/peer_handshake.c \
 	lib/proto/peer_phase3.c \
-	lib/proto/peer_table.c
+	lib/proto/peer_table.c \
+	lib/proto/peer_time.c
 
 CFLAGS_base = -Wconversion
 CFLAGS_value = -Wconversion
