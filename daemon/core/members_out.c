@@ -223,11 +223,12 @@ emergency(struct members *m, struct members_out *out)
 	size_t i;
 
 	memset(out, 0, sizeof *out);
-	for (i = 0; i < m->npeers; i++) {
+	for (i = 0; m->ndrops > 0 && i < m->npeers; i++) {
 		struct peer *p = m->peers[i];
 
 		if (p->drop == NULL)
 			continue;
+		m->ndrops--;
 		out->kind = MEMBERS_DROP;
 		out->id = p->id;
 		out->text = p->drop;

@@ -354,7 +354,7 @@ on_link(struct members *m, struct peer *p, const struct muster_value *peer,
 	if (row == NO_ROW || row == p->row)
 		mpeer_complain(m, p, "tells of a link to an unknown node");
 	else if (set_link(&m->rows[p->row], row, lost) != 0)
-		mpeer_drop_nomem(p);
+		mpeer_drop_nomem(m, p);
 	m->changed = true;
 }
 

@@ -21,13 +21,14 @@
 #include "core/router.h"
 #include "layout/layout.h"
 
-#define MS UINT64_C(1000000)
+#define MS     UINT64_C(1000000)
 #define SECOND UINT64_C(1000000000)
 
 struct sim;
 struct node;
 
-/* --- network --------------------------------------------------------------- */
+/* --- network ---------------------------------------------------------------
+ */
 
 enum path {
 	PATH_OPEN,
@@ -56,17 +57,17 @@ enum event_kind {
 	EVENT_ARRIVE,    /* the request to connect reaches end 1 */
 	EVENT_CONNECTED, /* and the answer end 0 */
 	EVENT_FAILED,
-	EVENT_TIMEOUT,   /* end 0 waited long enough */
-	EVENT_BYTES,     /* from end dir to the other */
+	EVENT_TIMEOUT, /* end 0 waited long enough */
+	EVENT_BYTES,   /* from end dir to the other */
 	EVENT_EOF
 };
 
 struct event {
 	uint64_t at, seq;
 	enum event_kind kind;
-	struct node *node;  /* WAKE */
+	struct node *node; /* WAKE */
 	struct conn *conn;
-	int dir;            /* who sent it: end 0 or 1 */
+	int dir; /* who sent it: end 0 or 1 */
 	uint8_t *bytes;
 	size_t len;
 };
@@ -76,7 +77,8 @@ struct held {
 	size_t n, cap;
 };
 
-/* --- processes ------------------------------------------------------------- */
+/* --- processes -------------------------------------------------------------
+ */
 
 struct probe {
 	struct subscriber sub;
@@ -85,26 +87,27 @@ struct probe {
 
 struct node {
 	struct sim *sim;
-	size_t index;      /* row of the layout */
+	size_t index; /* row of the layout */
 	const struct mu_layout_node *row;
 	struct endpoint *e; /* NULL: not running */
 	struct mu_uuid id;
-	unsigned life;     /* grows with each start */
-	bool stopped;      /* as by SIGSTOP */
-	bool ending;       /* endpoint_stop was asked for */
-	uint64_t wake;     /* earliest WAKE scheduled, or UINT64_MAX */
+	unsigned life; /* grows with each start */
+	bool stopped;  /* as by SIGSTOP */
+	bool ending;   /* endpoint_stop was asked for */
+	uint64_t wake; /* earliest WAKE scheduled, or UINT64_MAX */
 	struct probe service, client;
-	uint8_t *seen;     /* bits: probes that arrived in this life */
+	uint8_t *seen; /* bits: probes that arrived in this life */
 	size_t seen_size;
 	/* Facts for the checks; of this life. */
-	uint64_t since;    /* when it began */
+	uint64_t since;       /* when it began */
 	uint64_t last_report; /* when it last published one, in any life */
 	bool heard_resending; /* a report with T reached this manager */
 	unsigned broadcasts;  /* of cluster_started */
-	bool *greeted;     /* rows whose hello it got */
+	bool *greeted;        /* rows whose hello it got */
 };
 
-/* --- everything ------------------------------------------------------------- */
+/* --- everything -------------------------------------------------------------
+ */
 
 struct sim {
 	struct mu_layout *layout;
@@ -119,12 +122,13 @@ struct sim {
 	size_t nheap, cap;
 	uint64_t seq;
 	struct conn *conns;
-	uint8_t *paths;      /* [n * n] enum path, symmetric */
-	struct held held;    /* events waiting for a path or a process */
+	uint8_t *paths;   /* [n * n] enum path, symmetric */
+	uint8_t *up;      /* [n * n] scratch of the checks */
+	struct held held; /* events waiting for a path or a process */
 	uint64_t delay_min, delay_max;
 
 	size_t nprobes;
-	size_t *probes;      /* [nprobes] sender of each */
+	size_t *probes; /* [nprobes] sender of each */
 
 	uint64_t steps, kills, deliveries;
 	bool failed;

@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* --- the heap -------------------------------------------------------------- */
+/* --- the heap --------------------------------------------------------------
+ */
 
 static bool
 before(const struct event *a, const struct event *b)
@@ -83,13 +84,14 @@ net_wake(struct node *n, uint64_t at)
 	net_push(n->sim, &e);
 }
 
-/* --- connections ----------------------------------------------------------- */
+/* --- connections -----------------------------------------------------------
+ */
 
 static uint64_t
 delay(struct sim *s)
 {
 	return s->delay_min +
-	    mu_rng_below(&s->rng, s->delay_max - s->delay_min + 1);
+	       mu_rng_below(&s->rng, s->delay_max - s->delay_min + 1);
 }
 
 static void
@@ -128,8 +130,9 @@ static void
 post(struct sim *s, struct conn *c, int dir, enum event_kind kind,
     uint8_t *bytes, size_t len)
 {
-	struct event e = { .kind = kind, .conn = c, .dir = dir,
-		.bytes = bytes, .len = len };
+	struct event e = {
+		.kind = kind, .conn = c, .dir = dir, .bytes = bytes, .len = len
+	};
 
 	e.at = s->now + delay(s);
 	if (e.at < c->last[dir])
@@ -143,7 +146,7 @@ static bool
 is_open(const struct end *e)
 {
 	return !e->closed && e->node != NULL && e->node->e != NULL &&
-	    e->life == e->node->life;
+	       e->life == e->node->life;
 }
 
 static void
@@ -275,7 +278,8 @@ net_lose(struct node *n, bool quiet)
 	}
 }
 
-/* --- paths ------------------------------------------------------------------ */
+/* --- paths ------------------------------------------------------------------
+ */
 
 static enum path
 path(const struct sim *s, const struct conn *c)
@@ -319,9 +323,9 @@ net_set_path(struct sim *s, size_t a, size_t b, enum path p)
 	if (p == PATH_CUT)
 		for (c = s->conns; c != NULL; c = c->next)
 			if ((c->end[0].node->index == a &&
-			    c->end[1].node->index == b) ||
+				c->end[1].node->index == b) ||
 			    (c->end[0].node->index == b &&
-			    c->end[1].node->index == a))
+				c->end[1].node->index == a))
 				sever(s, c);
 	if (p != PATH_SILENT)
 		release(s);
@@ -343,7 +347,8 @@ net_resume(struct node *n)
 	release(n->sim);
 }
 
-/* --- what happens ------------------------------------------------------------- */
+/* --- what happens
+ * ------------------------------------------------------------- */
 
 static void
 answer(struct sim *s, struct conn *c, enum event_kind kind)
@@ -496,7 +501,7 @@ must_wait(const struct sim *s, const struct event *e)
 	if (target(e)->stopped)
 		return e->kind != EVENT_WAKE;
 	return e->conn != NULL && e->kind != EVENT_TIMEOUT &&
-	    path(s, e->conn) == PATH_SILENT;
+	       path(s, e->conn) == PATH_SILENT;
 }
 
 static void
