@@ -18,7 +18,7 @@
  *   data TOPIC HEX       an envelope with these payload bytes
  *   send HEX, frame HEX  raw bytes; behind a length
  *   envelope TYPE TOPIC HEX
- *   nested N             a data envelope of N nested vectors
+ *   nested TOPIC N       a data envelope of N nested vectors
  *   flood TOPIC N SIZE   N events with a string of SIZE bytes
  *   expect TOPIC EVENT   read until it came ("-": any)
  *   eof                  read until the peer ends the connection
@@ -223,6 +223,7 @@ do_frame(void)
 static bool
 do_nested(void)
 {
+	const char *topic = word("topic");
 	size_t n = (size_t)atol(word("depth"));
 	uint8_t *p = malloc(2 * n + 1);
 	bool ok;
@@ -232,7 +233,7 @@ do_nested(void)
 		p[2 * i + 1] = 1;
 	}
 	p[2 * n] = 0;
-	ok = wire_data(&wire, "zeek/cluster/worker", p, 2 * n + 1, false);
+	ok = wire_data(&wire, topic, p, 2 * n + 1, false);
 	free(p);
 	return ok;
 }
