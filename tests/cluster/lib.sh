@@ -23,6 +23,7 @@ declare -A PID=()   # of nodes by name
 declare -a OTHERS=() # further processes of ours
 STATUS=
 WHY=
+AT_END= # a command for the end
 exec {PAUSE}<> <(:) # nothing ever comes from here: a pause without sleep
 
 # --- the end -------------------------------------------------------------------
@@ -46,6 +47,7 @@ cleanup() {
 		patiently 8 gone "$p" || kill -KILL "$p" 2>/dev/null
 	done
 	wait 2>/dev/null
+	$AT_END
 	rm -rf "$T"
 	exit "$rc"
 }
@@ -53,7 +55,6 @@ trap cleanup EXIT
 trap 'exit 130' INT TERM HUP
 
 fail() {
-	[ -z "${KEEP:-}" ] || cp -r "$T" "$KEEP"
 	echo "FAILED: $*"
 	WHY=$*
 	exit 1
