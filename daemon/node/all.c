@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/diag.h"
@@ -41,6 +42,7 @@ struct all {
 	struct children *children;
 	struct running *first;
 	bool told_ready;             /* the first ALL_UP was */
+	size_t nready;               /* as the service manager knows it */
 };
 
 /* A process and its name; freed when it ended. */
@@ -244,12 +246,16 @@ turn(void *ctx, uint64_t now)
 {
 	struct all *a = ctx;
 	struct supervise_out out;
+	size_t nready;
 
 	supervise_tick(a->supervise, now);
 	while (supervise_next(a->supervise, &out, now))
 		carry_out(a, &out, now);
-	notify_status("%zu of %zu nodes up", supervise_nready(a->supervise),
-	    supervise_count(a->supervise));
+	nready = supervise_nready(a->supervise);
+	if (nready != a->nready)
+		notify_status("%zu of %zu nodes up", nready,
+		    supervise_count(a->supervise));
+	a->nready = nready;
 }
 
 static uint64_t
@@ -373,6 +379,8 @@ start(struct all *a)
 		(void)setrlimit(RLIMIT_NOFILE, &files);
 	}
 	signal(SIGPIPE, SIG_IGN);
+	if (geteuid() == 0 && a->opt->user == NULL && a->layout->user == NULL)
+		log_info("running as root: the layout names no user");
 	a->log_path = mu_asprintf("%s%s/musterd.log", a->opt->root,
 	    a->layout->log_dir);
 	a->supervise = supervise_new();

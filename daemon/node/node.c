@@ -235,7 +235,7 @@ start_privileges(struct node *n)
 		log_err("%s", err);
 		return EXIT_NOPERM;
 	}
-	if (geteuid() == 0)
+	if (geteuid() == 0 && !n->quiet)
 		log_info("running as root: the layout names no user");
 	if (priv_harden() != 0) {
 		log_err("cannot give up the right to gain privileges");

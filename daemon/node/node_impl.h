@@ -52,6 +52,7 @@ struct node {
 	char status[NODE_STATUS];   /* what the service manager was told */
 	bool restate;               /* the status may have changed */
 	bool listening;             /* the port is bound, or there is none */
+	bool ready;                 /* whoever started us was told */
 	bool stopping;              /* an orderly end is under way */
 	uint64_t stop_by;           /* monotonic: then it ends anyway */
 	int code;                   /* exit status */

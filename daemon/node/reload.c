@@ -234,7 +234,8 @@ reload_node(struct node *n, char *err, size_t err_size)
 	struct mu_buf all;
 	int r;
 
-	notify_reloading();
+	if (n->ready)
+		notify_reloading();
 	mu_buf_init(&all, err_size - 1);
 	r = try_reload(n, &all);
 	if (r != 0)
@@ -245,7 +246,8 @@ reload_node(struct node *n, char *err, size_t err_size)
 	    mu_buf_len(&all) == 0 ? "" : (const char *)mu_buf_data(&all));
 	mu_buf_clear(&all);
 	reload_logs(n);
-	notify_ready();
+	if (n->ready)
+		notify_ready();
 	/* Reading may have replaced what the service manager shows. */
 	n->status[0] = '\0';
 	n->restate = true;

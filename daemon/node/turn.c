@@ -117,6 +117,7 @@ say_ready(struct node *n)
 {
 	char *path;
 
+	n->ready = true;
 	notify_ready();
 	path = mu_asprintf("%s/musterd.log", n->dirs.log);
 	ready_tell(node_log_name(n), path == NULL ? "/dev/null" : path);
@@ -195,7 +196,7 @@ turn_run(void *ctx, uint64_t now)
 	peers_drain(n->peers, now);
 	if (n->restate)
 		say_status(n);
-	if (n->listening)
+	if (n->listening && !n->ready)
 		say_ready(n);
 	wall = clock_wall();
 	logfile_flush(n->cluster_log, wall, now);

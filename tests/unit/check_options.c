@@ -55,8 +55,8 @@ START_TEST(short_and_long_options_mean_the_same)
 {
 	static const char *const lines[] = {
 		"-dvn -f a.yaml -r /root --user nobody w",
-		"--foreground --verbose --check --layout a.yaml --root=/root "
-		"--user=nobody w",
+		("--foreground --verbose --check --layout a.yaml "
+		 "--root=/root --user=nobody w"),
 		"w -dvnfa.yaml -r/root --user nobody",
 	};
 
