@@ -100,8 +100,8 @@ $(eval $(call fuzz,text,value base))
 $(eval $(call fuzz,layout,layout base))
 
 # --- other test programs ---------------------------------------------------
-SIM_SRCS = tests/sim/sim_check.c tests/sim/sim_main.c tests/sim/sim_net.c \
-	tests/sim/sim_node.c
+SIM_SRCS = tests/sim/sim_check.c tests/sim/sim_heap.c tests/sim/sim_main.c \
+	tests/sim/sim_net.c tests/sim/sim_node.c tests/sim/sim_scenario.c
 $(eval $(call prog,sim,$(SIM_SRCS),core sys proto tls layout topic value base))
 
 # Simulations with seeds nobody chose, for TIME minutes.

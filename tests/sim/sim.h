@@ -3,10 +3,12 @@
  * virtual time, joined by a seeded network that delays, cuts, heals, falls
  * silent and loses processes.  The same seed gives the same run.
  *
- *   sim_net.c    virtual time, connections, what happens to bytes
- *   sim_node.c   processes: start, kill, drain, probes
- *   sim_check.c  what must hold, after each step and when it is quiet
- *   sim_main.c   scenarios and options
+ *   sim_heap.c      virtual time: what comes next
+ *   sim_net.c       connections, what happens to bytes
+ *   sim_node.c      processes: start, kill, drain, probes
+ *   sim_check.c     what must hold, after each step and when it is quiet
+ *   sim_scenario.c  what is done to a cluster
+ *   sim_main.c      options
  */
 #ifndef SIM_SIM_H
 #define SIM_SIM_H
@@ -27,8 +29,7 @@
 struct sim;
 struct node;
 
-/* --- network ---------------------------------------------------------------
- */
+/* --- network -------------------------------------------------------------- */
 
 enum path {
 	PATH_OPEN,
@@ -77,8 +78,7 @@ struct held {
 	size_t n, cap;
 };
 
-/* --- processes -------------------------------------------------------------
- */
+/* --- processes ------------------------------------------------------------ */
 
 struct probe {
 	struct subscriber sub;
@@ -106,8 +106,7 @@ struct node {
 	bool *greeted;        /* rows whose hello it got */
 };
 
-/* --- everything -------------------------------------------------------------
- */
+/* --- everything ----------------------------------------------------------- */
 
 struct sim {
 	struct mu_layout *layout;
@@ -135,8 +134,14 @@ struct sim {
 	char why[512];
 };
 
+/* sim_heap.c */
+void heap_push(struct sim *s, struct event *e);
+/* The earliest; there must be one. */
+struct event heap_pop(struct sim *s);
+/* Keep it until net_set_path, net_heal or net_resume. */
+void heap_hold(struct sim *s, const struct event *e);
+
 /* sim_net.c */
-void net_push(struct sim *s, struct event *e);
 /* Do the next thing; false when nothing is scheduled before until. */
 bool net_step(struct sim *s, uint64_t until);
 void net_wake(struct node *n, uint64_t at);
@@ -181,7 +186,20 @@ void check_delivery(struct sim *s);
 /* Did the manager's life begin the cluster once, or adopt it? */
 void check_manager(struct sim *s);
 
-/* sim_main.c */
+/* sim_scenario.c */
+struct options {
+	size_t nodes;
+	uint64_t seed;
+	size_t runs;
+	size_t kills;
+	const char *scenario;
+	bool verbose;
+	const char *program;
+};
+
+struct sim *sim_open(const struct options *o, uint64_t seed);
+void sim_close(struct sim *s);
+void sim_scenario(struct sim *s, const struct options *o);
 void sim_run(struct sim *s, uint64_t ns);
 void sim_settle(struct sim *s);
 

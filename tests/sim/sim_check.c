@@ -25,8 +25,7 @@ fail(struct sim *s, const char *fmt, ...)
 	va_end(ap);
 }
 
-/* --- the start
- * ---------------------------------------------------------------- */
+/* --- the start ------------------------------------------------------------ */
 
 void
 check_cluster_log(struct node *n, const char *text)
@@ -103,8 +102,7 @@ check_manager(struct sim *s)
 			"it neither said so nor was told");
 }
 
-/* --- probes
- * ------------------------------------------------------------------- */
+/* --- probes --------------------------------------------------------------- */
 
 void
 check_probe(struct node *n, size_t probe)
@@ -132,8 +130,7 @@ check_probe(struct node *n, size_t probe)
 	n->seen[probe / 8] |= (uint8_t)(1u << probe % 8);
 }
 
-/* --- quiet
- * --------------------------------------------------------------------- */
+/* --- quiet ---------------------------------------------------------------- */
 
 /* Who has which link up, by the ids that both know: up[a * n + b]. */
 static void

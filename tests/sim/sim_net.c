@@ -1,6 +1,5 @@
 /*
- * The network: a heap of things to come.  Each direction of a connection is a
- * pipe that keeps its order; a path between two hosts may be cut (connections
+ * The network.  Each direction of a connection is a pipe that keeps its order; a path between two hosts may be cut (connections
  * break) or silent (nothing arrives until it is healed, as TCP would send it
  * again).
  */
@@ -9,67 +8,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* --- the heap --------------------------------------------------------------
- */
-
-static bool
-before(const struct event *a, const struct event *b)
-{
-	return a->at != b->at ? a->at < b->at : a->seq < b->seq;
-}
-
-static void *
-grow(void *p, size_t *cap, size_t size)
-{
-	*cap = *cap == 0 ? 256 : *cap * 2;
-	p = realloc(p, *cap * size);
-	if (p == NULL)
-		abort();
-	return p;
-}
-
-void
-net_push(struct sim *s, struct event *e)
-{
-	size_t i;
-
-	if (s->nheap == s->cap)
-		s->heap = grow(s->heap, &s->cap, sizeof *s->heap);
-	e->seq = s->seq++;
-	for (i = s->nheap++; i > 0; i = (i - 1) / 2) {
-		if (!before(e, &s->heap[(i - 1) / 2]))
-			break;
-		s->heap[i] = s->heap[(i - 1) / 2];
-	}
-	s->heap[i] = *e;
-}
-
-static struct event
-pop(struct sim *s)
-{
-	struct event first = s->heap[0], last = s->heap[--s->nheap];
-	size_t i = 0, k;
-
-	while ((k = 2 * i + 1) < s->nheap) {
-		if (k + 1 < s->nheap && before(&s->heap[k + 1], &s->heap[k]))
-			k++;
-		if (!before(&s->heap[k], &last))
-			break;
-		s->heap[i] = s->heap[k];
-		i = k;
-	}
-	s->heap[i] = last;
-	return first;
-}
-
-static void
-hold(struct sim *s, const struct event *e)
-{
-	if (s->held.n == s->held.cap)
-		s->held.v = grow(s->held.v, &s->held.cap, sizeof *s->held.v);
-	s->held.v[s->held.n++] = *e;
-}
 
 void
 net_wake(struct node *n, uint64_t at)
@@ -81,11 +19,10 @@ net_wake(struct node *n, uint64_t at)
 	if (e.at >= n->wake)
 		return;
 	n->wake = e.at;
-	net_push(n->sim, &e);
+	heap_push(n->sim, &e);
 }
 
-/* --- connections -----------------------------------------------------------
- */
+/* --- connections ---------------------------------------------------------- */
 
 static uint64_t
 delay(struct sim *s)
@@ -139,7 +76,7 @@ post(struct sim *s, struct conn *c, int dir, enum event_kind kind,
 		e.at = c->last[dir];
 	c->last[dir] = e.at;
 	c->refs++;
-	net_push(s, &e);
+	heap_push(s, &e);
 }
 
 static bool
@@ -189,7 +126,7 @@ net_dial(struct node *n, const struct endpoint_out *o)
 	e.conn = c;
 	e.at = n->sim->now + (uint64_t)n->sim->layout->limits.connect_ns;
 	c->refs++;
-	net_push(n->sim, &e);
+	heap_push(n->sim, &e);
 }
 
 void
@@ -278,8 +215,7 @@ net_lose(struct node *n, bool quiet)
 	}
 }
 
-/* --- paths ------------------------------------------------------------------
- */
+/* --- paths ---------------------------------------------------------------- */
 
 static enum path
 path(const struct sim *s, const struct conn *c)
@@ -309,7 +245,7 @@ release(struct sim *s)
 		e->at = s->now + s->delay_min;
 		if (e->kind != EVENT_TIMEOUT && e->conn->last[e->dir] < e->at)
 			e->conn->last[e->dir] = e->at;
-		net_push(s, e);
+		heap_push(s, e);
 	}
 	free(old.v);
 }
@@ -347,8 +283,7 @@ net_resume(struct node *n)
 	release(n->sim);
 }
 
-/* --- what happens
- * ------------------------------------------------------------- */
+/* --- what happens --------------------------------------------------------- */
 
 static void
 answer(struct sim *s, struct conn *c, enum event_kind kind)
@@ -542,11 +477,11 @@ net_step(struct sim *s, uint64_t until)
 
 	if (s->nheap == 0 || s->heap[0].at > until)
 		return false;
-	e = pop(s);
+	e = heap_pop(s);
 	if (e.at > s->now)
 		s->now = e.at;
 	if (must_wait(s, &e)) {
-		hold(s, &e);
+		heap_hold(s, &e);
 		return true;
 	}
 	s->steps++;

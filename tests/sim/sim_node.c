@@ -179,8 +179,7 @@ node_kill(struct node *n, bool quiet)
 	unplug(n);
 }
 
-/* --- what it says -----------------------------------------------------------
- */
+/* --- what it says --------------------------------------------------------- */
 
 static const char *
 level_name(int level)
@@ -251,8 +250,7 @@ node_tick(struct node *n)
 	node_drain(n);
 }
 
-/* --- probes ------------------------------------------------------------------
- */
+/* --- probes --------------------------------------------------------------- */
 
 void
 node_probe(struct node *n)

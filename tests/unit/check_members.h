@@ -536,10 +536,13 @@ __attribute__((unused)) static char *
 missing_of(const struct world *w, size_t a)
 {
 	struct mu_buf b;
+	char *text;
 
 	mu_buf_init(&b, 0);
 	ck_assert_int_eq(members_missing(w->nodes[a].m, &b), 0);
-	return mu_buf_take_string(&b);
+	text = mu_buf_take_string(&b);
+	mu_buf_clear(&b);
+	return text;
 }
 
 #define missing(w, a, text) do { \
