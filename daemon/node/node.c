@@ -153,7 +153,9 @@ start_process(struct node *n)
 		if (setrlimit(RLIMIT_NOFILE, &files) != 0)
 			log_warn("cannot raise the limit of open files");
 	}
+	/* Both are errors where they happen: a peer or disk that is gone. */
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	return 0;
 }
 
