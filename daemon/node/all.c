@@ -325,8 +325,10 @@ reload(struct all *a)
 	set_nodes(a, l);
 	mu_layout_free(a->layout);
 	a->layout = l;
+	/* Those that are stopped instead have nothing to reload. */
 	for (struct running *r = a->first; r != NULL; r = r->next)
-		child_signal(r->child, SIGHUP);
+		if (mu_layout_node(l, r->name) != NULL)
+			child_signal(r->child, SIGHUP);
 	ready_reopen();
 	notify_ready();
 }

@@ -176,7 +176,6 @@ int
 supervise_set(struct supervise *s,
     const struct mu_layout_node *const *nodes, size_t n, uint64_t now)
 {
-	size_t before = supervise_count(s);
 	bool fresh = false;
 
 	/* Everything that can fail first. */
@@ -201,7 +200,7 @@ supervise_set(struct supervise *s,
 	for (size_t i = 0; i < s->n; i++)
 		if (!s->list[i].wanted)
 			tell_to_stop(&s->list[i], now);
-	if (fresh || supervise_count(s) != before)
+	if (fresh)
 		s->said_up = s->said_end = false;
 	return 0;
 }
@@ -256,7 +255,8 @@ supervise_ended(struct supervise *s, const char *name, int status,
 
 	if (p == NULL || !runs(p))
 		return;
-	s->said_up = false;
+	if (p->wanted)
+		s->said_up = false;
 	p->pending = 0;
 	if (!p->wanted)
 		p->state = STATE_GONE;

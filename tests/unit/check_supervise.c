@@ -274,6 +274,18 @@ START_TEST(reload_starts_new_ones_and_stops_old_ones)
 }
 END_TEST
 
+START_TEST(removing_some_is_no_news_of_the_others)
+{
+	bring_up();
+	set(0, 3);
+	ck_assert_next("term worker-1, term worker-2");
+	supervise_ended(s, "worker-1", EXITED(0), now);
+	supervise_ended(s, "worker-2", EXITED(0), now);
+	ck_assert_next("");
+	ck_assert_uint_eq(supervise_nready(s), 3);
+}
+END_TEST
+
 START_TEST(one_wanted_again_while_it_stops_is_started_after)
 {
 	set(3, 2);
@@ -341,6 +353,7 @@ main(void)
 	tcase_add_test(t, one_that_does_not_end_is_killed);
 	tcase_add_test(t, second_stop_kills_all);
 	tcase_add_test(t, reload_starts_new_ones_and_stops_old_ones);
+	tcase_add_test(t, removing_some_is_no_news_of_the_others);
 	tcase_add_test(t, one_wanted_again_while_it_stops_is_started_after);
 	tcase_add_test(t, one_given_up_is_tried_after_a_reload);
 	tcase_add_test(t, memory_may_be_out);
