@@ -44,6 +44,8 @@ endif
 # --- unit tests: one line each ---------------------------------------------
 $(eval $(call unit,base,base))
 $(eval $(call unit,members,core sys proto layout topic value base))
+$(eval $(call unit,members_peers,core sys proto layout topic value base))
+$(eval $(call unit,members_track,core sys proto layout topic value base))
 $(eval $(call unit,dial,core base))
 $(eval $(call unit,forward,core proto topic base))
 $(eval $(call unit,outq,core proto topic base))
@@ -81,6 +83,7 @@ $(eval $(call unit,peer_time,proto topic base))
 $(eval $(call unit,transcripts,proto topic base))
 $(eval $(call unit,control,core sys tls proto layout topic value base))
 $(eval $(call unit,control_jtext,proto base))
+$(eval $(call unit,ctl,ctl sys proto tls layout topic value base))
 $(eval $(call unit,io,io core sys tls base))
 $(eval $(call unit,conn,io core sys tls base))
 $(eval $(call unit,records,core base))
@@ -98,6 +101,7 @@ $(eval $(call fuzz,value,value base))
 $(eval $(call fuzz,json,value base))
 $(eval $(call fuzz,text,value base))
 $(eval $(call fuzz,layout,layout base))
+$(eval $(call fuzz,control,core sys tls proto layout topic value base))
 
 # --- other test programs ---------------------------------------------------
 SIM_SRCS = tests/sim/sim_check.c tests/sim/sim_heap.c tests/sim/sim_main.c \
