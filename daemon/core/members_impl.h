@@ -135,10 +135,10 @@ struct members {
 
 	struct list told;  /* what the manager says is missing */
 	struct list shown; /* what was published or shown last */
-	bool degraded;     /* shown is not empty */
 	bool changed;      /* missing may differ from shown */
 	uint64_t shown_at;
 	bool links_told; /* manager knows our lost links */
+	bool links_said; /* ... because we told it of some since its hello */
 	uint64_t retry;  /* when to try again, or 0 */
 };
 
