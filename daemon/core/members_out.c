@@ -128,7 +128,7 @@ mout_event(struct members *m, const struct mu_uuid *to, const char *topic,
 	return queue_or_lose(m, o);
 }
 
-static struct out *
+__attribute__((format(printf, 2, 0))) static struct out *
 formatted(enum members_out_kind kind, const char *fmt, va_list ap)
 {
 	va_list again;
