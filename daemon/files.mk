@@ -40,6 +40,9 @@ core_SRCS = \
 io_SRCS = \
 	daemon/io/child.c \
 	daemon/io/conn.c \
+	daemon/io/conn_bio.c \
+	daemon/io/conn_end.c \
+	daemon/io/conn_move.c \
 	daemon/io/control_server.c \
 	daemon/io/dialer.c \
 	daemon/io/listener.c \

@@ -28,19 +28,19 @@
 
 struct pipe {
 	struct child *child;
-	int fd;             /* our end; -1: closed */
+	int fd; /* our end; -1: closed */
 	struct event event;
 };
 
 struct child {
 	struct children *all;
 	struct child *prev, *next;
-	void *ctx;               /* the owner's */
+	void *ctx; /* the owner's */
 	pid_t pid;
-	struct pipe output;      /* its standard output and error */
-	struct pipe ready;       /* its word that it started */
+	struct pipe output; /* its standard output and error */
+	struct pipe ready;  /* its word that it started */
 	char line[LINE_BYTES + 1];
-	size_t len;              /* bytes of an unfinished line */
+	size_t len; /* bytes of an unfinished line */
 };
 
 struct children {
@@ -50,7 +50,7 @@ struct children {
 	struct loop_signal *signal; /* SIGCHLD */
 };
 
-/* --- output ---------------------------------------------------------------------- */
+/* --- output ------------------------------------------------------------ */
 
 static void
 end_line(struct child *c)
@@ -127,7 +127,7 @@ on_ready(evutil_socket_t fd, short what, void *ctx)
 		c->all->ops->ready(c->ctx);
 }
 
-/* --- the end ----------------------------------------------------------------------- */
+/* --- the end ----------------------------------------------------------- */
 
 static void
 free_child(struct child *c)
@@ -175,7 +175,7 @@ on_sigchld(void *ctx, int number)
 	}
 }
 
-/* --- the beginning ----------------------------------------------------------------- */
+/* --- the beginning ----------------------------------------------------- */
 
 /* The child's side of fork(2); never returns. */
 static _Noreturn void
@@ -290,7 +290,7 @@ child_pid(const struct child *c)
 	return c->pid;
 }
 
-/* --- all of them ------------------------------------------------------------------- */
+/* --- all of them ------------------------------------------------------- */
 
 struct children *
 children_new(struct loop *l, const struct child_ops *ops)
@@ -319,8 +319,8 @@ children_free(struct children *cs)
 	for (struct child *c = cs->first; c != NULL; c = c->next)
 		kill(c->pid, SIGKILL);
 	while (cs->first != NULL) {
-		while (waitpid(cs->first->pid, &status, 0) < 0 &&
-		    errno == EINTR)
+		while (
+		    waitpid(cs->first->pid, &status, 0) < 0 && errno == EINTR)
 			;
 		free_child(cs->first);
 	}

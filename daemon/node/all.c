@@ -33,16 +33,16 @@
 
 struct all {
 	const struct options *opt;
-	struct mu_layout *layout;    /* owned */
-	char *log_path;              /* of this process in the background */
+	struct mu_layout *layout; /* owned */
+	char *log_path;           /* of this process in the background */
 	struct loop *loop;
 	struct loop_signal *signals[SIGNALS];
 	struct loop_timer *watchdog;
 	struct supervise *supervise;
 	struct children *children;
 	struct running *first;
-	bool told_ready;             /* the first ALL_UP was */
-	size_t nready;               /* as the service manager knows it */
+	bool told_ready; /* the first ALL_UP was */
+	size_t nready;   /* as the service manager knows it */
 };
 
 /* A process and its name; freed when it ended. */
@@ -53,7 +53,7 @@ struct running {
 	char *name;
 };
 
-/* --- processes ------------------------------------------------------------------ */
+/* --- processes --------------------------------------------------------- */
 
 static struct running *
 find(const struct all *a, const char *name)
@@ -109,8 +109,8 @@ say_ended(const struct running *r, int status)
 		log_warnx("%s: ended by signal %d (%s)", r->name,
 		    WTERMSIG(status), strsignal(WTERMSIG(status)));
 	else if (WEXITSTATUS(status) != 0)
-		log_warnx("%s: ended with status %d", r->name,
-		    WEXITSTATUS(status));
+		log_warnx(
+		    "%s: ended with status %d", r->name, WEXITSTATUS(status));
 	else
 		log_debug("%s: ended", r->name);
 }
@@ -174,7 +174,7 @@ spawn(struct all *a, const char *name, uint64_t now)
 	supervise_ended(a->supervise, name, -1, now);
 }
 
-/* --- consequences ------------------------------------------------------------------ */
+/* --- consequences ------------------------------------------------------ */
 
 static void
 send_signal(const struct all *a, const char *name, int number)
@@ -226,8 +226,8 @@ carry_out(struct all *a, const struct supervise_out *out, uint64_t now)
 		send_signal(a, out->name, SIGKILL);
 		break;
 	case SUPERVISE_GAVE_UP:
-		log_err("%s: not started again (status %d)", out->name,
-		    out->code);
+		log_err(
+		    "%s: not started again (status %d)", out->name, out->code);
 		break;
 	case SUPERVISE_RESTART:
 		say_restart(out);
@@ -266,7 +266,7 @@ deadline(void *ctx)
 	return supervise_deadline(a->supervise);
 }
 
-/* --- the layout ---------------------------------------------------------------------- */
+/* --- the layout -------------------------------------------------------- */
 
 /* 0 or an exit status. */
 static int
@@ -361,11 +361,10 @@ on_watchdog(void *ctx)
 	struct all *a = ctx;
 
 	notify_watchdog();
-	loop_timer_set(a->watchdog,
-	    clock_now() + notify_watchdog_interval());
+	loop_timer_set(a->watchdog, clock_now() + notify_watchdog_interval());
 }
 
-/* --- start and end ------------------------------------------------------------------- */
+/* --- start and end ----------------------------------------------------- */
 
 static bool
 start(struct all *a)
@@ -383,8 +382,8 @@ start(struct all *a)
 	signal(SIGPIPE, SIG_IGN);
 	if (geteuid() == 0 && a->opt->user == NULL && a->layout->user == NULL)
 		log_info("running as root: the layout names no user");
-	a->log_path = mu_asprintf("%s%s/musterd.log", a->opt->root,
-	    a->layout->log_dir);
+	a->log_path =
+	    mu_asprintf("%s%s/musterd.log", a->opt->root, a->layout->log_dir);
 	a->supervise = supervise_new();
 	a->loop = loop_new();
 	if (a->log_path == NULL || a->supervise == NULL || a->loop == NULL)
@@ -394,8 +393,8 @@ start(struct all *a)
 	if (a->children == NULL || a->watchdog == NULL)
 		return false;
 	for (size_t i = 0; i < SIGNALS; i++) {
-		a->signals[i] = loop_signal_new(a->loop, numbers[i],
-		    on_signal, a);
+		a->signals[i] =
+		    loop_signal_new(a->loop, numbers[i], on_signal, a);
 		if (a->signals[i] == NULL)
 			return false;
 	}

@@ -33,11 +33,12 @@ choose_local_nodes(const struct mu_layout *l, choose_local local,
 }
 
 static void
-say_which(const struct mu_layout_node **list, size_t n, char *err,
-    size_t err_size)
+say_which(
+    const struct mu_layout_node **list, size_t n, char *err, size_t err_size)
 {
-	int len = snprintf(err, err_size, "which node? these live on this "
-	                                  "host:");
+	int len = snprintf(err, err_size,
+	    "which node? these live on this "
+	    "host:");
 
 	for (size_t i = 0; i < n && len > 0 && (size_t)len < err_size; i++) {
 		if (i == 8) {
@@ -54,8 +55,8 @@ say_which(const struct mu_layout_node **list, size_t n, char *err,
 }
 
 static const struct mu_layout_node *
-choose_only(const struct mu_layout *l, choose_local local, int *code,
-    char *err, size_t err_size)
+choose_only(const struct mu_layout *l, choose_local local, int *code, char *err,
+    size_t err_size)
 {
 	const struct mu_layout_node **list =
 	    mu_calloc(l->nnodes + 1, sizeof(const struct mu_layout_node *));
@@ -72,8 +73,7 @@ choose_only(const struct mu_layout *l, choose_local local, int *code,
 		only = list[0];
 	} else if (n == 0) {
 		snprintf(err, err_size,
-		    "%s: no node of it lives on this host (name one)",
-		    l->file);
+		    "%s: no node of it lives on this host (name one)", l->file);
 	} else {
 		*code = EXIT_USAGE;
 		say_which(list, n, err, err_size);
@@ -112,7 +112,7 @@ choose_node(const struct mu_layout *l, const char *name, choose_local local,
 	near = nearest_name(l, name);
 	*code = EXIT_CONFIG;
 	snprintf(err, err_size, "%s: no node \"%s\"%s%s%s", l->file, name,
-	    near == NULL ? "" : " (did you mean \"",
-	    near == NULL ? "" : near, near == NULL ? "" : "\"?)");
+	    near == NULL ? "" : " (did you mean \"", near == NULL ? "" : near,
+	    near == NULL ? "" : "\"?)");
 	return NULL;
 }

@@ -84,8 +84,7 @@ go_to_background(struct options *opt, char **layout, char **root)
 }
 
 static int
-run(struct options *opt, struct mu_layout *l,
-    const struct mu_layout_node *self)
+run(struct options *opt, struct mu_layout *l, const struct mu_layout_node *self)
 {
 	char *layout = NULL, *root = NULL;
 	char *name = self == NULL ? NULL : mu_strdup(self->name);
@@ -140,8 +139,8 @@ main(int argc, char **argv)
 	if (l == NULL)
 		return EXIT_CONFIG;
 	if (!opt.all && (!opt.check || opt.node != NULL)) {
-		self = choose_node(l, opt.node, local_host, &code, err,
-		    sizeof err);
+		self = choose_node(
+		    l, opt.node, local_host, &code, err, sizeof err);
 		if (self == NULL) {
 			fprintf(stderr, "musterd: %s\n", err);
 			mu_layout_free(l);

@@ -92,8 +92,8 @@ ready_detach(void)
 static void
 redirect(void)
 {
-	int fd = open(state.log_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC,
-	    0640);
+	int fd = open(
+	    state.log_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
 
 	if (fd < 0) {
 		log_warn("%s: cannot open, no messages from here on",

@@ -25,23 +25,23 @@ enum pending { /* consequences not yet taken by next */
 };
 
 struct process {
-	char *name;        /* owned */
+	char *name; /* owned */
 	enum mu_role role;
 	enum state state;
-	bool wanted;       /* in the latest list, and not stopping */
-	uint64_t due;      /* see the states */
-	uint64_t started;  /* when it was last started */
-	uint64_t pause;    /* before the next restart */
-	unsigned pending;  /* enum pending */
-	int code;          /* exit status, for GAVE_UP */
+	bool wanted;      /* in the latest list, and not stopping */
+	uint64_t due;     /* see the states */
+	uint64_t started; /* when it was last started */
+	uint64_t pause;   /* before the next restart */
+	unsigned pending; /* enum pending */
+	int code;         /* exit status, for GAVE_UP */
 };
 
 struct supervise {
 	struct process *list;
 	size_t n, cap;
-	bool stopping;     /* supervise_stop was called */
-	bool said_up;      /* ALL_UP was given out since it was last untrue */
-	bool said_end;     /* FINISHED was given out */
+	bool stopping; /* supervise_stop was called */
+	bool said_up;  /* ALL_UP was given out since it was last untrue */
+	bool said_end; /* FINISHED was given out */
 	int code;
 };
 
@@ -75,10 +75,10 @@ static bool
 runs(const struct process *p)
 {
 	return p->state == STATE_STARTING || p->state == STATE_READY ||
-	    p->state == STATE_STOPPING;
+	       p->state == STATE_STOPPING;
 }
 
-/* --- stopping ------------------------------------------------------------------- */
+/* --- stopping ---------------------------------------------------------- */
 
 /* In the order in which roles are stopped. */
 static int
@@ -145,7 +145,7 @@ supervise_stop(struct supervise *s, uint64_t now)
 	stop_in_order(s, now);
 }
 
-/* --- the list ---------------------------------------------------------------------- */
+/* --- the list ---------------------------------------------------------- */
 
 static struct process *
 add(struct supervise *s, const char *name)
@@ -154,8 +154,8 @@ add(struct supervise *s, const char *name)
 
 	if (s->n == s->cap) {
 		size_t cap = s->cap == 0 ? 16 : s->cap * 2;
-		struct process *list = mu_reallocarray(s->list, cap,
-		    sizeof *list);
+		struct process *list =
+		    mu_reallocarray(s->list, cap, sizeof *list);
 
 		if (list == NULL)
 			return NULL;
@@ -173,8 +173,8 @@ add(struct supervise *s, const char *name)
 }
 
 int
-supervise_set(struct supervise *s,
-    const struct mu_layout_node *const *nodes, size_t n, uint64_t now)
+supervise_set(struct supervise *s, const struct mu_layout_node *const *nodes,
+    size_t n, uint64_t now)
 {
 	bool fresh = false;
 
@@ -205,7 +205,7 @@ supervise_set(struct supervise *s,
 	return 0;
 }
 
-/* --- what happened ------------------------------------------------------------------- */
+/* --- what happened ----------------------------------------------------- */
 
 void
 supervise_ready(struct supervise *s, const char *name)
@@ -220,8 +220,8 @@ static bool
 is_useless(int status)
 {
 	return status != -1 && WIFEXITED(status) &&
-	    WEXITSTATUS(status) >= EXIT_USAGE &&
-	    WEXITSTATUS(status) <= EXIT_CONFIG;
+	       WEXITSTATUS(status) >= EXIT_USAGE &&
+	       WEXITSTATUS(status) <= EXIT_CONFIG;
 }
 
 static void
@@ -248,8 +248,7 @@ start_again(struct process *p, uint64_t now)
 }
 
 void
-supervise_ended(struct supervise *s, const char *name, int status,
-    uint64_t now)
+supervise_ended(struct supervise *s, const char *name, int status, uint64_t now)
 {
 	struct process *p = find(s, name);
 
@@ -289,14 +288,14 @@ supervise_deadline(const struct supervise *s)
 	for (size_t i = 0; i < s->n; i++) {
 		const struct process *p = &s->list[i];
 
-		if ((p->state == STATE_WAITING ||
-		        p->state == STATE_STOPPING) && p->due < at)
+		if ((p->state == STATE_WAITING || p->state == STATE_STOPPING) &&
+		    p->due < at)
 			at = p->due;
 	}
 	return at;
 }
 
-/* --- what follows -------------------------------------------------------------------- */
+/* --- what follows ------------------------------------------------------ */
 
 static bool
 take_pending(struct process *p, struct supervise_out *out)
@@ -327,7 +326,7 @@ static bool
 all_up(const struct supervise *s)
 {
 	return !s->stopping && supervise_count(s) > 0 &&
-	    supervise_nready(s) == supervise_count(s);
+	       supervise_nready(s) == supervise_count(s);
 }
 
 static bool
@@ -348,8 +347,7 @@ supervise_next(struct supervise *s, struct supervise_out *out, uint64_t now)
 
 		if (take_pending(p, out)) {
 			if (out->kind == SUPERVISE_RESTART)
-				out->pause_ns = p->due > now ? p->due - now
-							     : 0;
+				out->pause_ns = p->due > now ? p->due - now : 0;
 			return true;
 		}
 		if (p->state != STATE_WAITING || now < p->due)
@@ -373,7 +371,7 @@ supervise_next(struct supervise *s, struct supervise_out *out, uint64_t now)
 	return false;
 }
 
-/* --- facts ----------------------------------------------------------------------------- */
+/* --- facts ------------------------------------------------------------- */
 
 size_t
 supervise_count(const struct supervise *s)

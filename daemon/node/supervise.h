@@ -19,10 +19,10 @@
 
 #include "layout/layout.h"
 
-#define SUPERVISE_PAUSE_MIN 200000000u            /* ns */
+#define SUPERVISE_PAUSE_MIN 200000000u /* ns */
 #define SUPERVISE_PAUSE_MAX (10 * 1000000000ull)
 #define SUPERVISE_STEADY    (10 * 1000000000ull)
-#define SUPERVISE_PATIENCE  (15 * 1000000000ull)  /* from TERM to KILL */
+#define SUPERVISE_PATIENCE  (15 * 1000000000ull) /* from TERM to KILL */
 
 struct supervise;
 
@@ -35,27 +35,27 @@ void supervise_free(struct supervise *s);
 int supervise_set(struct supervise *s,
     const struct mu_layout_node *const *nodes, size_t n, uint64_t now);
 
-/* --- what happened; name: as given out ------------------------------------------ */
+/* --- what happened; name: as given out --------------------------------- */
 
 void supervise_ready(struct supervise *s, const char *name);
 /* status: as of waitpid(2); -1: it could not be started. */
-void supervise_ended(struct supervise *s, const char *name, int status,
-    uint64_t now);
+void supervise_ended(
+    struct supervise *s, const char *name, int status, uint64_t now);
 /* Stop all; the second time: kill all. */
 void supervise_stop(struct supervise *s, uint64_t now);
 void supervise_tick(struct supervise *s, uint64_t now);
 uint64_t supervise_deadline(const struct supervise *s);
 
-/* --- what follows ------------------------------------------------------------------ */
+/* --- what follows ------------------------------------------------------ */
 
 enum supervise_out_kind {
-	SUPERVISE_SPAWN,    /* name */
-	SUPERVISE_TERM,     /* name */
-	SUPERVISE_KILL,     /* name */
-	SUPERVISE_GAVE_UP,  /* name, code: not started again */
-	SUPERVISE_RESTART,  /* name, pause_ns: will be started again */
-	SUPERVISE_ALL_UP,   /* all are ready, for the first time or again */
-	SUPERVISE_FINISHED  /* none is left and none will be */
+	SUPERVISE_SPAWN,   /* name */
+	SUPERVISE_TERM,    /* name */
+	SUPERVISE_KILL,    /* name */
+	SUPERVISE_GAVE_UP, /* name, code: not started again */
+	SUPERVISE_RESTART, /* name, pause_ns: will be started again */
+	SUPERVISE_ALL_UP,  /* all are ready, for the first time or again */
+	SUPERVISE_FINISHED /* none is left and none will be */
 };
 
 struct supervise_out {
@@ -65,8 +65,8 @@ struct supervise_out {
 	uint64_t pause_ns;
 };
 
-bool supervise_next(struct supervise *s, struct supervise_out *out,
-    uint64_t now);
+bool supervise_next(
+    struct supervise *s, struct supervise_out *out, uint64_t now);
 
 /* Processes wanted, and those of them that are ready. */
 size_t supervise_count(const struct supervise *s);

@@ -42,14 +42,13 @@ join_sides(int kind)
 		ta = authenticated("worker-1");
 		tb = authenticated("manager");
 	}
-	side_attach(&a, pair[0], kind ? mu_tls_session(ta, false) : NULL,
-	    false);
-	side_attach(&b, pair[1], kind ? mu_tls_session(tb, true) : NULL,
-	    false);
+	side_attach(
+	    &a, pair[0], kind ? mu_tls_session(ta, false) : NULL, false);
+	side_attach(&b, pair[1], kind ? mu_tls_session(tb, true) : NULL, false);
 	io_until(a.opened && b.opened);
 }
 
-/* --- bytes ----------------------------------------------------------------------- */
+/* --- bytes ------------------------------------------------------------- */
 
 START_TEST(all_bytes_arrive_both_ways)
 {
@@ -141,7 +140,7 @@ START_TEST(silent_connections_are_told_to_give_memory_back)
 }
 END_TEST
 
-/* --- endings ----------------------------------------------------------------------- */
+/* --- endings ----------------------------------------------------------- */
 
 START_TEST(peers_end_is_told_without_a_reason)
 {
@@ -216,12 +215,13 @@ START_TEST(half_closed_peer_still_gets_its_answer)
 }
 END_TEST
 
-/* --- handshakes --------------------------------------------------------------------- */
+/* --- handshakes -------------------------------------------------------- */
 
 START_TEST(silence_in_the_handshake_ends_it)
 {
-	struct conn_config cfg = { .handshake_ns = SECOND / 10,
-		.ops = &side_ops, .owner = &a };
+	struct conn_config cfg = {
+		.handshake_ns = SECOND / 10, .ops = &side_ops, .owner = &a
+	};
 
 	ta = authenticated("manager");
 	io_pair(pair);
@@ -290,10 +290,10 @@ START_TEST(handshakes_do_not_hold_up_a_turn)
 		io_pair(pair);
 		side_init(&clients[i]);
 		side_init(&servers[i]);
-		side_attach(&clients[i], pair[0], mu_tls_session(ta, false),
-		    false);
-		side_attach(&servers[i], pair[1], mu_tls_session(tb, true),
-		    false);
+		side_attach(
+		    &clients[i], pair[0], mu_tls_session(ta, false), false);
+		side_attach(
+		    &servers[i], pair[1], mu_tls_session(tb, true), false);
 	}
 	while (open < 2 * MANY) {
 		size_t before = open;
@@ -302,7 +302,7 @@ START_TEST(handshakes_do_not_hold_up_a_turn)
 		open = 0;
 		for (size_t i = 0; i < MANY; i++)
 			open += (size_t)clients[i].opened +
-			    (size_t)servers[i].opened;
+				(size_t)servers[i].opened;
 		ck_assert_uint_le(open - before, 8);
 	}
 	for (size_t i = 0; i < MANY; i++) {
@@ -339,21 +339,19 @@ main(void)
 
 	tcase_add_loop_test(bytes, all_bytes_arrive_both_ways, 0, 2);
 	tcase_add_loop_test(bytes, bytes_held_by_tls_are_not_forgotten, 0, 5);
-	tcase_add_loop_test(bytes, busy_connection_leaves_room_for_others, 0,
-	    2);
+	tcase_add_loop_test(
+	    bytes, busy_connection_leaves_room_for_others, 0, 2);
 	tcase_add_test(bytes, output_waits_for_a_reader_that_stops);
-	tcase_add_loop_test(bytes,
-	    silent_connections_are_told_to_give_memory_back, 0, 2);
+	tcase_add_loop_test(
+	    bytes, silent_connections_are_told_to_give_memory_back, 0, 2);
 	tcase_add_loop_test(ends, peers_end_is_told_without_a_reason, 0, 2);
 	tcase_add_loop_test(ends, lingering_delivers_everything_first, 0, 2);
 	tcase_add_test(ends, lingering_ends_although_nobody_reads);
 	tcase_add_test(ends, closing_before_it_is_open_is_told);
 	tcase_add_test(ends, half_closed_peer_still_gets_its_answer);
 	tcase_add_test(shakes, silence_in_the_handshake_ends_it);
-	tcase_add_test(shakes,
-	    refused_certificate_is_explained_on_both_sides);
-	tcase_add_test(shakes,
-	    tls_on_a_plain_port_is_explained_on_both_sides);
+	tcase_add_test(shakes, refused_certificate_is_explained_on_both_sides);
+	tcase_add_test(shakes, tls_on_a_plain_port_is_explained_on_both_sides);
 	tcase_add_test(shakes, plain_on_a_tls_port_is_explained);
 	tcase_add_test(shakes, handshakes_do_not_hold_up_a_turn);
 	suite_add_tcase(s, bytes);

@@ -20,7 +20,7 @@ setup(void)
 	io_setup();
 }
 
-/* --- the loop ----------------------------------------------------------------------- */
+/* --- the loop ---------------------------------------------------------- */
 
 struct counter {
 	struct loop_job job;
@@ -132,8 +132,7 @@ caught(void *ctx, int number)
 START_TEST(signal_is_told_in_a_turn)
 {
 	int number = 0;
-	struct loop_signal *s = loop_signal_new(loop, SIGUSR2, caught,
-	    &number);
+	struct loop_signal *s = loop_signal_new(loop, SIGUSR2, caught, &number);
 
 	raise(SIGUSR2);
 	io_until(number == SIGUSR2);
@@ -141,7 +140,7 @@ START_TEST(signal_is_told_in_a_turn)
 }
 END_TEST
 
-/* --- look-ups ----------------------------------------------------------------------- */
+/* --- look-ups ---------------------------------------------------------- */
 
 struct answer {
 	unsigned calls;
@@ -165,8 +164,7 @@ answered(void *ctx, struct addrinfo *list, const char *why)
 
 START_TEST(literal_addresses_and_names_are_found)
 {
-	static const char *const hosts[] = { "127.0.0.1", "::1",
-		"localhost" };
+	static const char *const hosts[] = { "127.0.0.1", "::1", "localhost" };
 	struct resolver *r = resolver_new(loop);
 	struct answer a = { 0 };
 
@@ -234,7 +232,7 @@ START_TEST(this_machine_is_known)
 }
 END_TEST
 
-/* --- ports and attempts -------------------------------------------------------------- */
+/* --- ports and attempts ------------------------------------------------ */
 
 struct ports {
 	unsigned accepted;
@@ -269,8 +267,8 @@ on_listening(void *ctx)
 static struct listener *
 listen_at(const char *address, uint16_t port)
 {
-	struct listener_config cfg = { address, port, SECOND / 50,
-		on_accepted, on_listening, NULL };
+	struct listener_config cfg = { address, port, SECOND / 50, on_accepted,
+		on_listening, NULL };
 	char err[256];
 	struct listener *l = listener_new(loop, &cfg, err, sizeof err);
 
@@ -408,8 +406,7 @@ END_TEST
 START_TEST(busy_port_is_taken_once_it_is_free)
 {
 	struct listener *first = listen_at("127.0.0.1", 0);
-	struct listener *second = listen_at("127.0.0.1",
-	    listener_port(first));
+	struct listener *second = listen_at("127.0.0.1", listener_port(first));
 
 	ck_assert(!listener_up(second));
 	ck_assert_uint_eq(p.listening, 1);

@@ -94,7 +94,7 @@ contents(const char *name)
 	"#fields\tts\tnode\tmessage\n#types\ttime\tstring\tstring\n"
 #define CLOSE "#close\t1970-01-01-00-01-00\n"
 
-/* --- on a good day ------------------------------------------------------------ */
+/* --- on a good day ----------------------------------------------------- */
 
 START_TEST(new_file_has_header_lines_and_close)
 {
@@ -142,13 +142,15 @@ END_TEST
 
 START_TEST(foreign_file_is_kept_and_gets_our_header)
 {
-	scratch_write("cluster.log", "#fields\tts\tnode\tmessage\textra\n"
-	                             "1\t2\t3\t4\n", 0640);
+	scratch_write("cluster.log",
+	    "#fields\tts\tnode\tmessage\textra\n"
+	    "1\t2\t3\t4\n",
+	    0640);
 	put("new");
 	flush();
 	ck_assert_str_eq(contents("cluster.log"),
-	    "#fields\tts\tnode\tmessage\textra\n1\t2\t3\t4\n"
-	    HEAD "0.000000\tn\tnew\n");
+	    "#fields\tts\tnode\tmessage\textra\n1\t2\t3\t4\n" HEAD
+	    "0.000000\tn\tnew\n");
 }
 END_TEST
 
@@ -162,7 +164,7 @@ START_TEST(torn_last_line_is_ended)
 }
 END_TEST
 
-/* --- renamed files -------------------------------------------------------------- */
+/* --- renamed files ----------------------------------------------------- */
 
 START_TEST(reopening_follows_a_rename)
 {
@@ -176,14 +178,14 @@ START_TEST(reopening_follows_a_rename)
 	logfile_reopen(f, 60 * (int64_t)SECOND);
 	put("four");
 	flush();
-	ck_assert_str_eq(contents("old"), HEAD "0.000000\tn\tone\n"
-	    "0.000000\tn\ttwo\n0.000000\tn\tthree\n" CLOSE);
-	ck_assert_str_eq(contents("cluster.log"),
-	    HEAD "0.000000\tn\tfour\n");
+	ck_assert_str_eq(contents("old"),
+	    HEAD "0.000000\tn\tone\n"
+		 "0.000000\tn\ttwo\n0.000000\tn\tthree\n" CLOSE);
+	ck_assert_str_eq(contents("cluster.log"), HEAD "0.000000\tn\tfour\n");
 }
 END_TEST
 
-/* --- trouble ---------------------------------------------------------------------- */
+/* --- trouble ----------------------------------------------------------- */
 
 START_TEST(full_disk_delays_lines_and_loses_none)
 {
@@ -204,8 +206,8 @@ START_TEST(full_disk_delays_lines_and_loses_none)
 	disk = RLIM_INFINITY;
 	now += SECOND;
 	flush();
-	ck_assert_str_eq(contents("cluster.log"), HEAD
-	    "0.000000\tn\tone\n0.000000\tn\ttwo\n0.000000\tn\tthree\n");
+	ck_assert_str_eq(contents("cluster.log"),
+	    HEAD "0.000000\tn\tone\n0.000000\tn\ttwo\n0.000000\tn\tthree\n");
 	ck_assert_uint_eq(logfile_lost(f), 0);
 	ck_assert(logfile_deadline(f) == UINT64_MAX);
 }
@@ -265,7 +267,7 @@ START_TEST(device_that_is_always_full_is_survived)
 }
 END_TEST
 
-/* --- memory ------------------------------------------------------------------------- */
+/* --- memory ------------------------------------------------------------ */
 
 static bool
 whole_life(void *ctx)
@@ -291,8 +293,7 @@ START_TEST(memory_may_be_out)
 	put("kept");
 	flush();
 	ck_assert_uint_eq(logfile_lost(f), 1);
-	ck_assert_str_eq(contents("cluster.log"),
-	    HEAD "0.000000\tn\tkept\n");
+	ck_assert_str_eq(contents("cluster.log"), HEAD "0.000000\tn\tkept\n");
 }
 END_TEST
 
@@ -313,8 +314,7 @@ main(void)
 	tcase_add_test(t, torn_last_line_is_ended);
 	tcase_add_test(t, reopening_follows_a_rename);
 	tcase_add_loop_test(t, full_disk_delays_lines_and_loses_none, 0, 4);
-	tcase_add_test(t,
-	    beyond_its_buffer_lines_are_lost_whole_and_counted);
+	tcase_add_test(t, beyond_its_buffer_lines_are_lost_whole_and_counted);
 	tcase_add_test(t, missing_folder_is_waited_for);
 	tcase_add_test(t, device_that_is_always_full_is_survived);
 	tcase_add_test(t, memory_may_be_out);

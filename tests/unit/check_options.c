@@ -6,9 +6,9 @@
 #include "base/diag.h"
 #include "layout/layout.h"
 #include "layout/read.h"
-#include "nomem.h"
 #include "node/choose.h"
 #include "node/options.h"
+#include "nomem.h"
 #include "scratch.h"
 #include "sys/exit.h"
 
@@ -38,7 +38,7 @@ parse(const char *line)
 	return options_parse(&o, argc, argv, err, sizeof err);
 }
 
-/* --- options --------------------------------------------------------------- */
+/* --- options ----------------------------------------------------------- */
 
 START_TEST(without_options_the_defaults_hold)
 {
@@ -120,7 +120,7 @@ START_TEST(environment_names_the_node)
 }
 END_TEST
 
-/* --- nodes ----------------------------------------------------------------- */
+/* --- nodes ------------------------------------------------------------- */
 
 static const char layout_text[] =
     "cluster: lab\n"
@@ -137,8 +137,8 @@ layout(void)
 	struct mu_layout *l;
 
 	ck_assert_int_eq(mu_diags_init(&diags, "lab.yaml"), 0);
-	l = mu_layout_read("lab.yaml", layout_text, strlen(layout_text),
-	    &diags);
+	l = mu_layout_read(
+	    "lab.yaml", layout_text, strlen(layout_text), &diags);
 	ck_assert_ptr_nonnull(l);
 	mu_diags_clear(&diags);
 	return l;
@@ -168,8 +168,8 @@ START_TEST(named_node_is_taken_wherever_it_lives)
 	struct mu_layout *l = layout();
 	int code = 0;
 
-	ck_assert_str_eq(choose_node(l, "worker-4", is_here, &code, err,
-	                     sizeof err)->name,
+	ck_assert_str_eq(
+	    choose_node(l, "worker-4", is_here, &code, err, sizeof err)->name,
 	    "worker-4");
 	mu_layout_free(l);
 }
@@ -180,11 +180,11 @@ START_TEST(misspelt_node_gets_a_hint)
 	struct mu_layout *l = layout();
 	int code = 0;
 
-	ck_assert_ptr_null(choose_node(l, "manger", is_here, &code, err,
-	    sizeof err));
+	ck_assert_ptr_null(
+	    choose_node(l, "manger", is_here, &code, err, sizeof err));
 	ck_assert_int_eq(code, EXIT_CONFIG);
-	ck_assert_str_eq(err,
-	    "lab.yaml: no node \"manger\" (did you mean \"manager\"?)");
+	ck_assert_str_eq(
+	    err, "lab.yaml: no node \"manger\" (did you mean \"manager\"?)");
 	mu_layout_free(l);
 }
 END_TEST
@@ -194,8 +194,8 @@ START_TEST(only_node_of_the_host_needs_no_name)
 	struct mu_layout *l = layout();
 	int code = 0;
 
-	ck_assert_str_eq(choose_node(l, NULL, is_here, &code, err,
-	                     sizeof err)->name,
+	ck_assert_str_eq(
+	    choose_node(l, NULL, is_here, &code, err, sizeof err)->name,
 	    "manager");
 	mu_layout_free(l);
 }
@@ -206,12 +206,12 @@ START_TEST(several_nodes_of_the_host_are_listed)
 	struct mu_layout *l = layout();
 	int code = 0;
 
-	ck_assert_ptr_null(choose_node(l, NULL, is_there, &code, err,
-	    sizeof err));
+	ck_assert_ptr_null(
+	    choose_node(l, NULL, is_there, &code, err, sizeof err));
 	ck_assert_int_eq(code, EXIT_USAGE);
 	ck_assert_contains(err, "worker-1, worker-2, worker-3");
-	ck_assert_ptr_null(choose_node(l, NULL, is_nowhere, &code, err,
-	    sizeof err));
+	ck_assert_ptr_null(
+	    choose_node(l, NULL, is_nowhere, &code, err, sizeof err));
 	ck_assert_int_eq(code, EXIT_CONFIG);
 	ck_assert_contains(err, "no node of it lives on this host");
 	mu_layout_free(l);
@@ -235,8 +235,7 @@ choose(void *ctx)
 {
 	int code;
 
-	return choose_node(ctx, NULL, is_here, &code, err, sizeof err) !=
-	    NULL;
+	return choose_node(ctx, NULL, is_here, &code, err, sizeof err) != NULL;
 }
 
 START_TEST(choosing_may_run_out_of_memory)

@@ -37,7 +37,7 @@ text(void)
 	return mu_buf_len(&out) == 0 ? "" : (const char *)mu_buf_data(&out);
 }
 
-/* --- the real ones --------------------------------------------------------- */
+/* --- the real ones ----------------------------------------------------- */
 
 static char *
 golden(const char *name)
@@ -129,7 +129,7 @@ START_TEST(a_real_loggers_files_come_out_again)
 }
 END_TEST
 
-/* --- awkward ones ---------------------------------------------------------- */
+/* --- awkward ones ------------------------------------------------------ */
 
 START_TEST(nothing_breaks_a_line)
 {
@@ -162,8 +162,7 @@ START_TEST(nothing_breaks_a_line)
 
 		mu_buf_reset(&out);
 		records_cluster(&out, 1500000, "n", rows[i].message);
-		snprintf(want, sizeof want, "0.001500\tn\t%s\n",
-		    rows[i].shown);
+		snprintf(want, sizeof want, "0.001500\tn\t%s\n", rows[i].shown);
 		ck_assert_str_eq(text(), want);
 	}
 }
@@ -183,11 +182,10 @@ END_TEST
 
 START_TEST(without_an_address_the_port_is_unset_too)
 {
-	records_broker(&out, 0, "Broker::ERROR", "peer-invalid", NULL, 80,
-	    "x");
+	records_broker(&out, 0, "Broker::ERROR", "peer-invalid", NULL, 80, "x");
 	records_broker(&out, 0, "Broker::ERROR", "peer-invalid", "", 80, "");
-	records_broker(&out, 0, "Broker::STATUS", "peer-added", "::1", 80,
-	    NULL);
+	records_broker(
+	    &out, 0, "Broker::STATUS", "peer-added", "::1", 80, NULL);
 	ck_assert_str_eq(text(),
 	    "0.000000\tBroker::ERROR\tpeer-invalid\t-\t-\tx\n"
 	    "0.000000\tBroker::ERROR\tpeer-invalid\t-\t-\t-\n"

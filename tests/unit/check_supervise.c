@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "nomem.h"
 #include "node/supervise.h"
+#include "nomem.h"
 #include "sys/exit.h"
 
-#define SECOND 1000000000ull
-#define EXITED(code) ((code) << 8) /* as waitpid(2) says it */
+#define SECOND         1000000000ull
+#define EXITED(code)   ((code) << 8) /* as waitpid(2) says it */
 #define KILLED(number) (number)
 
 static struct mu_layout_node nodes[] = {
@@ -52,8 +52,8 @@ set(size_t first, size_t n)
 static const char *
 all_next(void)
 {
-	static const char *const words[] = { "spawn", "term", "kill",
-		"gave up", "restart", "up", "finished" };
+	static const char *const words[] = { "spawn", "term", "kill", "gave up",
+		"restart", "up", "finished" };
 	static char text[1024];
 	struct supervise_out out;
 	size_t len = 0;
@@ -76,13 +76,13 @@ bring_up(void)
 {
 	ck_assert_int_eq(set(0, N), 0);
 	ck_assert_next("spawn logger-1, spawn manager, spawn proxy-1, "
-	               "spawn worker-1, spawn worker-2");
+		       "spawn worker-1, spawn worker-2");
 	for (size_t i = 0; i < N; i++)
 		supervise_ready(s, nodes[i].name);
 	ck_assert_next("up");
 }
 
-/* --- starting ----------------------------------------------------------------- */
+/* --- starting ---------------------------------------------------------- */
 
 START_TEST(all_are_started_at_once_and_up_is_said_once)
 {
@@ -105,7 +105,7 @@ START_TEST(up_waits_for_the_last)
 }
 END_TEST
 
-/* --- restarting ----------------------------------------------------------------- */
+/* --- restarting -------------------------------------------------------- */
 
 START_TEST(crashed_one_is_back_at_once)
 {
@@ -184,7 +184,7 @@ START_TEST(when_all_are_given_up_it_is_over)
 }
 END_TEST
 
-/* --- stopping -------------------------------------------------------------------- */
+/* --- stopping ---------------------------------------------------------- */
 
 START_TEST(stopping_goes_role_by_role)
 {
@@ -241,15 +241,15 @@ START_TEST(second_stop_kills_all)
 	supervise_stop(s, now);
 	supervise_stop(s, now);
 	ck_assert_next("kill logger-1, kill manager, kill proxy-1, "
-	               "term worker-1, kill worker-1, term worker-2, "
-	               "kill worker-2");
+		       "term worker-1, kill worker-1, term worker-2, "
+		       "kill worker-2");
 	for (size_t i = 0; i < N; i++)
 		supervise_ended(s, nodes[i].name, KILLED(SIGKILL), now);
 	ck_assert_next("finished");
 }
 END_TEST
 
-/* --- another list ------------------------------------------------------------------ */
+/* --- another list ------------------------------------------------------ */
 
 START_TEST(reload_starts_new_ones_and_stops_old_ones)
 {
@@ -262,7 +262,7 @@ START_TEST(reload_starts_new_ones_and_stops_old_ones)
 	ck_assert_next(""); /* nothing changed */
 	set(2, 3);
 	ck_assert_next("term logger-1, term manager, spawn worker-1, "
-	               "spawn worker-2");
+		       "spawn worker-2");
 	supervise_ended(s, "logger-1", EXITED(0), now);
 	supervise_ended(s, "manager", EXITED(0), now);
 	supervise_ready(s, "worker-1");
@@ -343,8 +343,7 @@ main(void)
 	tcase_add_test(t, all_are_started_at_once_and_up_is_said_once);
 	tcase_add_test(t, up_waits_for_the_last);
 	tcase_add_test(t, crashed_one_is_back_at_once);
-	tcase_add_test(t,
-	    one_that_keeps_crashing_is_started_ever_more_slowly);
+	tcase_add_test(t, one_that_keeps_crashing_is_started_ever_more_slowly);
 	tcase_add_test(t, failure_to_start_is_tried_again);
 	tcase_add_test(t, useless_ones_are_given_up);
 	tcase_add_test(t, when_all_are_given_up_it_is_over);

@@ -26,7 +26,7 @@ static struct conns *conns;
 
 struct side {
 	struct conn *conn;
-	struct mu_buf say;    /* to be written */
+	struct mu_buf say; /* to be written */
 	struct mu_buf heard;
 	size_t room;          /* most bytes read at once */
 	uint8_t space[65536]; /* where they go */
@@ -35,7 +35,7 @@ struct side {
 	bool opened;
 	bool closed;
 	bool idle;
-	char text[256];       /* of closing; "" for NULL */
+	char text[256]; /* of closing; "" for NULL */
 };
 
 static int
@@ -109,8 +109,8 @@ side_idle(void *owner)
 	s->idle = true;
 }
 
-static const struct conn_ops side_ops = { side_reserve, side_commit,
-	side_peek, side_consume, side_opened, side_closed, side_idle };
+static const struct conn_ops side_ops = { side_reserve, side_commit, side_peek,
+	side_consume, side_opened, side_closed, side_idle };
 
 __attribute__((unused)) static void
 side_init(struct side *s)
@@ -132,9 +132,12 @@ side_clear(struct side *s)
 __attribute__((unused)) static void
 side_attach(struct side *s, int fd, struct ssl_st *ssl, bool half_close)
 {
-	struct conn_config cfg = { .fd = fd, .ssl = ssl,
-		.handshake_ns = 5 * SECOND, .half_close = half_close,
-		.ops = &side_ops, .owner = s };
+	struct conn_config cfg = { .fd = fd,
+		.ssl = ssl,
+		.handshake_ns = 5 * SECOND,
+		.half_close = half_close,
+		.ops = &side_ops,
+		.owner = s };
 
 	s->conn = conn_new(conns, &cfg);
 	ck_assert_ptr_nonnull(s->conn);
@@ -166,8 +169,7 @@ __attribute__((unused)) static void
 io_pair(int fd[2])
 {
 	ck_assert_int_eq(socketpair(AF_UNIX,
-	                     SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
-	                     fd),
+			     SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fd),
 	    0);
 }
 
@@ -198,8 +200,8 @@ io_turn(void)
 	do {                                                                   \
 		uint64_t io_end = clock_now() + 20 * SECOND;                   \
 		while (!(condition)) {                                         \
-			ck_assert_msg(clock_now() < io_end,                    \
-			    "never: %s", #condition);                          \
+			ck_assert_msg(                                         \
+			    clock_now() < io_end, "never: %s", #condition);    \
 			io_turn();                                             \
 		}                                                              \
 	} while (0)
