@@ -23,6 +23,7 @@
 #define SCRATCH_KEPT  (256u * 1024) /* larger ones are given back */
 #define ECHO_TOPIC    1024 /* longer topics do without the echo */
 #define AT_RECEIVER   20   /* where a frame begins to identify its message */
+#define AT_TTL	      37
 
 struct router {
 	struct mu_uuid self;
@@ -322,14 +323,21 @@ link_of(const struct mu_match *match, const struct subscriber *from)
 	return from->link;
 }
 
+static bool
+may_echo(const struct router *r, const struct mu_match *match,
+    const struct message *m)
+{
+	return muster_filter_matches(r->ever, m->env.topic,
+	    m->env.topic_len) && has_relay(match);
+}
+
 static enum forward_verdict
 seen(struct router *r, const struct mu_match *match, const struct message *m,
     uint32_t *holder)
 {
 	enum forward_verdict verdict;
 
-	if (!muster_filter_matches(r->ever, m->env.topic, m->env.topic_len) ||
-	    !has_relay(match))
+	if (!may_echo(r, match, m))
 		return FORWARD_NEW;
 	verdict = forward_seen(r->seen, link_of(match, m->from),
 	    m->env.frame + AT_RECEIVER, m->env.len - AT_RECEIVER, holder);
@@ -361,6 +369,19 @@ echo(struct router *r, const struct mu_match *match, uint32_t holder,
 	marked = mu_trie_match(r->trie, mark, n + m->env.topic_len);
 	if (contains(&marked, to))
 		deliver(r, to, m);
+}
+
+/* The frame was stamped with the full TTL, which is the one that is hashed:
+ * give it what is left.  Broker always writes 16; more is nobody's right. */
+static void
+lower_ttl(struct mu_envelope *env, uint16_t came_with)
+{
+	uint16_t left = came_with > MU_TTL ? MU_TTL : came_with;
+
+	left = left > 0 ? left - 1 : 0;
+	env->ttl = left;
+	env->frame[AT_TTL] = (uint8_t)(left >> 8);
+	env->frame[AT_TTL + 1] = (uint8_t)left;
 }
 
 /* --- publishing ------------------------------------------------------------ */
@@ -404,17 +425,17 @@ router_publish(struct router *r, struct subscriber *from, const char *topic,
 {
 	struct message m = { .from = from, .origin = r->self };
 	struct mu_match match;
-	uint32_t holder;
 	int rc = check_topic(topic, topic_len);
 
 	if (rc != 0)
 		return rc;
 	match = mu_trie_match(r->trie, topic, topic_len);
 	rc = encode(r, NULL, topic, topic_len, payload, len, &m.env);
+	if (rc == 0 && may_echo(r, &match, &m))
+		rc = forward_published(r->seen, m.env.frame + AT_RECEIVER,
+		    m.env.len - AT_RECEIVER);
 	if (rc == 0) {
 		r->stats.published++;
-		/* counted so that echoes are known; sent in any case */
-		seen(r, &match, &m, &holder);
 		rc = dispatch(r, &match, receivers_of(from), &m);
 	}
 	end_publish(r, &m);
@@ -450,16 +471,23 @@ router_unicast(struct router *r, struct subscriber *from,
 /* --- receiving ------------------------------------------------------------- */
 
 static void
-by_topic(struct router *r, struct message *m)
+by_topic(struct router *r, struct message *m, uint16_t came_with)
 {
 	struct mu_match match = mu_trie_match(r->trie, m->env.topic,
 	    m->env.topic_len);
 	unsigned kinds = receivers_of(m->from);
 	uint32_t holder = FORWARD_ORIGINAL;
+	enum forward_verdict verdict = seen(r, &match, m, &holder);
 
-	if (muster_filter_matches(r->forward, m->env.topic, m->env.topic_len))
-		kinds |= TO(SUBSCRIBER_PEER);
-	switch (seen(r, &match, m, &holder)) {
+	if (muster_filter_matches(r->forward, m->env.topic,
+		m->env.topic_len)) {
+		lower_ttl(&m->env, came_with);
+		if (m->env.ttl > 0)
+			kinds |= TO(SUBSCRIBER_PEER);
+		else
+			r->stats.expired++;
+	}
+	switch (verdict) {
 	case FORWARD_NEW:
 		dispatch(r, &match, kinds, m);
 		break;
@@ -497,7 +525,7 @@ router_receive(struct router *r, struct subscriber *from,
 	r->stats.received[env->type]++;
 	mu_envelope_stamp(&m.env, &r->self);
 	if (mu_uuid_is_nil(env->receiver)) {
-		by_topic(r, &m);
+		by_topic(r, &m, env->ttl);
 	} else if (mu_uuid_eq(env->receiver, &r->self)) {
 		struct mu_match match = mu_trie_match(r->trie, env->topic,
 		    env->topic_len);
