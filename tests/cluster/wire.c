@@ -51,11 +51,12 @@ static bool
 start_tls(struct wire *w, const struct wire_tls *tls, char *why, size_t size)
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_method());
+	char group[] = "P-384"; /* the macro wants it writable */
 	SSL *ssl;
 
 	if (tls->anonymous) {
 		SSL_CTX_set_cipher_list(ctx, "AECDH-AES256-SHA@SECLEVEL=0");
-		SSL_CTX_set1_groups_list(ctx, "P-384");
+		SSL_CTX_set1_groups_list(ctx, group);
 		SSL_CTX_set_max_proto_version(ctx, TLS1_2_VERSION);
 	} else if (tls->cert != NULL &&
 	    (SSL_CTX_use_certificate_chain_file(ctx, tls->cert) != 1 ||
