@@ -121,8 +121,18 @@ on_closed(void *owner, const char *text, uint64_t now)
 	try_next(a);
 }
 
-/* Before it is open a connection asks only whether it opened or closed. */
+static bool
+no_output(void *owner, const uint8_t **bytes, size_t *len)
+{
+	(void)owner;
+	(void)bytes;
+	(void)len;
+	return false;
+}
+
+/* A connection is given away as soon as it is open: nothing else is asked. */
 static const struct conn_ops dial_ops = {
+	.peek = no_output,
 	.opened = on_opened,
 	.closed = on_closed,
 };

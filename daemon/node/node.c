@@ -27,6 +27,7 @@
 #include "node/id.h"
 #include "node/node_impl.h"
 #include "node/options.h"
+#include "node/ready.h"
 #include "sys/clock.h"
 #include "sys/exit.h"
 #include "sys/log.h"
@@ -249,6 +250,7 @@ start_privileges(struct node *n)
 		log_err("%s", err);
 		return EXIT_NOPERM;
 	}
+	ready_follow();
 	if (geteuid() == 0 && !n->quiet)
 		log_info("running as root: the layout names no user");
 	if (priv_harden() != 0) {

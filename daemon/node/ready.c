@@ -20,6 +20,7 @@ static struct {
 	bool told;      /* ready_tell was called */
 	char *log_path; /* where messages go then */
 	char *name;     /* in front of them, or NULL */
+	pid_t boss;     /* the supervisor, or 0 */
 } state = { .fd = -1 };
 
 bool
@@ -37,7 +38,19 @@ ready_init(void)
 	    fcntl((int)fd, F_SETFD, FD_CLOEXEC) != 0)
 		return false;
 	state.fd = (int)fd;
+	state.boss = getppid();
 	return true;
+}
+
+void
+ready_follow(void)
+{
+	if (state.boss == 0)
+		return;
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	/* It may have died before we asked. */
+	if (getppid() != state.boss)
+		raise(SIGTERM);
 }
 
 /* The parent's whole remaining life. */

@@ -240,6 +240,7 @@ struct ports {
 	unsigned connected;
 	unsigned failed;
 	unsigned id;
+	bool refuse; /* close what is connected at once */
 	char why[512];
 	struct side side; /* of the dialling end */
 };
@@ -285,6 +286,10 @@ on_connected(void *ctx, unsigned id, struct conn *conn, const char *address,
 	ck_assert_uint_gt(port, 0);
 	p.connected++;
 	p.id = id;
+	if (p.refuse) {
+		conn_close(conn, 0);
+		return;
+	}
 	p.side.conn = conn;
 	p.side.opened = true;
 	conn_set_owner(conn, &side_ops, &p.side);
@@ -389,6 +394,20 @@ START_TEST(cancelled_attempt_is_silent)
 }
 END_TEST
 
+START_TEST(connection_may_be_refused_when_it_stands)
+{
+	struct listener *l = listen_at("127.0.0.1", 0);
+	struct dialer *d = dialer();
+
+	p.refuse = true;
+	dial(d, 1, "127.0.0.1", listener_port(l));
+	io_until(p.connected == 1);
+	io_until(conns_count(conns) == 0);
+	dialer_free(d);
+	listener_free(l);
+}
+END_TEST
+
 START_TEST(wildcard_takes_both_families)
 {
 	struct listener *l = listen_at(NULL, 0);
@@ -455,6 +474,7 @@ main(void)
 	tcase_add_test(t, all_addresses_of_a_name_are_tried);
 	tcase_add_test(t, refused_attempt_says_why);
 	tcase_add_test(t, cancelled_attempt_is_silent);
+	tcase_add_test(t, connection_may_be_refused_when_it_stands);
 	tcase_add_test(t, wildcard_takes_both_families);
 	tcase_add_test(t, busy_port_is_taken_once_it_is_free);
 	tcase_add_test(t, address_that_is_none_is_refused);
