@@ -22,6 +22,7 @@ core_SRCS = \
 	daemon/core/endpoint_note.c \
 	daemon/core/forward.c \
 	daemon/core/link.c \
+	daemon/core/link_peer.c \
 	daemon/core/members.c \
 	daemon/core/members_event.c \
 	daemon/core/members_hello.c \
