@@ -4,6 +4,8 @@
  */
 #include "check_members.h"
 
+#include "nomem.h"
+
 enum { M, L, P, W1, W2 };
 static const char *const names[] = { "manager", "logger-1", "proxy-1",
 	"worker-1", "worker-2" };
@@ -533,6 +535,40 @@ START_TEST(reload_turns_a_removed_node_into_a_stranger_and_back)
 }
 END_TEST
 
+START_TEST(reload_without_memory_changes_nothing_for_good)
+{
+	for (unsigned n = 0;; n++) {
+		size_t at[5];
+		struct world *w = formed(at);
+		struct mu_layout *l = world_layout(FIVE
+		    "  worker-3: {role: worker, host: 127.0.0.1}\n");
+		struct mu_layout *old = w->layout;
+		struct nomem state_of = { n, false };
+		int rc;
+
+		world_cut(w, at[W1], at[P]);
+		world_run(w);
+		mu_alloc_set_hook(nomem_hook, &state_of);
+		rc = members_reload(w->nodes[at[M]].m, l,
+		    mu_layout_node(l, "manager"), w->now);
+		mu_alloc_set_hook(NULL, NULL);
+		world_drain(w, at[M]);
+		/* It may be tried again, and then knows all it knew. */
+		ck_assert(rc == 0 || state_of.failed);
+		w->layout = l;
+		for (size_t i = 0; i < 5; i++)
+			reload(w, at[i], l);
+		mu_layout_free(old);
+		world_run(w);
+		missing(w, at[M], "link worker-1 - proxy-1, worker-3");
+		world_close(w);
+		if (!state_of.failed)
+			break;
+		ck_assert_uint_lt(n, 1000);
+	}
+}
+END_TEST
+
 static Suite *
 members_track_suite(void)
 {
@@ -562,6 +598,7 @@ members_track_suite(void)
 	tcase_add_test(t, reload_removes_a_node_and_the_cluster_may_start);
 	tcase_add_test(t,
 	    reload_turns_a_removed_node_into_a_stranger_and_back);
+	tcase_add_test(t, reload_without_memory_changes_nothing_for_good);
 	suite_add_tcase(s, t);
 	return s;
 }
