@@ -1,7 +1,7 @@
 /*
- * The network.  Each direction of a connection is a pipe that keeps its order; a path between two hosts may be cut (connections
- * break) or silent (nothing arrives until it is healed, as TCP would send it
- * again).
+ * The network.  Each direction of a connection is a pipe that keeps its order;
+ * a path between two hosts may be cut (connections break) or silent (nothing
+ * arrives until it is healed, as TCP would send it again).
  */
 #include "sim.h"
 

@@ -40,7 +40,7 @@ hello_of(const struct world *w, size_t a, const char *name)
 	return args(str(name), id_of(w, a), NULL);
 }
 
-/* --- certificates ---------------------------------------------------------- */
+/* --- certificates --------------------------------------------------------- */
 
 START_TEST(certificate_must_carry_the_name)
 {
@@ -104,7 +104,7 @@ START_TEST(tool_may_peer_but_not_speak_for_a_node)
 }
 END_TEST
 
-/* --- strangers -------------------------------------------------------------- */
+/* --- strangers ------------------------------------------------------------ */
 
 START_TEST(unexpected_node_stays_a_stranger)
 {
@@ -204,7 +204,7 @@ START_TEST(dialled_name_that_is_another_is_said)
 }
 END_TEST
 
-/* --- duplicate names ---------------------------------------------------------- */
+/* --- duplicate names ------------------------------------------------------ */
 
 START_TEST(duplicate_is_refused_while_the_first_answers)
 {
@@ -363,7 +363,7 @@ START_TEST(contender_cannot_flood)
 }
 END_TEST
 
-/* --- authority --------------------------------------------------------------- */
+/* --- authority ------------------------------------------------------------ */
 
 START_TEST(only_the_manager_starts_the_cluster)
 {
@@ -517,7 +517,7 @@ START_TEST(data_of_nobody_is_ignored)
 }
 END_TEST
 
-/* --- memory ------------------------------------------------------------------ */
+/* --- memory --------------------------------------------------------------- */
 
 static bool
 build_one(void *ctx)

@@ -39,7 +39,7 @@ all_are(struct world *w, const size_t at[5], const char *what)
 			state(w, at[i], what);
 }
 
-/* --- degraded and restored -------------------------------------------------- */
+/* --- degraded and restored ------------------------------------------------ */
 
 START_TEST(lost_node_is_missed_by_all_and_welcomed_back)
 {
@@ -341,7 +341,7 @@ START_TEST(missing_set_is_the_truth_after_any_history)
 }
 END_TEST
 
-/* --- layouts that differ ------------------------------------------------------ */
+/* --- layouts that differ -------------------------------------------------- */
 
 /* A world in which one node read another file. */
 static void
@@ -443,7 +443,7 @@ START_TEST(layouts_are_not_told_to_zeek_until_it_speaks_muster)
 }
 END_TEST
 
-/* --- reload -------------------------------------------------------------------- */
+/* --- reload --------------------------------------------------------------- */
 
 static void
 reload(struct world *w, size_t a, const struct mu_layout *l)

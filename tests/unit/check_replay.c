@@ -184,7 +184,7 @@ drain(struct replay *r)
 	}
 }
 
-/* --- the recording drives --------------------------------------------------- */
+/* --- the recording drives ------------------------------------------------- */
 
 static void
 pass_time(struct replay *r, uint64_t to)
@@ -304,7 +304,7 @@ on_entry(struct replay *r, const struct entry *e)
 	}
 }
 
-/* --- what our node must have sent -------------------------------------------- */
+/* --- what our node must have sent ----------------------------------------- */
 
 /* One frame of a stream, or false at its end. */
 static bool
@@ -484,7 +484,7 @@ compare_conn(const struct rconn *c)
 	}
 }
 
-/* --- what its cluster.log must hold ------------------------------------------- */
+/* --- what its cluster.log must hold --------------------------------------- */
 
 /* A remark of the node that we stand in for, as the lines it implies. */
 static void
@@ -534,7 +534,7 @@ sorted(struct mu_buf *b)
 	return text;
 }
 
-/* --- lives --------------------------------------------------------------------- */
+/* --- lives ---------------------------------------------------------------- */
 
 /* 1.9: one line per node to connect to. */
 static void
