@@ -6,7 +6,7 @@
 set -eu
 . "$(dirname "$0")/lib.sh"
 kills=${MUSTER_KILLS:-100}
-if [ -n "${MUSTER_SANITIZED:-}" ]; then
+if [ "${MUSTER_SANITIZED:-0}" = 1 ]; then
 	kills=${MUSTER_KILLS:-10} # fifty sanitized processes are slow enough
 fi
 seed=${MUSTER_SEED:-$RANDOM}
@@ -40,7 +40,7 @@ mapfile -t names < <(field manager status '.nodes[].name')
 manager_died=0
 for ((k = 1; k <= kills; k++)); do
 	node=${names[$((RANDOM % ${#names[@]}))]}
-	if [ $((k % 5)) -eq 0 ]; then
+	if [ $((k % 10)) -eq 0 ]; then
 		node=manager # often enough
 	fi
 	if [ "$node" = $WATCHED ]; then
