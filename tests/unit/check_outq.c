@@ -107,6 +107,7 @@ open_queue(size_t bytes, size_t messages, enum mu_overflow policy)
 
 	q = outq_new(&limits);
 	ck_assert_ptr_nonnull(q);
+	mu_buf_clear(&sink);
 	mu_buf_init(&sink, 0);
 }
 
