@@ -115,6 +115,35 @@ soak: $(B)/tests/sim
 	$(B)/tests/sim --soak $(or $(TIME),10)
 $(eval $(call prog,rawpeer,tests/cluster/rawpeer.c tests/cluster/wire.c,tls value base))
 $(eval $(call prog,freeports,tests/cluster/freeports.c,base))
+# The load generator is an implementation of its own: no room is linked.
+BENCH_COMMON = tests/bench/util.c tests/bench/wire.c tests/bench/peer.c \
+	tests/bench/shake.c tests/bench/tls.c
+BENCH_SRCS = $(BENCH_COMMON) tests/bench/cases.c tests/bench/event.c \
+	tests/bench/gates.c tests/bench/hist.c tests/bench/limits.c \
+	tests/bench/load.c tests/bench/main.c tests/bench/proc.c \
+	tests/bench/report.c tests/bench/selftest.c tests/bench/target.c \
+	tests/bench/track.c
+PROBE_SRCS = $(BENCH_COMMON) tests/bench/probe.c
+
+# bench_prog NAME,SOURCES
+define bench_prog
+TEST_PROGS += $(B)/tests/$(1)
+TEST_OBJS += $$(patsubst %.c,$(B)/obj/%.o,$(2))
+$(B)/tests/$(1): $$(patsubst %.c,$(B)/obj/%.o,$(2))
+	$$(call say,LD,$$@)
+	@mkdir -p $$(@D)
+	$(Q)$$(CC) $$(CFLAGS_ALL) $$(LDFLAGS_ALL) -o $$@ $$^ $$(OPENSSL_LIBS)
+endef
+$(eval $(call bench_prog,muster-bench,$(BENCH_SRCS)))
+$(eval $(call bench_prog,bench-probe,$(PROBE_SRCS)))
+
+# The standard set in less than five minutes, results in $(B)/bench.json;
+# EARLIER=file compares with the results of then, BENCH=options adds some.
+.PHONY: bench
+bench: $(PROGRAMS) $(B)/tests/muster-bench $(B)/tests/bench-probe
+	@$(B)/tests/muster-bench --programs '$(B)' --json '$(B)/bench.json' \
+	    $(if $(EARLIER),--earlier '$(EARLIER)') $(BENCH)
+
 $(eval $(call prog,vectors_value,tests/golden/vectors_value.c tests/golden/golden.c,value base))
 $(eval $(call prog,vectors_proto,tests/golden/vectors_proto.c tests/golden/golden.c,proto topic value base))
 
