@@ -126,7 +126,7 @@ struct endpoint {
 /* The words of Zeek's log for a peer that did not read fast enough. */
 #define LINK_OVERFLOW "caf::sec::backpressure_overflow"
 
-/* --- link.c ------------------------------------------------------------------ */
+/* --- link.c -------------------------------------------------------------- */
 
 /* NULL when memory is out.  target NULL: accepted. */
 struct link *link_new(struct endpoint *e, const char *address, uint16_t port,
@@ -149,12 +149,12 @@ void link_queued(struct link *l, enum outq_result result);
 /* It is over: CLOSE is due unless the transport knows. */
 void link_ended(struct link *l);
 
-/* --- link_peer.c ------------------------------------------------------------- */
+/* --- link_peer.c --------------------------------------------------------- */
 
 /* Drain the machine. */
 void link_work(struct link *l);
 
-/* --- endpoint.c -------------------------------------------------------------- */
+/* --- endpoint.c ---------------------------------------------------------- */
 
 /* Everything that follows from what happened, until nothing does. */
 void endpoint_settle(struct endpoint *e);
@@ -164,7 +164,7 @@ struct link *endpoint_add_link(struct endpoint *e, const char *address,
 struct link *endpoint_link_of(const struct endpoint *e,
     const struct mu_uuid *id);
 
-/* --- endpoint_dial.c --------------------------------------------------------- */
+/* --- endpoint_dial.c ----------------------------------------------------- */
 
 /* Make the rows fit the layout: new ones are due at once, missing ones end.
  * prepare allocates all that is needed (0 or MUSTER_ENOMEM, nothing changed),
@@ -186,13 +186,13 @@ void target_down(struct endpoint *e, struct link *l,
 /* A connection with that endpoint ended: rows that relied on it go on. */
 void targets_peer_gone(struct endpoint *e, const struct mu_uuid *id);
 
-/* --- endpoint_members.c ------------------------------------------------------ */
+/* --- endpoint_members.c -------------------------------------------------- */
 
 /* True when anything was done. */
 bool endpoint_drain_members(struct endpoint *e);
 int endpoint_subscribe(struct endpoint *e, const struct mu_layout *layout);
 
-/* --- endpoint_note.c --------------------------------------------------------- */
+/* --- endpoint_note.c ----------------------------------------------------- */
 
 void note_log(struct endpoint *e, int level, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

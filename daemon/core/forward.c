@@ -53,7 +53,7 @@ struct forward {
 	uint64_t forgotten;
 };
 
-/* --- the table ------------------------------------------------------------- */
+/* --- the table ----------------------------------------------------------- */
 
 static bool
 open_table(struct forward *f)
@@ -179,7 +179,7 @@ add(struct forward *f, const uint64_t key[2])
 	return e;
 }
 
-/* --- counts ---------------------------------------------------------------- */
+/* --- counts -------------------------------------------------------------- */
 
 static struct count *
 counts_of(struct entry *e)
@@ -256,7 +256,7 @@ judge(struct forward *f, struct entry *e, struct count *c, uint32_t *holder)
 	return FORWARD_ECHO;
 }
 
-/* --- doors ----------------------------------------------------------------- */
+/* --- doors --------------------------------------------------------------- */
 
 struct forward *
 forward_new(uint64_t seed)
@@ -332,9 +332,11 @@ forward_time(struct forward *f, uint64_t now)
 		f->now = now;
 	if (f->entries == NULL)
 		return;
-	for (uint32_t i = f->newest; i != NONE && f->entries[i].stamp == NOT_YET;
-	    i = f->entries[i].older)
+	for (uint32_t i = f->newest; i != NONE; i = f->entries[i].older) {
+		if (f->entries[i].stamp != NOT_YET)
+			break;
 		f->entries[i].stamp = f->now;
+	}
 	while (f->size > 0 &&
 	    f->now - f->entries[f->oldest].stamp >= FORWARD_MEMORY_NS)
 		forget_oldest(f);

@@ -18,7 +18,7 @@ link_of(struct subscriber *s)
 	return (struct link *)s;
 }
 
-/* --- lists ------------------------------------------------------------------- */
+/* --- lists --------------------------------------------------------------- */
 
 void
 link_kick(struct link *l)
@@ -79,7 +79,7 @@ link_doom(struct link *l, enum mu_peer_reason reason, const char *text)
 	link_kick(l);
 }
 
-/* --- words ------------------------------------------------------------------- */
+/* --- words --------------------------------------------------------------- */
 
 const char *
 link_name(const struct link *l)
@@ -125,7 +125,7 @@ link_complain(struct link *l, int level, const char *text)
 		l->complained = true;
 }
 
-/* --- output ------------------------------------------------------------------ */
+/* --- output -------------------------------------------------------------- */
 
 static void
 say_full(struct link *l)
@@ -180,7 +180,7 @@ deliver(struct subscriber *self, struct message *m)
 		link_queued(l, outq_push(l->out, m));
 }
 
-/* --- construction ------------------------------------------------------------ */
+/* --- construction -------------------------------------------------------- */
 
 static void
 configure(struct link *l, struct mu_peer_config *cfg)
@@ -247,7 +247,7 @@ link_free(struct link *l)
 	mu_free(l);
 }
 
-/* --- for the transport ------------------------------------------------------- */
+/* --- for the transport --------------------------------------------------- */
 
 void
 link_set_transport(struct link *l, void *transport)
@@ -326,7 +326,7 @@ link_closed(struct link *l, const char *text, uint64_t now)
 	endpoint_drain_members(l->e);
 }
 
-/* --- facts ------------------------------------------------------------------- */
+/* --- facts --------------------------------------------------------------- */
 
 void
 link_facts(const struct link *l, struct link_facts *out)

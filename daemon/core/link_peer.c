@@ -13,7 +13,7 @@
 
 #define STATUS "Broker::STATUS"
 
-/* --- up, changed, down ------------------------------------------------------- */
+/* --- up, changed, down --------------------------------------------------- */
 
 static bool
 speaks_muster(const struct muster_filter *f)
@@ -173,7 +173,7 @@ on_down(struct link *l, const struct mu_peer_out *down)
 	link_ended(l);
 }
 
-/* --- the machine's consequences ----------------------------------------------- */
+/* --- the machine's consequences ------------------------------------------ */
 
 static void
 on_problem(struct link *l, const char *text)

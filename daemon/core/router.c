@@ -58,7 +58,7 @@ message_blob(struct message *m)
 	return m->blob == NULL ? NULL : mu_blob_ref(m->blob);
 }
 
-/* --- construction ---------------------------------------------------------- */
+/* --- construction -------------------------------------------------------- */
 
 struct router *
 router_new(const struct mu_uuid *self, const struct muster_filter *forward,
@@ -102,7 +102,7 @@ router_free(struct router *r)
 	mu_free(r);
 }
 
-/* --- filters --------------------------------------------------------------- */
+/* --- filters ------------------------------------------------------------- */
 
 static bool
 is_local(const char *topic, size_t len)
@@ -190,7 +190,7 @@ router_filter_version(const struct router *r)
 	return r->version;
 }
 
-/* --- subscribers ----------------------------------------------------------- */
+/* --- subscribers --------------------------------------------------------- */
 
 /* May a peer with that filter bring what others published?  A Muster node that
  * does not forward may not; of anybody else we cannot know. */
@@ -258,7 +258,7 @@ router_peer(const struct router *r, const struct mu_uuid *id)
 	return router_peers_find(&r->peers, id);
 }
 
-/* --- dispatch -------------------------------------------------------------- */
+/* --- dispatch ------------------------------------------------------------ */
 
 static void
 deliver(struct router *r, struct subscriber *to, struct message *m)
@@ -384,7 +384,7 @@ lower_ttl(struct mu_envelope *env, uint16_t came_with)
 	env->frame[AT_TTL + 1] = (uint8_t)left;
 }
 
-/* --- publishing ------------------------------------------------------------ */
+/* --- publishing ---------------------------------------------------------- */
 
 static int
 encode(struct router *r, const struct mu_uuid *receiver, const char *topic,
@@ -468,7 +468,7 @@ router_unicast(struct router *r, struct subscriber *from,
 	return rc;
 }
 
-/* --- receiving ------------------------------------------------------------- */
+/* --- receiving ----------------------------------------------------------- */
 
 static void
 by_topic(struct router *r, struct message *m, uint16_t came_with)

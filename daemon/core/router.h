@@ -50,7 +50,8 @@ enum subscriber_kind {
 	SUBSCRIBER_SERVICE /* part of this node */
 };
 
-/* Embedded in whoever subscribes; the fields below the line are the router's. */
+/* Embedded in whoever subscribes; the fields below the line are the
+ * router's. */
 struct subscriber {
 	enum subscriber_kind kind;
 	struct mu_uuid id; /* PEER: its endpoint id */
@@ -78,9 +79,9 @@ struct router_stats {
 	uint64_t forwarded;    /* peer to peer */
 	uint64_t expired;      /* not forwarded, TTL used up: a cycle */
 	uint64_t duplicates;   /* suppressed while forwarding */
-	uint64_t no_path;      /* unicasts to an endpoint that is no peer, or that
-				  are not forwarded */
-	uint64_t forgotten;    /* messages no longer remembered for want of room:
+	uint64_t no_path;      /* unicasts to an endpoint that is no peer, or
+				  that are not forwarded */
+	uint64_t forgotten;    /* messages not remembered for want of room:
 				  copies of them would not be recognized */
 };
 

@@ -69,7 +69,7 @@ START_TEST(a_cluster_forms)
 }
 END_TEST
 
-/* --- dials ------------------------------------------------------------------ */
+/* --- dials --------------------------------------------------------------- */
 
 START_TEST(trouble_is_said_once_and_its_end_too)
 {
@@ -257,7 +257,7 @@ START_TEST(a_connection_nobody_waits_for_any_more_is_refused)
 }
 END_TEST
 
-/* --- limits ------------------------------------------------------------------- */
+/* --- limits -------------------------------------------------------------- */
 
 static const char *
 accept_from(size_t i, const char *address)
@@ -317,7 +317,7 @@ START_TEST(peers_count_as_connections)
 }
 END_TEST
 
-/* --- the end ------------------------------------------------------------------ */
+/* --- the end ------------------------------------------------------------- */
 
 START_TEST(stopping_says_goodbye_to_all)
 {
@@ -387,7 +387,7 @@ START_TEST(attempts_under_way_are_cancelled)
 }
 END_TEST
 
-/* --- reload ------------------------------------------------------------------- */
+/* --- reload -------------------------------------------------------------- */
 
 START_TEST(a_reload_brings_and_takes_nodes)
 {
@@ -456,7 +456,7 @@ START_TEST(a_row_that_moves_is_dialled_at_its_new_place)
 }
 END_TEST
 
-/* --- memory ---------------------------------------------------------------------- */
+/* --- memory -------------------------------------------------------------- */
 
 static bool
 fail_nth(void *ctx)
@@ -538,7 +538,7 @@ START_TEST(a_reload_without_memory_changes_nothing)
 }
 END_TEST
 
-/* --- too many lines ---------------------------------------------------------------- */
+/* --- too many lines ------------------------------------------------------ */
 
 START_TEST(lines_give_way_when_there_are_too_many)
 {

@@ -15,7 +15,7 @@
 
 #define S UINT64_C(1000000000)
 
-/* --- counting ---------------------------------------------------------------- */
+/* --- counting ------------------------------------------------------------ */
 
 static struct forward *f;
 static uint32_t a, b, c, holder;
@@ -177,7 +177,7 @@ START_TEST(without_memory_nothing_circles)
 }
 END_TEST
 
-/* --- graphs ------------------------------------------------------------------ */
+/* --- graphs -------------------------------------------------------------- */
 
 #define NODES	 12
 #define EDGES	 (2 * NODES * NODES)

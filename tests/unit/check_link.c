@@ -187,7 +187,7 @@ facts(const struct raw *c)
 	return f;
 }
 
-/* --- hostile peers --------------------------------------------------------------- */
+/* --- hostile peers ------------------------------------------------------- */
 
 /* One line at a level that is shown, about that address. */
 static void
@@ -312,7 +312,7 @@ START_TEST(a_flood_of_pings_from_who_does_not_read_ends)
 }
 END_TEST
 
-/* --- ordinary life ------------------------------------------------------------------ */
+/* --- ordinary life ------------------------------------------------------- */
 
 START_TEST(facts_say_who_it_is)
 {
@@ -419,7 +419,7 @@ START_TEST(a_goodbye_is_recorded_as_the_loss_it_is_to_us)
 }
 END_TEST
 
-/* --- slow peers ------------------------------------------------------------------- */
+/* --- slow peers ---------------------------------------------------------- */
 
 START_TEST(a_stopped_peer_costs_one_line_an_episode_and_bounded_memory)
 {

@@ -348,7 +348,7 @@ START_TEST(an_episode_ends_when_half_is_free)
 }
 END_TEST
 
-/* --- memory ------------------------------------------------------------------ */
+/* --- memory -------------------------------------------------------------- */
 
 static uint64_t allocations;
 
@@ -420,7 +420,7 @@ START_TEST(failing_allocations_are_survived)
 }
 END_TEST
 
-/* --- everything at random ----------------------------------------------------- */
+/* --- everything at random ------------------------------------------------ */
 
 START_TEST(at_random_order_is_kept_and_nothing_is_unaccounted)
 {
@@ -477,7 +477,8 @@ main(void)
 	tcase_add_test(t, drop_oldest_keeps_the_new_ones);
 	tcase_add_test(t, disconnect_drops_nothing_and_says_so);
 	tcase_add_test(t, the_limit_in_bytes_holds_too);
-	tcase_add_test(t, a_frame_larger_than_the_limit_fits_when_nothing_waits);
+	tcase_add_test(t,
+	    a_frame_larger_than_the_limit_fits_when_nothing_waits);
 	tcase_add_test(t, a_partly_sent_frame_is_never_dropped);
 	tcase_add_test(t, bytes_shown_stay_as_they_are);
 	tcase_add_test(t, control_frames_are_never_dropped);

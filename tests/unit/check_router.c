@@ -150,7 +150,7 @@ teardown(void)
 	router_free(r);
 }
 
-/* --- by topic ---------------------------------------------------------------- */
+/* --- by topic ------------------------------------------------------------ */
 
 START_TEST(a_subscription_is_a_prefix)
 {
@@ -305,7 +305,7 @@ START_TEST(large_frames_are_one_blob_for_all)
 }
 END_TEST
 
-/* --- by receiver -------------------------------------------------------------- */
+/* --- by receiver --------------------------------------------------------- */
 
 START_TEST(a_unicast_reaches_the_direct_peer_whatever_its_filter)
 {
@@ -384,7 +384,7 @@ START_TEST(peers_are_found_by_id_however_many)
 }
 END_TEST
 
-/* --- forwarding ----------------------------------------------------------------- */
+/* --- forwarding ---------------------------------------------------------- */
 
 START_TEST(forwarded_prefixes_are_relayed_and_never_back)
 {
@@ -529,7 +529,7 @@ START_TEST(forwarding_that_ends_still_suppresses)
 }
 END_TEST
 
-/* --- the own filter ---------------------------------------------------------------- */
+/* --- the own filter ------------------------------------------------------ */
 
 static void
 announces(const char *const *prefixes)
@@ -582,7 +582,7 @@ START_TEST(forward_prefixes_are_announced_and_marked)
 }
 END_TEST
 
-/* --- memory -------------------------------------------------------------------------- */
+/* --- memory -------------------------------------------------------------- */
 
 static uint64_t allocations;
 
