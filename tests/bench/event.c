@@ -115,6 +115,7 @@ event_read(const struct event *e, const uint8_t *frame, bool deep,
     unsigned *publisher, uint64_t *seq, uint64_t *time)
 {
 	uint64_t s = wire_u64(frame + e->seq_at);
+	unsigned hops;
 
 	*time = wire_u64(frame + e->time_at);
 	if (wire_u64(frame + e->check_at) != check_word(s, *time))
@@ -123,8 +124,12 @@ event_read(const struct event *e, const uint8_t *frame, bool deep,
 	*seq = s & ((UINT64_C(1) << SEQ_BITS) - 1);
 	if (!deep)
 		return true;
-	return same(e, frame, 0, WIRE_SENDER) &&
-	    same(e, frame, WIRE_RECEIVER, EVENT_ECHO_AT) &&
+	/* A relay may count hops down or not. */
+	hops = (unsigned)frame[WIRE_HOPS] << 8 | frame[WIRE_HOPS + 1];
+	return hops > 0 && hops <= WIRE_TTL &&
+	    same(e, frame, 0, WIRE_SENDER) &&
+	    same(e, frame, WIRE_RECEIVER, WIRE_HOPS) &&
+	    same(e, frame, WIRE_HOPS + 2, EVENT_ECHO_AT) &&
 	    same(e, frame, WIRE_TOPIC + EVENT_TOPIC, e->seq_at) &&
 	    same(e, frame, e->time_at + 8, e->check_at);
 }
