@@ -343,7 +343,7 @@ conn_alloc(struct conns *cs, const struct conn_config *cfg)
 	c->ssl = cfg->ssl;
 	c->job = (struct loop_job){ .run = on_job, .ctx = c };
 	c->timer = loop_timer_new(cs->loop, on_timer, c);
-	mu_buf_init(&c->out, 0);
+	mu_buf_init(&c->out, CONN_OUT);
 	if (c->timer == NULL || (c->ssl != NULL && !conn_bio_attach(c))) {
 		loop_timer_free(c->timer);
 		mu_free(c);

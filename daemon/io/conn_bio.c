@@ -7,16 +7,30 @@
 #include <sys/socket.h>
 
 #include "io/conn_impl.h"
+#include "muster/err.h"
 
+/*
+ * OpenSSL reads on until there is data, however much it is given that is none:
+ * key updates, which it answers, or alerts.  A peer could keep it, and with it
+ * this process, inside one call for ever, and its unread answers growing.
+ */
 static int
 bio_read(BIO *b, char *buf, int len)
 {
 	struct conn *c = BIO_get_data(b);
-	ssize_t n = recv(c->fd, buf, (size_t)len, 0);
+	ssize_t n;
 
 	BIO_clear_retry_flags(b);
-	if (n > 0)
+	if (c->chores > CONN_CHORES) {
+		c->error = EPROTO;
+		return -1;
+	}
+	n = recv(c->fd, buf, (size_t)len, 0);
+	if (n > 0) {
+		c->taken += (size_t)n;
+		c->chores += (size_t)n;
 		return (int)n;
+	}
 	if (n == 0)
 		c->eof = true;
 	else if (errno == EAGAIN || errno == EINTR)
@@ -34,7 +48,10 @@ bio_write(BIO *b, const char *buf, int len)
 	BIO_clear_retry_flags(b);
 	mu_buf_put(&c->out, buf, (size_t)len);
 	if (mu_buf_error(&c->out) != 0) {
-		c->error = ENOMEM;
+		/* Beyond its limit are only answers that TLS gives by itself
+		 * to a peer that does not read them. */
+		c->error = mu_buf_error(&c->out) == MUSTER_ELIMIT ? ENOBUFS
+								 : ENOMEM;
 		return -1;
 	}
 	return len;

@@ -78,6 +78,12 @@ conn_finish_tls(struct conn *c, int r)
 		conn_finish(c, NULL, false);
 		return;
 	}
+	if (c->chores > CONN_CHORES) {
+		ERR_clear_error();
+		conn_finish(
+		    c, "the peer keeps tls busy and sends no data", false);
+		return;
+	}
 	code = SSL_get_error(c->ssl, r);
 	if (code == SSL_ERROR_ZERO_RETURN && c->state == CONN_OPEN) {
 		conn_finish(c, NULL, false);

@@ -19,6 +19,8 @@
 #include "io/loop.h"
 
 #define CONN_DRAIN_NS 1000000000u /* how long the peer's end is waited for */
+#define CONN_OUT      (1024 * 1024) /* of TLS records to be sent */
+#define CONN_CHORES   (256 * 1024) /* input of TLS without any data in it */
 
 enum conn_state {
 	CONN_CONNECTING, /* connect(2) is under way */
@@ -59,6 +61,8 @@ struct conn {
 	struct loop_timer *timer; /* limit of connecting, handshake, linger */
 	uint64_t handshake_ns;    /* as configured */
 	struct mu_buf out;        /* TLS records that were not yet sent */
+	size_t taken;             /* bytes from the socket in this pull */
+	size_t chores;            /* of TLS, since there last was data */
 	size_t drained;           /* bytes thrown away */
 };
 

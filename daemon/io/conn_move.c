@@ -83,8 +83,10 @@ read_tls(struct conn *c, uint8_t *at, size_t room)
 
 	ERR_clear_error();
 	r = SSL_read(c->ssl, at, room > INT32_MAX ? INT32_MAX : (int)room);
-	if (r > 0)
+	if (r > 0) {
+		c->chores = 0;
 		return r;
+	}
 	if (conn_wants_read(c, r))
 		return 0;
 	conn_finish_tls(c, r);
@@ -97,12 +99,14 @@ conn_pull(struct conn *c)
 	size_t budget = READ_BUDGET;
 	uint64_t now = clock_now();
 
+	c->taken = 0;
 	while (c->state == CONN_OPEN) {
 		uint8_t *at;
 		size_t room;
 		ssize_t n;
 
-		if (budget == 0) {
+		/* Little data in much input has its price, too. */
+		if (budget == 0 || c->taken > 2 * READ_BUDGET) {
 			conn_put_off(c, CONN_TODO_READ);
 			break;
 		}

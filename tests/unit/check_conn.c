@@ -5,6 +5,7 @@
 #include <check.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 
 #include "io_end.h"
 #include "tls_pair.h"
@@ -316,6 +317,60 @@ START_TEST(handshakes_do_not_hold_up_a_turn)
 }
 END_TEST
 
+/*
+ * A peer that has what it takes to connect can ask TLS itself for work without
+ * end: key updates are answered below the stream of bytes, and a library that
+ * reads on until there is data would never come back.
+ */
+static void
+only_key_updates(int fd)
+{
+	SSL *ssl = foreign("worker-1", false);
+
+	fcntl(fd, F_SETFL, 0);
+	SSL_set_fd(ssl, fd);
+	if (SSL_do_handshake(ssl) != 1)
+		_exit(1);
+	alarm(30);
+	while (SSL_key_update(ssl, SSL_KEY_UPDATE_REQUESTED) == 1 &&
+	       SSL_do_handshake(ssl) == 1)
+		continue;
+	_exit(0);
+}
+
+START_TEST(peer_that_only_makes_tls_work_is_ended)
+{
+	uint64_t longest = 0;
+	pid_t child;
+	int status;
+
+	ck_assert_int_eq(
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	tb = authenticated("manager");
+	child = fork();
+	if (child == 0) {
+		close(pair[1]);
+		only_key_updates(pair[0]);
+	}
+	close(pair[0]);
+	fcntl(pair[1], F_SETFL, O_NONBLOCK);
+	side_attach(&b, pair[1], mu_tls_session(tb, true), false);
+	while (!b.closed) {
+		uint64_t before = clock_now();
+
+		io_turn();
+		if (clock_now() - before > longest)
+			longest = clock_now() - before;
+	}
+	ck_assert_str_eq(b.text, "the peer keeps tls busy and sends no data");
+	ck_assert(b.opened);
+	ck_assert_uint_lt(longest, 2 * SECOND);
+	io_until(conns_count(conns) == 0);
+	waitpid(child, &status, 0);
+	ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+END_TEST
+
 static TCase *
 tests_of(const char *name)
 {
@@ -354,6 +409,7 @@ main(void)
 	tcase_add_test(shakes, tls_on_a_plain_port_is_explained_on_both_sides);
 	tcase_add_test(shakes, plain_on_a_tls_port_is_explained);
 	tcase_add_test(shakes, handshakes_do_not_hold_up_a_turn);
+	tcase_add_test(shakes, peer_that_only_makes_tls_work_is_ended);
 	suite_add_tcase(s, bytes);
 	suite_add_tcase(s, ends);
 	suite_add_tcase(s, shakes);
