@@ -13,6 +13,7 @@ sys_SRCS = \
 core_SRCS = \
 	daemon/core/control.c \
 	daemon/core/control_answer.c \
+	daemon/core/control_events.c \
 	daemon/core/control_facts.c \
 	daemon/core/control_ops.c \
 	daemon/core/dial.c \
@@ -36,7 +37,8 @@ core_SRCS = \
 	daemon/core/outq.c \
 	daemon/core/records.c \
 	daemon/core/router.c \
-	daemon/core/router_peers.c
+	daemon/core/router_peers.c \
+	daemon/core/router_subs.c
 
 io_SRCS = \
 	daemon/io/child.c \

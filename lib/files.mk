@@ -66,6 +66,7 @@ proto_SRCS = \
 	lib/proto/frame.c \
 	lib/proto/handshake.c \
 	lib/proto/jtext.c \
+	lib/proto/jtext_scalar.c \
 	lib/proto/lines.c \
 	lib/proto/peer.c \
 	lib/proto/peer_handshake.c \

@@ -26,8 +26,8 @@ print_member(const struct ctl *c, const char *answer, const char *name)
 	member = mu_jtext_member(&v, name);
 	text = mu_jtext_cstring(&member);
 	if (text != NULL && *text != '\0')
-		printf("%s%s", text,
-		    text[strlen(text) - 1] == '\n' ? "" : "\n");
+		printf(
+		    "%s%s", text, text[strlen(text) - 1] == '\n' ? "" : "\n");
 	mu_free(text);
 }
 

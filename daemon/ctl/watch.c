@@ -23,8 +23,8 @@ print_string(const struct mu_jtext *event, const char *name)
 
 	mu_buf_init(&b, 0);
 	if (mu_jtext_string(&v, &b) == 0)
-		value_print_bytes(stdout, (const char *)mu_buf_data(&b),
-		    mu_buf_len(&b));
+		value_print_bytes(
+		    stdout, (const char *)mu_buf_data(&b), mu_buf_len(&b));
 	mu_buf_clear(&b);
 }
 
@@ -131,8 +131,8 @@ subscribe(struct client *cl, const struct ctl *c)
 static int
 follow(struct client *cl, const struct ctl *c, long count, int64_t timeout_ms)
 {
-	uint64_t end = timeout_ms < 0 ?
-	    UINT64_MAX : clock_now() + (uint64_t)timeout_ms * MS;
+	uint64_t end = timeout_ms < 0 ? UINT64_MAX
+				      : clock_now() + (uint64_t)timeout_ms * MS;
 	long seen = 0;
 	char *line;
 	size_t len;
@@ -146,9 +146,9 @@ follow(struct client *cl, const struct ctl *c, long count, int64_t timeout_ms)
 			if (fflush(stdout) != 0)
 				return EXIT_OK;
 			r = client_line(cl, &line, &len,
-			    end == UINT64_MAX ? -1 :
-			    end <= now        ? 0 :
-			                        (int)((end - now) / MS));
+			    end == UINT64_MAX ? -1
+			    : end <= now      ? 0
+					      : (int)((end - now) / MS));
 		}
 		if (r == MUSTER_ETIMEOUT && count == 0)
 			return EXIT_OK; /* that long it should go on */

@@ -108,8 +108,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct mu_layout *l;
 
 	mu_diags_init(&d, "fuzz.yaml");
-	l = mu_layout_read("fuzz.yaml", layout_text, sizeof layout_text - 1,
-	    &d);
+	l = mu_layout_read(
+	    "fuzz.yaml", layout_text, sizeof layout_text - 1, &d);
 	mu_diags_clear(&d);
 	memset(cfg.id.bytes, 0x55, sizeof cfg.id.bytes);
 	cfg.layout = l;

@@ -36,8 +36,8 @@ START_TEST(names_and_options_are_unique)
 			ck_assert_str_ne(commands[i].name, commands[k].name);
 		for (; *o != NULL; o++)
 			for (size_t k = 0; global_options[k] != NULL; k++)
-				ck_assert_str_ne((*o)->name,
-				    global_options[k]->name);
+				ck_assert_str_ne(
+				    (*o)->name, global_options[k]->name);
 	}
 }
 END_TEST
@@ -73,11 +73,11 @@ START_TEST(units_are_readable)
 	char out[32];
 
 	for (size_t i = 0; i < sizeof ago / sizeof ago[0]; i++)
-		ck_assert_str_eq(text_ago(ago[i].ms, out, sizeof out),
-		    ago[i].text);
+		ck_assert_str_eq(
+		    text_ago(ago[i].ms, out, sizeof out), ago[i].text);
 	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
-		ck_assert_str_eq(text_size(sizes[i].bytes, out, sizeof out),
-		    sizes[i].text);
+		ck_assert_str_eq(
+		    text_size(sizes[i].bytes, out, sizeof out), sizes[i].text);
 }
 END_TEST
 
