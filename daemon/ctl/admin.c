@@ -118,9 +118,7 @@ cmd_stop(struct ctl *c)
 	mu_buf_init(&b, 0);
 	if (status == EXIT_OK) {
 		mu_buf_str(&b, "{\"op\":\"stop\"}\n");
-		r = client_send(&cl, &b);
-		if (r == 0)
-			r = client_line(&cl, &line, &len, CLIENT_TIMEOUT_MS);
+		r = client_request(&cl, &b, &line, &len, CLIENT_TIMEOUT_MS);
 		status = r == 0 ? client_verdict(line, len) : client_lost(r);
 	}
 	if (status == EXIT_OK)

@@ -18,9 +18,10 @@
 #include "sys/clock.h"
 #include "sys/exit.h"
 
-#define LONGEST_LINE (256u << 20) /* an event is at most a frame, written out  \
-				   */
-#define MS 1000000u               /* ns */
+#define LONGEST_LINE                                                           \
+	(256u << 20) /* an event is at most a frame, written out               \
+		      */
+#define MS 1000000u  /* ns */
 
 /* Wait for the socket.  0, MUSTER_ETIMEOUT or MUSTER_ESYS. */
 static int
@@ -168,6 +169,19 @@ client_line(struct client *cl, char **line, size_t *len, int timeout_ms)
 }
 
 int
+client_request(struct client *cl, struct mu_buf *b, char **line, size_t *len,
+    int timeout_ms)
+{
+	int r = client_send(cl, b);
+
+	/* A daemon that turns us away says why before it closes, perhaps
+	 * before it heard us. */
+	if (r == 0 || r == MUSTER_ECLOSED)
+		r = client_line(cl, line, len, timeout_ms);
+	return r;
+}
+
+int
 client_lost(int err)
 {
 	if (err == MUSTER_ECLOSED)
@@ -224,9 +238,7 @@ client_ask(const struct ctl *c, const char *request, char **answer)
 	}
 	mu_buf_init(&b, 0);
 	mu_buf_printf(&b, "%s\n", request);
-	r = client_send(&cl, &b);
-	if (r == 0)
-		r = client_line(&cl, &line, &len, CLIENT_TIMEOUT_MS);
+	r = client_request(&cl, &b, &line, &len, CLIENT_TIMEOUT_MS);
 	if (r != 0) {
 		status = client_lost(r);
 	} else {

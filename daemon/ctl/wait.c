@@ -65,10 +65,8 @@ attempt(const struct ctl *c, const char *what, uint64_t deadline, char *why,
 	mu_buf_init(&b, 0);
 	mu_buf_printf(&b,
 	    "{\"op\":\"wait\",\"for\":\"%s\",\"timeout_ms\":%d}\n", what, left);
-	r = client_send(&cl, &b);
-	if (r == 0)
-		/* The daemon's own limit comes first, with a better text. */
-		r = client_line(&cl, &line, &len, left + 1000);
+	/* The daemon's own limit comes first, with a better text. */
+	r = client_request(&cl, &b, &line, &len, left + 1000);
 	if (r == 0) {
 		status = client_verdict(line, len);
 		if (status == EXIT_OK && c->json)

@@ -117,9 +117,7 @@ subscribe(struct client *cl, const struct ctl *c)
 	}
 	mu_buf_init(&b, 0);
 	mu_buf_str(&b, request);
-	r = client_send(cl, &b);
-	if (r == 0)
-		r = client_line(cl, &line, &len, CLIENT_TIMEOUT_MS);
+	r = client_request(cl, &b, &line, &len, CLIENT_TIMEOUT_MS);
 	status = r == 0 ? client_verdict(line, len) : client_lost(r);
 	if (status == EXIT_OK && !c->quiet)
 		say("watching at %s", cl->path);
