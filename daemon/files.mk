@@ -8,6 +8,7 @@ sys_SRCS = \
 	daemon/sys/log.c \
 	daemon/sys/notify.c \
 	daemon/sys/priv.c \
+	daemon/sys/process.c \
 	daemon/sys/usage.c
 
 core_SRCS = \

@@ -50,8 +50,8 @@ bio_write(BIO *b, const char *buf, int len)
 	if (mu_buf_error(&c->out) != 0) {
 		/* Beyond its limit are only answers that TLS gives by itself
 		 * to a peer that does not read them. */
-		c->error = mu_buf_error(&c->out) == MUSTER_ELIMIT ? ENOBUFS
-								 : ENOMEM;
+		c->error =
+		    mu_buf_error(&c->out) == MUSTER_ELIMIT ? ENOBUFS : ENOMEM;
 		return -1;
 	}
 	return len;

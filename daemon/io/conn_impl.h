@@ -18,9 +18,9 @@
 #include "io/conn.h"
 #include "io/loop.h"
 
-#define CONN_DRAIN_NS 1000000000u /* how long the peer's end is waited for */
+#define CONN_DRAIN_NS 1000000000u   /* how long the peer's end is waited for */
 #define CONN_OUT      (1024 * 1024) /* of TLS records to be sent */
-#define CONN_CHORES   (256 * 1024) /* input of TLS without any data in it */
+#define CONN_CHORES   (256 * 1024)  /* input of TLS without any data in it */
 
 enum conn_state {
 	CONN_CONNECTING, /* connect(2) is under way */

@@ -28,6 +28,7 @@
 #include "sys/exit.h"
 #include "sys/log.h"
 #include "sys/notify.h"
+#include "sys/process.h"
 
 #define SIGNALS 4
 
@@ -268,29 +269,48 @@ deadline(void *ctx)
 
 /* --- the layout -------------------------------------------------------- */
 
-/* 0 or an exit status. */
+/* A host that one of our nodes lives on is this one without asking again: a
+ * name service that is down at a reload must not stop them. */
+static bool
+is_local(void *ctx, const char *host)
+{
+	const struct all *a = ctx;
+
+	for (const struct running *r = a->first; r != NULL; r = r->next) {
+		const struct mu_layout_node *n =
+		    mu_layout_node(a->layout, r->name);
+
+		if (n != NULL && n->host != NULL && strcmp(n->host, host) == 0)
+			return true;
+	}
+	return local_host(host);
+}
+
+/* 0, or an exit status and nothing was changed. */
 static int
 set_nodes(struct all *a, const struct mu_layout *l)
 {
 	const struct mu_layout_node **list =
 	    mu_calloc(l->nnodes + 1, sizeof(const struct mu_layout_node *));
-	int r = MUSTER_ENOMEM;
-	size_t n = 0;
+	size_t n;
+	int r;
 
-	if (list != NULL) {
-		n = choose_local_nodes(l, local_host, list);
-		r = supervise_set(a->supervise, list, n, clock_now());
-		mu_free(list);
-	}
-	if (r != 0) {
-		log_err("%s", muster_strerror(r));
+	if (list == NULL) {
+		log_err("out of memory");
 		return EXIT_CANTCREAT;
 	}
+	n = choose_local_nodes(l, is_local, a, list);
 	if (n == 0) {
+		mu_free(list);
 		log_err("%s: no node of it lives on this host", l->file);
 		return EXIT_CONFIG;
 	}
-	return 0;
+	r = supervise_set(a->supervise, list, n, clock_now());
+	mu_free(list);
+	if (r == 0)
+		return 0;
+	log_err("%s", muster_strerror(r));
+	return EXIT_CANTCREAT;
 }
 
 /* A mistake is said here once, not by every node. */
@@ -317,12 +337,12 @@ reload(struct all *a)
 {
 	struct mu_layout *l = read_layout(a);
 
-	if (l == NULL) {
+	if (l == NULL || set_nodes(a, l) != 0) {
+		mu_layout_free(l);
 		log_err("reload refused: the running configuration stays");
 		return;
 	}
 	notify_reloading();
-	set_nodes(a, l);
 	mu_layout_free(a->layout);
 	a->layout = l;
 	/* Those that are stopped instead have nothing to reload. */
@@ -401,6 +421,7 @@ start(struct all *a)
 	if (notify_watchdog_interval() > 0)
 		on_watchdog(a);
 	loop_set_hooks(a->loop, &hooks);
+	process_hear();
 	return true;
 }
 

@@ -10,7 +10,7 @@
 #include "sys/exit.h"
 
 size_t
-choose_local_nodes(const struct mu_layout *l, choose_local local,
+choose_local_nodes(const struct mu_layout *l, choose_local local, void *ctx,
     const struct mu_layout_node **out)
 {
 	const char *last = NULL;
@@ -24,7 +24,7 @@ choose_local_nodes(const struct mu_layout *l, choose_local local,
 		if (host == NULL)
 			continue;
 		if (last == NULL || strcmp(host, last) != 0)
-			was_local = local(host);
+			was_local = local(ctx, host);
 		last = host;
 		if (was_local)
 			out[n++] = &l->nodes[i];
@@ -55,8 +55,8 @@ say_which(
 }
 
 static const struct mu_layout_node *
-choose_only(const struct mu_layout *l, choose_local local, int *code, char *err,
-    size_t err_size)
+choose_only(const struct mu_layout *l, choose_local local, void *ctx, int *code,
+    char *err, size_t err_size)
 {
 	const struct mu_layout_node **list =
 	    mu_calloc(l->nnodes + 1, sizeof(const struct mu_layout_node *));
@@ -68,7 +68,7 @@ choose_only(const struct mu_layout *l, choose_local local, int *code, char *err,
 		snprintf(err, err_size, "out of memory");
 		return NULL;
 	}
-	n = choose_local_nodes(l, local, list);
+	n = choose_local_nodes(l, local, ctx, list);
 	if (n == 1) {
 		only = list[0];
 	} else if (n == 0) {
@@ -99,13 +99,13 @@ nearest_name(const struct mu_layout *l, const char *name)
 
 const struct mu_layout_node *
 choose_node(const struct mu_layout *l, const char *name, choose_local local,
-    int *code, char *err, size_t err_size)
+    void *ctx, int *code, char *err, size_t err_size)
 {
 	const struct mu_layout_node *n;
 	const char *near;
 
 	if (name == NULL)
-		return choose_only(l, local, code, err, err_size);
+		return choose_only(l, local, ctx, code, err, err_size);
 	n = mu_layout_node(l, name);
 	if (n != NULL)
 		return n;

@@ -33,6 +33,7 @@
 #include "sys/log.h"
 #include "sys/notify.h"
 #include "sys/priv.h"
+#include "sys/process.h"
 #include "tls/tls.h"
 
 #define DAY_NS (86400 * (uint64_t)1000000000)
@@ -358,6 +359,7 @@ start_loop(struct node *n)
 		on_watchdog(n);
 	loop_timer_set(n->daily, clock_now() + DAY_NS);
 	loop_set_hooks(n->loop, &hooks);
+	process_hear();
 	n->restate = true;
 	return 0;
 }

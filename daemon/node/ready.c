@@ -102,11 +102,22 @@ ready_detach(void)
 	return 0;
 }
 
+/* Who supervises may be root and the folder somebody else's: then no symbolic
+ * link is followed, and nobody who plants a fifo makes us wait. */
+static int
+open_log(const char *path)
+{
+	int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY;
+
+	if (geteuid() == 0)
+		flags |= O_NOFOLLOW | O_NONBLOCK;
+	return open(path, flags, 0640);
+}
+
 static void
 redirect(void)
 {
-	int fd = open(
-	    state.log_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+	int fd = open_log(state.log_path);
 
 	if (fd < 0) {
 		log_warn("%s: cannot open, no messages from here on",

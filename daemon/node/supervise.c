@@ -32,6 +32,7 @@ struct process {
 	uint64_t due;     /* see the states */
 	uint64_t started; /* when it was last started */
 	uint64_t pause;   /* before the next restart */
+	uint64_t busy;    /* since when another process has its name, or 0 */
 	unsigned pending; /* enum pending */
 	int code;         /* exit status, for GAVE_UP */
 };
@@ -194,6 +195,7 @@ supervise_set(struct supervise *s, const struct mu_layout_node *const *nodes,
 			p->state = STATE_WAITING;
 			p->due = now;
 			p->pause = 0;
+			p->busy = 0;
 			fresh = true;
 		}
 	}
@@ -212,16 +214,33 @@ supervise_ready(struct supervise *s, const char *name)
 {
 	struct process *p = find(s, name);
 
-	if (p != NULL && p->state == STATE_STARTING)
-		p->state = STATE_READY;
+	if (p == NULL || p->state != STATE_STARTING)
+		return;
+	p->state = STATE_READY;
+	p->busy = 0;
+}
+
+/* Another process of that name is one of ours that is about to end when the
+ * supervisor before this one was killed: patience, but not for ever. */
+static bool
+may_pass(struct process *p, int code, uint64_t now)
+{
+	if (code != EXIT_TEMPFAIL) {
+		p->busy = 0;
+		return false;
+	}
+	if (p->busy == 0)
+		p->busy = now;
+	return now - p->busy < SUPERVISE_BUSY;
 }
 
 static bool
-is_useless(int status)
+is_useless(struct process *p, int status, uint64_t now)
 {
-	return status != -1 && WIFEXITED(status) &&
-	       WEXITSTATUS(status) >= EXIT_USAGE &&
-	       WEXITSTATUS(status) <= EXIT_CONFIG;
+	int code = status != -1 && WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+
+	return !may_pass(p, code, now) && code >= EXIT_USAGE &&
+	       code <= EXIT_CONFIG;
 }
 
 static void
@@ -259,7 +278,7 @@ supervise_ended(struct supervise *s, const char *name, int status, uint64_t now)
 	p->pending = 0;
 	if (!p->wanted)
 		p->state = STATE_GONE;
-	else if (is_useless(status))
+	else if (is_useless(p, status, now))
 		give_up(s, p, WEXITSTATUS(status));
 	else
 		start_again(p, now);

@@ -5,7 +5,8 @@
  * A process that ends is started again, at once the first time and then after
  * pauses that double up to SUPERVISE_PAUSE_MAX; one that lived for
  * SUPERVISE_STEADY begins anew.  One that says by its exit status that trying
- * again is useless (sys/exit.h, 64 to 78) is left alone.
+ * again is useless (sys/exit.h, 64 to 78) is left alone; one whose name another
+ * process has, once that took longer than SUPERVISE_BUSY.
  *
  * Stopping goes role by role: workers, proxies, the manager, loggers, so that
  * whoever is told last can still take what the others have to say.
@@ -23,6 +24,7 @@
 #define SUPERVISE_PAUSE_MAX (10 * 1000000000ull)
 #define SUPERVISE_STEADY    (10 * 1000000000ull)
 #define SUPERVISE_PATIENCE  (15 * 1000000000ull) /* from TERM to KILL */
+#define SUPERVISE_BUSY      (20 * 1000000000ull) /* for another's end */
 
 struct supervise;
 

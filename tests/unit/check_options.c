@@ -145,20 +145,23 @@ layout(void)
 }
 
 static bool
-is_here(const char *host)
+is_here(void *ctx, const char *host)
 {
+	(void)ctx;
 	return strcmp(host, "here") == 0;
 }
 
 static bool
-is_there(const char *host)
+is_there(void *ctx, const char *host)
 {
+	(void)ctx;
 	return strcmp(host, "there") == 0;
 }
 
 static bool
-is_nowhere(const char *host)
+is_nowhere(void *ctx, const char *host)
 {
+	(void)ctx;
 	(void)host;
 	return false;
 }
@@ -169,7 +172,8 @@ START_TEST(named_node_is_taken_wherever_it_lives)
 	int code = 0;
 
 	ck_assert_str_eq(
-	    choose_node(l, "worker-4", is_here, &code, err, sizeof err)->name,
+	    choose_node(l, "worker-4", is_here, NULL, &code, err, sizeof err)
+		->name,
 	    "worker-4");
 	mu_layout_free(l);
 }
@@ -181,7 +185,7 @@ START_TEST(misspelt_node_gets_a_hint)
 	int code = 0;
 
 	ck_assert_ptr_null(
-	    choose_node(l, "manger", is_here, &code, err, sizeof err));
+	    choose_node(l, "manger", is_here, NULL, &code, err, sizeof err));
 	ck_assert_int_eq(code, EXIT_CONFIG);
 	ck_assert_str_eq(
 	    err, "lab.yaml: no node \"manger\" (did you mean \"manager\"?)");
@@ -195,7 +199,7 @@ START_TEST(only_node_of_the_host_needs_no_name)
 	int code = 0;
 
 	ck_assert_str_eq(
-	    choose_node(l, NULL, is_here, &code, err, sizeof err)->name,
+	    choose_node(l, NULL, is_here, NULL, &code, err, sizeof err)->name,
 	    "manager");
 	mu_layout_free(l);
 }
@@ -207,11 +211,11 @@ START_TEST(several_nodes_of_the_host_are_listed)
 	int code = 0;
 
 	ck_assert_ptr_null(
-	    choose_node(l, NULL, is_there, &code, err, sizeof err));
+	    choose_node(l, NULL, is_there, NULL, &code, err, sizeof err));
 	ck_assert_int_eq(code, EXIT_USAGE);
 	ck_assert_contains(err, "worker-1, worker-2, worker-3");
 	ck_assert_ptr_null(
-	    choose_node(l, NULL, is_nowhere, &code, err, sizeof err));
+	    choose_node(l, NULL, is_nowhere, NULL, &code, err, sizeof err));
 	ck_assert_int_eq(code, EXIT_CONFIG);
 	ck_assert_contains(err, "no node of it lives on this host");
 	mu_layout_free(l);
@@ -224,7 +228,7 @@ START_TEST(short_buffers_are_not_overrun)
 	char tiny[24] = "";
 	int code = 0;
 
-	choose_node(l, NULL, is_there, &code, tiny, sizeof tiny);
+	choose_node(l, NULL, is_there, NULL, &code, tiny, sizeof tiny);
 	ck_assert_uint_lt(strlen(tiny), sizeof tiny);
 	mu_layout_free(l);
 }
@@ -235,7 +239,8 @@ choose(void *ctx)
 {
 	int code;
 
-	return choose_node(ctx, NULL, is_here, &code, err, sizeof err) != NULL;
+	return choose_node(ctx, NULL, is_here, NULL, &code, err, sizeof err) !=
+	       NULL;
 }
 
 START_TEST(choosing_may_run_out_of_memory)

@@ -164,11 +164,39 @@ START_TEST(useless_ones_are_given_up)
 {
 	bring_up();
 	supervise_ended(s, "worker-1", EXITED(EXIT_CONFIG), now);
-	supervise_ended(s, "worker-2", EXITED(EXIT_TEMPFAIL), now);
+	supervise_ended(s, "worker-2", EXITED(EXIT_NOPERM), now);
 	ck_assert_next("gave up worker-1, gave up worker-2");
 	ck_assert_int_eq(supervise_code(s), EXIT_CONFIG);
 	ck_assert(supervise_deadline(s) == UINT64_MAX);
 	ck_assert_uint_eq(supervise_nready(s), N - 2);
+}
+END_TEST
+
+/* A supervisor that was killed leaves processes that are about to end. */
+START_TEST(name_in_use_is_waited_for_but_not_for_ever)
+{
+	uint64_t begin = now;
+
+	set(3, 1);
+	all_next();
+	supervise_ended(s, "worker-1", EXITED(EXIT_TEMPFAIL), now);
+	ck_assert_next("restart worker-1, spawn worker-1");
+	now += SECOND;
+	supervise_ready(s, "worker-1");
+	ck_assert_next("up");
+	/* From here on it is in use again, and stays so. */
+	begin = now += SECOND;
+	for (;;) {
+		supervise_ended(s, "worker-1", EXITED(EXIT_TEMPFAIL), now);
+		if (supervise_deadline(s) == UINT64_MAX)
+			break;
+		now = supervise_deadline(s);
+		ck_assert_next("restart worker-1, spawn worker-1");
+	}
+	ck_assert_next("gave up worker-1, finished");
+	ck_assert_uint_ge(now - begin, SUPERVISE_BUSY);
+	ck_assert_uint_le(now - begin, SUPERVISE_BUSY + SUPERVISE_PAUSE_MAX);
+	ck_assert_int_eq(supervise_code(s), EXIT_TEMPFAIL);
 }
 END_TEST
 
@@ -346,6 +374,7 @@ main(void)
 	tcase_add_test(t, one_that_keeps_crashing_is_started_ever_more_slowly);
 	tcase_add_test(t, failure_to_start_is_tried_again);
 	tcase_add_test(t, useless_ones_are_given_up);
+	tcase_add_test(t, name_in_use_is_waited_for_but_not_for_ever);
 	tcase_add_test(t, when_all_are_given_up_it_is_over);
 	tcase_add_test(t, stopping_goes_role_by_role);
 	tcase_add_test(t, crash_while_stopping_is_not_mended);
