@@ -134,6 +134,10 @@ forget_oldest(struct forward *f)
 	e->chain = f->free;
 	f->free = i;
 	f->size--;
+	/* A full table forgets one message for each new one: have the next
+	 * bucket at hand by then. */
+	if (f->oldest != NONE)
+		__builtin_prefetch(bucket_of(f, f->entries[f->oldest].key), 1);
 }
 
 static struct entry *
@@ -292,12 +296,12 @@ forward_link(struct forward *f)
 static struct entry *
 entry_of(struct forward *f, const uint8_t *bytes, size_t len)
 {
-	uint64_t key[2] = { mu_hash64(f->seed[0], bytes, len),
-		mu_hash64(f->seed[1], bytes, len) };
+	uint64_t key[2];
 	struct entry *e;
 
 	if (!open_table(f))
 		return NULL;
+	mu_hash128(f->seed, bytes, len, key);
 	e = find(f, key);
 	return e != NULL ? e : add(f, key);
 }
