@@ -8,6 +8,7 @@ sys_SRCS = \
 	daemon/sys/log.c \
 	daemon/sys/notify.c \
 	daemon/sys/priv.c \
+	daemon/sys/process.c \
 	daemon/sys/usage.c
 
 core_SRCS = \
@@ -22,6 +23,7 @@ core_SRCS = \
 	daemon/core/backend_lmdb_view.c \
 	daemon/core/control.c \
 	daemon/core/control_answer.c \
+	daemon/core/control_events.c \
 	daemon/core/control_facts.c \
 	daemon/core/control_ops.c \
 	daemon/core/dial.c \
@@ -31,6 +33,7 @@ core_SRCS = \
 	daemon/core/endpoint_note.c \
 	daemon/core/forward.c \
 	daemon/core/link.c \
+	daemon/core/link_peer.c \
 	daemon/core/members.c \
 	daemon/core/members_event.c \
 	daemon/core/members_hello.c \
@@ -44,11 +47,15 @@ core_SRCS = \
 	daemon/core/outq.c \
 	daemon/core/records.c \
 	daemon/core/router.c \
-	daemon/core/router_peers.c
+	daemon/core/router_peers.c \
+	daemon/core/router_subs.c
 
 io_SRCS = \
 	daemon/io/child.c \
 	daemon/io/conn.c \
+	daemon/io/conn_bio.c \
+	daemon/io/conn_end.c \
+	daemon/io/conn_move.c \
 	daemon/io/control_server.c \
 	daemon/io/dialer.c \
 	daemon/io/listener.c \

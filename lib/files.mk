@@ -33,7 +33,8 @@ value_SRCS = \
 topic_SRCS = \
 	lib/topic/filter.c \
 	lib/topic/trie.c \
-	lib/topic/trie_cache.c
+	lib/topic/trie_cache.c \
+	lib/topic/trie_node.c
 
 layout_SRCS = \
 	lib/layout/check.c \
@@ -65,11 +66,13 @@ proto_SRCS = \
 	lib/proto/frame.c \
 	lib/proto/handshake.c \
 	lib/proto/jtext.c \
+	lib/proto/jtext_scalar.c \
 	lib/proto/lines.c \
 	lib/proto/peer.c \
 	lib/proto/peer_handshake.c \
 	lib/proto/peer_phase3.c \
-	lib/proto/peer_table.c
+	lib/proto/peer_table.c \
+	lib/proto/peer_time.c
 
 store_SRCS = \
 	lib/store/apply.c \

@@ -44,6 +44,14 @@ endif
 # --- unit tests: one line each ---------------------------------------------
 $(eval $(call unit,base,base))
 $(eval $(call unit,members,core sys proto layout topic value base))
+$(eval $(call unit,members_peers,core sys proto layout topic value base))
+$(eval $(call unit,members_track,core sys proto layout topic value base))
+$(eval $(call unit,replay,core sys proto tls layout topic value base))
+$(eval $(call unit,dial,core base))
+$(eval $(call unit,forward,core proto topic base))
+$(eval $(call unit,outq,core proto topic base))
+$(eval $(call unit,router,core proto topic base))
+$(eval $(call unit,link,core sys proto layout topic value base))
 $(eval $(call unit,endpoint,core sys proto layout topic value base))
 $(eval $(call unit,base_text,base))
 $(eval $(call unit,value,value base))
@@ -69,6 +77,7 @@ $(eval $(call unit,handshake,proto topic base))
 $(eval $(call unit,envelope,proto base))
 $(eval $(call unit,lines,proto base))
 $(eval $(call unit,peer,proto topic base))
+$(eval $(call unit,peer_end,proto topic base))
 $(eval $(call unit,peer_states,proto topic base))
 $(eval $(call unit,peer_table,proto topic base))
 $(eval $(call unit,peer_time,proto topic base))
@@ -80,6 +89,13 @@ $(eval $(call unit,backend_lmdb_fail,core sys base))
 $(eval $(call unit,command,store value base))
 $(eval $(call unit,store_model,store value base))
 $(eval $(call unit,store_transcripts,proto store value base))
+$(eval $(call unit,ctl,ctl sys proto tls layout topic value base))
+$(eval $(call unit,io,io core sys tls base))
+$(eval $(call unit,conn,io core sys tls base))
+$(eval $(call unit,records,core base))
+$(eval $(call unit,logfile,io core sys base))
+$(eval $(call unit,options,node sys layout base))
+$(eval $(call unit,supervise,node sys layout base))
 
 # --- fuzz targets ----------------------------------------------------------
 $(eval $(call fuzz,frame,proto base))
@@ -93,10 +109,11 @@ $(eval $(call fuzz,text,value base))
 $(eval $(call fuzz,layout,layout base))
 $(eval $(call fuzz,command,store value base))
 $(eval $(call fuzz,record,core base))
+$(eval $(call fuzz,control,core sys tls proto layout topic value base))
 
 # --- other test programs ---------------------------------------------------
-SIM_SRCS = tests/sim/sim_check.c tests/sim/sim_main.c tests/sim/sim_net.c \
-	tests/sim/sim_node.c
+SIM_SRCS = tests/sim/sim_check.c tests/sim/sim_heap.c tests/sim/sim_main.c \
+	tests/sim/sim_net.c tests/sim/sim_node.c tests/sim/sim_scenario.c
 $(eval $(call prog,sim,$(SIM_SRCS),core sys proto tls layout topic value base))
 
 # Simulations with seeds nobody chose, for TIME minutes.
@@ -106,6 +123,35 @@ soak: $(B)/tests/sim
 $(eval $(call prog,rawpeer,tests/cluster/rawpeer.c tests/cluster/wire.c,tls value base))
 $(eval $(call prog,bench_lmdb,tests/bench/bench_lmdb.c,core sys base))
 $(eval $(call prog,freeports,tests/cluster/freeports.c,base))
+# The load generator is an implementation of its own: no room is linked.
+BENCH_COMMON = tests/bench/util.c tests/bench/wire.c tests/bench/peer.c \
+	tests/bench/shake.c tests/bench/tls.c
+BENCH_SRCS = $(BENCH_COMMON) tests/bench/cases.c tests/bench/event.c \
+	tests/bench/gates.c tests/bench/hist.c tests/bench/limits.c \
+	tests/bench/load.c tests/bench/main.c tests/bench/proc.c \
+	tests/bench/report.c tests/bench/selftest.c tests/bench/target.c \
+	tests/bench/track.c
+PROBE_SRCS = $(BENCH_COMMON) tests/bench/probe.c
+
+# bench_prog NAME,SOURCES
+define bench_prog
+TEST_PROGS += $(B)/tests/$(1)
+TEST_OBJS += $$(patsubst %.c,$(B)/obj/%.o,$(2))
+$(B)/tests/$(1): $$(patsubst %.c,$(B)/obj/%.o,$(2))
+	$$(call say,LD,$$@)
+	@mkdir -p $$(@D)
+	$(Q)$$(CC) $$(CFLAGS_ALL) $$(LDFLAGS_ALL) -o $$@ $$^ $$(OPENSSL_LIBS)
+endef
+$(eval $(call bench_prog,muster-bench,$(BENCH_SRCS)))
+$(eval $(call bench_prog,bench-probe,$(PROBE_SRCS)))
+
+# The standard set in less than five minutes, results in $(B)/bench.json;
+# EARLIER=file compares with the results of then, BENCH=options adds some.
+.PHONY: bench
+bench: $(PROGRAMS) $(B)/tests/muster-bench $(B)/tests/bench-probe
+	@$(B)/tests/muster-bench --programs '$(B)' --json '$(B)/bench.json' \
+	    $(if $(EARLIER),--earlier '$(EARLIER)') $(BENCH)
+
 $(eval $(call prog,vectors_value,tests/golden/vectors_value.c tests/golden/golden.c,value base))
 $(eval $(call prog,vectors_store,tests/golden/vectors_store.c tests/golden/golden.c,store value base))
 $(eval $(call prog,vectors_proto,tests/golden/vectors_proto.c tests/golden/golden.c,proto topic value base))

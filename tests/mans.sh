@@ -21,7 +21,21 @@ for page in man/*.[1-9]; do
 	cp "$page" "$tmp/man${page##*.}/"
 done
 makewhatis "$tmp"
-export MANPATH="$tmp:/usr/share/man"
+export MANPATH="$tmp"
+
+# What mandoc says of a page.  Which pages of others are installed is not our
+# concern; a reference to a page of ours that does not exist is.
+lint() {
+	mandoc -Tlint -Wstyle "$1" 2>&1 | awk '
+		/outdated mandoc\.db/ { next }
+		/referenced manual not found: Xr / {
+			name = $0
+			sub(/.*: Xr /, "", name)
+			if (name !~ /^muster/)
+				next
+		}
+		{ print }'
+}
 
 for page in $pages; do
 	if [ ! -f "man/$page" ]; then
@@ -31,7 +45,7 @@ for page in $pages; do
 done
 for page in man/*.[1-9]; do
 	[ -f "$page" ] || continue
-	said=$(mandoc -Tlint -Wstyle "$page" 2>&1)
+	said=$(lint "$page")
 	if [ -n "$said" ]; then
 		printf '%s\n' "$said"
 		failed=1

@@ -80,8 +80,8 @@ confess(struct control_session *s)
 
 	if (s->dropped == 0 || !roomy(s))
 		return;
-	mu_buf_printf(&s->out, "{\"dropped\":%llu}\n",
-	    (unsigned long long)s->dropped);
+	mu_buf_printf(
+	    &s->out, "{\"dropped\":%llu}\n", (unsigned long long)s->dropped);
 	if (mu_buf_error(&s->out) != 0) {
 		mu_buf_truncate(&s->out, before);
 		s->out.error = 0;
@@ -114,7 +114,8 @@ on_message(struct subscriber *sub, struct message *m)
 	s->fresh = true;
 }
 
-/* --- sessions --------------------------------------------------------------- */
+/* --- sessions ---------------------------------------------------------------
+ */
 
 struct control_session *
 control_session_new(struct control *c, uint64_t now)
@@ -200,8 +201,8 @@ run(struct control_session *s)
 }
 
 int
-control_session_feed(struct control_session *s, const void *bytes, size_t len,
-    uint64_t now)
+control_session_feed(
+    struct control_session *s, const void *bytes, size_t len, uint64_t now)
 {
 	int r;
 
@@ -225,8 +226,8 @@ control_session_feed(struct control_session *s, const void *bytes, size_t len,
 }
 
 bool
-control_session_peek(struct control_session *s, const uint8_t **bytes,
-    size_t *len)
+control_session_peek(
+    struct control_session *s, const uint8_t **bytes, size_t *len)
 {
 	*len = mu_buf_len(&s->out);
 	*bytes = mu_buf_data(&s->out);
@@ -279,8 +280,7 @@ settle(struct control_session *s, bool met)
 		answer_text(&s->out, "for", what->name);
 		answer_end(&s->out);
 	} else {
-		answer_refuse(&s->out, "timeout", "not %s in time",
-		    what->name);
+		answer_refuse(&s->out, "timeout", "not %s in time", what->name);
 	}
 	if (mu_buf_error(&s->out) != 0) {
 		s->out.error = 0;

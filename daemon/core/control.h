@@ -42,15 +42,15 @@ void control_free(struct control *c);
 struct control_session *control_session_new(struct control *c, uint64_t now);
 void control_session_free(struct control_session *s);
 
-/* 0, or a negative error after which the session ends once its output is written (a
- * line too long, not JSON: the output says which). */
-int control_session_feed(struct control_session *s, const void *bytes,
-    size_t len, uint64_t now);
+/* 0, or a negative error after which the session ends once its output is
+ * written (a line too long, not JSON: the output says which). */
+int control_session_feed(
+    struct control_session *s, const void *bytes, size_t len, uint64_t now);
 
 /* Output: look, write, consume; bounded by client_queue_bytes: beyond it
  * events are dropped and counted in a {"dropped": n} line. */
-bool control_session_peek(struct control_session *s, const uint8_t **bytes,
-    size_t *len);
+bool control_session_peek(
+    struct control_session *s, const uint8_t **bytes, size_t *len);
 void control_session_consume(struct control_session *s, size_t n);
 /* True when everything was answered and the session asked to end. */
 bool control_session_done(const struct control_session *s);

@@ -60,8 +60,8 @@ answer_id(struct mu_buf *b, const char *key, const struct mu_uuid *id)
 {
 	char text[MU_UUID_TEXT];
 
-	answer_text(b, key,
-	    mu_uuid_is_nil(id) ? NULL : mu_uuid_format(id, text));
+	answer_text(
+	    b, key, mu_uuid_is_nil(id) ? NULL : mu_uuid_format(id, text));
 }
 
 void

@@ -15,8 +15,7 @@ struct mu_uuid;
 
 /* key NULL: an element of an array.  Values: text NULL gives null. */
 void answer_text(struct mu_buf *b, const char *key, const char *text);
-void answer_bytes(struct mu_buf *b, const char *key, const void *p,
-    size_t len);
+void answer_bytes(struct mu_buf *b, const char *key, const void *p, size_t len);
 void answer_number(struct mu_buf *b, const char *key, uint64_t v);
 void answer_bool(struct mu_buf *b, const char *key, bool v);
 /* The nil id gives null. */

@@ -9,6 +9,7 @@
 #include "core/control_answer.h"
 #include "core/control_session.h"
 #include "core/endpoint.h"
+#include "muster/err.h"
 #include "muster/topic.h"
 
 #define MS 1000000u /* ns */
@@ -19,7 +20,8 @@ put_ago(struct mu_buf *b, const char *key, uint64_t now, uint64_t then)
 	answer_number(b, key, now > then ? (now - then) / MS : 0);
 }
 
-/* --- status ------------------------------------------------------------------ */
+/* --- status ------------------------------------------------------------------
+ */
 
 /* Does from open a connection to to?  scratch has room for all nodes. */
 static bool
@@ -77,7 +79,7 @@ put_nodes(const struct control *c, struct mu_buf *b)
 	    mu_calloc(l->nnodes, sizeof *scratch);
 
 	if (scratch == NULL) {
-		b->error = b->error != 0 ? b->error : -1;
+		b->error = b->error != 0 ? b->error : MUSTER_ENOMEM;
 		return;
 	}
 	answer_open(b, "nodes", '[');
@@ -180,8 +182,7 @@ control_answer_status(struct control *c, struct mu_buf *b)
 	answer_text(b, "cluster", l->cluster);
 	answer_text(b, "version", c->version);
 	answer_number(b, "pid", (uint64_t)getpid());
-	answer_number(b, "time_ms",
-	    (uint64_t)c->hooks.wall(c->hooks.ctx) / MS);
+	answer_number(b, "time_ms", (uint64_t)c->hooks.wall(c->hooks.ctx) / MS);
 	put_ago(b, "uptime_ms", c->now, c->started);
 	put_membership(c, b);
 	put_nodes(c, b);
@@ -193,7 +194,8 @@ control_answer_status(struct control *c, struct mu_buf *b)
 	answer_end(b);
 }
 
-/* --- peers ------------------------------------------------------------------- */
+/* --- peers -------------------------------------------------------------------
+ */
 
 static const char *
 link_state_name(enum link_state s)

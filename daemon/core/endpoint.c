@@ -12,7 +12,7 @@
 #include "muster/topic.h"
 #include "sys/log.h"
 
-/* --- construction ------------------------------------------------------------ */
+/* --- construction -------------------------------------------------------- */
 
 static void
 hear(struct subscriber *self, struct message *m)
@@ -117,7 +117,7 @@ endpoint_free(struct endpoint *e)
 	mu_free(e);
 }
 
-/* --- links ------------------------------------------------------------------- */
+/* --- links --------------------------------------------------------------- */
 
 struct link *
 endpoint_add_link(struct endpoint *e, const char *address, uint16_t port,
@@ -214,7 +214,7 @@ endpoint_accepted(struct endpoint *e, const char *address, uint16_t port,
 	return l;
 }
 
-/* --- time -------------------------------------------------------------------- */
+/* --- time ---------------------------------------------------------------- */
 
 void
 endpoint_tick(struct endpoint *e, uint64_t now)
@@ -255,7 +255,7 @@ endpoint_deadline(const struct endpoint *e)
 	return d;
 }
 
-/* --- consequences ------------------------------------------------------------ */
+/* --- consequences -------------------------------------------------------- */
 
 static bool
 work_kicked(struct endpoint *e)
@@ -359,7 +359,7 @@ endpoint_next(struct endpoint *e, struct endpoint_out *out)
 	return false;
 }
 
-/* --- verbs ------------------------------------------------------------------- */
+/* --- verbs --------------------------------------------------------------- */
 
 /* Which links are of nodes that the new layout does not know?  Asked while
  * membership still has the old names. */
@@ -456,7 +456,7 @@ endpoint_stop(struct endpoint *e, uint64_t now)
 	}
 }
 
-/* --- facts ------------------------------------------------------------------- */
+/* --- facts --------------------------------------------------------------- */
 
 struct router *
 endpoint_router(struct endpoint *e)

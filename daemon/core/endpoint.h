@@ -31,7 +31,8 @@ struct endpoint_config {
 	void *veto_ctx;
 };
 
-/* NULL when memory is out.  Dials are due at once. */
+/* NULL when memory is out or the layout has no such node.  Dials are due at
+ * once. */
 struct endpoint *endpoint_new(const struct endpoint_config *cfg, uint64_t now);
 /* All links must have been closed by the transport or are forgotten. */
 void endpoint_free(struct endpoint *e);
@@ -43,18 +44,19 @@ void endpoint_free(struct endpoint *e);
 struct link *endpoint_accepted(struct endpoint *e, const char *address,
     uint16_t port, const char **why, uint64_t now);
 
-/* The DIAL consequence dial_id worked (TLS included) or failed. */
+/* The DIAL consequence dial_id worked (TLS included) or failed.  NULL: nobody
+ * waits for it any more, or memory is out; close it. */
 struct link *endpoint_connected(struct endpoint *e, unsigned dial_id,
     const char *address, uint16_t port, uint64_t now);
 void endpoint_connect_failed(struct endpoint *e, unsigned dial_id,
     const char *why, uint64_t now);
 
-/* --- time ------------------------------------------------------------------- */
+/* --- time ---------------------------------------------------------------- */
 
 void endpoint_tick(struct endpoint *e, uint64_t now);
 uint64_t endpoint_deadline(const struct endpoint *e);
 
-/* --- consequences ------------------------------------------------------------ */
+/* --- consequences -------------------------------------------------------- */
 
 enum endpoint_out_kind {
 	ENDPOINT_DIAL,  /* connect to host:port, answer with dial_id */
@@ -64,7 +66,8 @@ enum endpoint_out_kind {
 	ENDPOINT_LOG,   /* level, text: a message for the operator */
 	ENDPOINT_CLUSTER_LOG, /* text: a line of cluster.log */
 	ENDPOINT_BROKER_LOG,  /* ty, ev, address, port, text */
-	ENDPOINT_STATE  /* started, degraded, ... changed: see members */
+	ENDPOINT_STATE  /* text: "fully connected", "started",
+			   "degraded: ...", "restored" */
 };
 
 struct endpoint_out {
@@ -83,7 +86,7 @@ struct endpoint_out {
 
 bool endpoint_next(struct endpoint *e, struct endpoint_out *out);
 
-/* --- verbs ------------------------------------------------------------------- */
+/* --- verbs --------------------------------------------------------------- */
 
 /* Replace the layout (checked by the caller with mu_layout_diff: only what
  * may change differs).  The old one is no longer used after it returns 0. */
@@ -94,7 +97,7 @@ int endpoint_reload(struct endpoint *e, const struct mu_layout *layout,
  * closed (endpoint_nlinks 0). */
 void endpoint_stop(struct endpoint *e, uint64_t now);
 
-/* --- facts ------------------------------------------------------------------- */
+/* --- facts --------------------------------------------------------------- */
 
 struct router *endpoint_router(struct endpoint *e);
 struct members *endpoint_members(struct endpoint *e);
@@ -104,7 +107,8 @@ const struct mu_uuid *endpoint_id(const struct endpoint *e);
 size_t endpoint_nlinks(const struct endpoint *e);
 struct link *endpoint_link(const struct endpoint *e, size_t i);
 
-/* Dials that do not stand at the moment, for status. */
+/* The rows this node connects to, for status.  connected is also true while a
+ * connection that the other side opened stands in for it. */
 struct endpoint_dial_facts {
 	const char *name;
 	const char *host;

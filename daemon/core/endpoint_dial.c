@@ -15,7 +15,7 @@
 
 #define NIL_ID "00000000-0000-0000-0000-000000000000"
 
-/* --- rows -------------------------------------------------------------------- */
+/* --- rows ---------------------------------------------------------------- */
 
 static void
 target_free(struct target *t)
@@ -190,7 +190,7 @@ targets_commit(struct endpoint *e, const struct mu_limits *limits,
 	e->ntargets += nfresh;
 }
 
-/* --- time and consequences --------------------------------------------------- */
+/* --- time and consequences ----------------------------------------------- */
 
 void
 targets_tick(struct endpoint *e)
@@ -277,7 +277,7 @@ targets_next(struct endpoint *e, struct endpoint_out *out)
 	return false;
 }
 
-/* --- what became of an attempt ----------------------------------------------- */
+/* --- what became of an attempt ------------------------------------------- */
 
 static void
 failed(struct endpoint *e, struct target *t, const char *why)
@@ -389,7 +389,7 @@ targets_peer_gone(struct endpoint *e, const struct mu_uuid *id)
 	}
 }
 
-/* --- doors ------------------------------------------------------------------- */
+/* --- doors --------------------------------------------------------------- */
 
 static struct target *
 under_way(const struct endpoint *e, unsigned dial_id)

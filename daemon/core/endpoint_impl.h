@@ -2,7 +2,8 @@
  * What the files of the endpoint share; only link.c and endpoint*.c include
  * it.
  *
- *   link.c             one connection: machine, output, subscriber
+ *   link.c             one connection: output, subscriber, transport
+ *   link_peer.c        what its peering machine says
  *   endpoint.c         construction, time, draining, facts
  *   endpoint_dial.c    the rows to connect to and what became of them
  *   endpoint_members.c what membership asks for
@@ -122,22 +123,38 @@ struct endpoint {
 	uint64_t lost_notes; /* for want of memory or room */
 };
 
-/* --- link.c ------------------------------------------------------------------ */
+/* The words of Zeek's log for a peer that did not read fast enough. */
+#define LINK_OVERFLOW "caf::sec::backpressure_overflow"
+
+/* --- link.c -------------------------------------------------------------- */
 
 /* NULL when memory is out.  target NULL: accepted. */
 struct link *link_new(struct endpoint *e, const char *address, uint16_t port,
     struct target *target);
 void link_free(struct link *l);
-/* Drain the machine. */
-void link_work(struct link *l);
 /* Have it looked at by endpoint_settle. */
 void link_kick(struct link *l);
 /* End it at the next settling.  text is copied. */
 void link_doom(struct link *l, enum mu_peer_reason reason, const char *text);
 /* The peer's name for messages: the node's, or address and port. */
 const char *link_label(const struct link *l, char label[NAME_SHOWN]);
+/* Address and port; the node's name or NULL. */
+const char *link_spot(const struct link *l, char label[NAME_SHOWN]);
+const char *link_name(const struct link *l);
+/* A line about it: one per connection at a level that is shown. */
+void link_complain(struct link *l, int level, const char *text);
+void link_say_drained(struct link *l);
+/* What became of bytes put into its output. */
+void link_queued(struct link *l, enum outq_result result);
+/* It is over: CLOSE is due unless the transport knows. */
+void link_ended(struct link *l);
 
-/* --- endpoint.c -------------------------------------------------------------- */
+/* --- link_peer.c --------------------------------------------------------- */
+
+/* Drain the machine. */
+void link_work(struct link *l);
+
+/* --- endpoint.c ---------------------------------------------------------- */
 
 /* Everything that follows from what happened, until nothing does. */
 void endpoint_settle(struct endpoint *e);
@@ -147,7 +164,7 @@ struct link *endpoint_add_link(struct endpoint *e, const char *address,
 struct link *endpoint_link_of(const struct endpoint *e,
     const struct mu_uuid *id);
 
-/* --- endpoint_dial.c --------------------------------------------------------- */
+/* --- endpoint_dial.c ----------------------------------------------------- */
 
 /* Make the rows fit the layout: new ones are due at once, missing ones end.
  * prepare allocates all that is needed (0 or MUSTER_ENOMEM, nothing changed),
@@ -169,13 +186,13 @@ void target_down(struct endpoint *e, struct link *l,
 /* A connection with that endpoint ended: rows that relied on it go on. */
 void targets_peer_gone(struct endpoint *e, const struct mu_uuid *id);
 
-/* --- endpoint_members.c ------------------------------------------------------ */
+/* --- endpoint_members.c -------------------------------------------------- */
 
 /* True when anything was done. */
 bool endpoint_drain_members(struct endpoint *e);
 int endpoint_subscribe(struct endpoint *e, const struct mu_layout *layout);
 
-/* --- endpoint_note.c --------------------------------------------------------- */
+/* --- endpoint_note.c ----------------------------------------------------- */
 
 void note_log(struct endpoint *e, int level, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));

@@ -14,6 +14,24 @@
  * restarted host must not wait for dead_ns. */
 #define CONTEST_NS UINT64_C(1000000000)
 
+/* A publication found no memory.  Membership relies on it; ending the peerings
+ * with those who should have got it makes both sides begin anew. */
+static void
+start_over(struct endpoint *e, const struct members_out *out)
+{
+	for (size_t i = 0; i < e->nlinks; i++) {
+		struct link *l = e->links[i];
+
+		if (!l->told || (out->receiver != NULL &&
+		    !mu_uuid_eq(out->receiver, &l->sub.id)))
+			continue;
+		if (out->receiver != NULL ||
+		    muster_filter_matches(mu_peer_filter(l->peer), out->topic,
+			out->topic_len))
+			link_doom(l, MU_PEER_NOMEM, "out of memory");
+	}
+}
+
 static void
 publish(struct endpoint *e, const struct members_out *out)
 {
@@ -26,8 +44,10 @@ publish(struct endpoint *e, const struct members_out *out)
 	else
 		rc = router_publish(e->router, &e->service, out->topic,
 		    out->topic_len, out->payload, out->payload_len);
+	if (rc == MUSTER_ENOMEM)
+		start_over(e, out);
 	/* ENOENT: the peer left meanwhile, and takes its events with it */
-	if (rc < 0 && rc != MUSTER_ENOENT)
+	else if (rc < 0 && rc != MUSTER_ENOENT)
 		note_log(e, LOG_LEVEL_ERR, "cannot publish to %.*s: %s",
 		    (int)out->topic_len, out->topic, muster_strerror(rc));
 }

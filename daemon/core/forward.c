@@ -14,6 +14,7 @@
 
 #include "base/alloc.h"
 #include "base/rng.h"
+#include "muster/err.h"
 
 #define NONE     UINT32_MAX
 #define NBUCKETS (2u * FORWARD_ENTRIES) /* a power of two */
@@ -52,7 +53,7 @@ struct forward {
 	uint64_t forgotten;
 };
 
-/* --- the table ------------------------------------------------------------- */
+/* --- the table ----------------------------------------------------------- */
 
 static bool
 open_table(struct forward *f)
@@ -133,6 +134,10 @@ forget_oldest(struct forward *f)
 	e->chain = f->free;
 	f->free = i;
 	f->size--;
+	/* A full table forgets one message for each new one: have the next
+	 * bucket at hand by then. */
+	if (f->oldest != NONE)
+		__builtin_prefetch(bucket_of(f, f->entries[f->oldest].key), 1);
 }
 
 static struct entry *
@@ -178,7 +183,7 @@ add(struct forward *f, const uint64_t key[2])
 	return e;
 }
 
-/* --- counts ---------------------------------------------------------------- */
+/* --- counts -------------------------------------------------------------- */
 
 static struct count *
 counts_of(struct entry *e)
@@ -201,10 +206,19 @@ more_counts(struct entry *e)
 	return true;
 }
 
-/* The count of link in e; a new one is 0, or what is known when the link came
- * after the message.  NULL: memory is out. */
+/* What a link that came after the message starts with; see forward_link. */
+static uint32_t
+late_start(const struct forward *f, const struct entry *e)
+{
+	bool under_way = e->stamp == NOT_YET ||
+	    f->now - e->stamp < FORWARD_UNDER_WAY_NS;
+
+	return under_way && e->best > 0 ? e->best - 1 : e->best;
+}
+
+/* The count of link in e.  NULL: memory is out. */
 static struct count *
-count_of(struct entry *e, uint32_t link)
+count_of(const struct forward *f, struct entry *e, uint32_t link)
 {
 	struct count *c = counts_of(e);
 
@@ -215,8 +229,19 @@ count_of(struct entry *e, uint32_t link)
 		return NULL;
 	c = &counts_of(e)[e->n++];
 	c->link = link;
-	c->copies = link != FORWARD_ORIGINAL && link >= e->born ? e->best : 0;
+	c->copies = link >= e->born ? late_start(f, e) : 0;
 	return c;
+}
+
+static void
+note_new(struct forward *f, struct entry *e, uint32_t link, uint32_t copies)
+{
+	if (e->holder != link)
+		e->second = e->best;
+	e->best = copies;
+	e->holder = link;
+	unlist(f, e);
+	list_newest(f, e);
 }
 
 static enum forward_verdict
@@ -225,12 +250,7 @@ judge(struct forward *f, struct entry *e, struct count *c, uint32_t *holder)
 	uint32_t copies = ++c->copies;
 
 	if (copies > e->best) {
-		if (e->holder != c->link)
-			e->second = e->best;
-		e->best = copies;
-		e->holder = c->link;
-		unlist(f, e);
-		list_newest(f, e);
+		note_new(f, e, c->link, copies);
 		return FORWARD_NEW;
 	}
 	if (c->link == e->holder || copies <= e->second)
@@ -240,7 +260,7 @@ judge(struct forward *f, struct entry *e, struct count *c, uint32_t *holder)
 	return FORWARD_ECHO;
 }
 
-/* --- doors ----------------------------------------------------------------- */
+/* --- doors --------------------------------------------------------------- */
 
 struct forward *
 forward_new(uint64_t seed)
@@ -272,22 +292,41 @@ forward_link(struct forward *f)
 	return f->next_link++;
 }
 
+/* The entry of a message, made if need be; NULL: memory is out. */
+static struct entry *
+entry_of(struct forward *f, const uint8_t *bytes, size_t len)
+{
+	uint64_t key[2];
+	struct entry *e;
+
+	if (!open_table(f))
+		return NULL;
+	mu_hash128(f->seed, bytes, len, key);
+	e = find(f, key);
+	return e != NULL ? e : add(f, key);
+}
+
 enum forward_verdict
 forward_seen(struct forward *f, uint32_t link, const uint8_t *bytes,
     size_t len, uint32_t *holder)
 {
-	uint64_t key[2] = { mu_hash64(f->seed[0], bytes, len),
-		mu_hash64(f->seed[1], bytes, len) };
-	struct entry *e;
-	struct count *c;
+	struct entry *e = entry_of(f, bytes, len);
+	struct count *c = e == NULL ? NULL : count_of(f, e, link);
 
-	if (!open_table(f))
-		return FORWARD_DUPLICATE;
-	e = find(f, key);
-	if (e == NULL)
-		e = add(f, key);
-	c = count_of(e, link);
 	return c == NULL ? FORWARD_DUPLICATE : judge(f, e, c, holder);
+}
+
+int
+forward_published(struct forward *f, const uint8_t *bytes, size_t len)
+{
+	struct entry *e = entry_of(f, bytes, len);
+	struct count *c = e == NULL ? NULL : count_of(f, e, FORWARD_ORIGINAL);
+
+	if (c == NULL)
+		return MUSTER_ENOMEM;
+	c->copies = e->best + 1;
+	note_new(f, e, FORWARD_ORIGINAL, c->copies);
+	return 0;
 }
 
 void
@@ -297,9 +336,11 @@ forward_time(struct forward *f, uint64_t now)
 		f->now = now;
 	if (f->entries == NULL)
 		return;
-	for (uint32_t i = f->newest; i != NONE && f->entries[i].stamp == NOT_YET;
-	    i = f->entries[i].older)
+	for (uint32_t i = f->newest; i != NONE; i = f->entries[i].older) {
+		if (f->entries[i].stamp != NOT_YET)
+			break;
 		f->entries[i].stamp = f->now;
+	}
 	while (f->size > 0 &&
 	    f->now - f->entries[f->oldest].stamp >= FORWARD_MEMORY_NS)
 		forget_oldest(f);

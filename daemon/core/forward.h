@@ -1,6 +1,6 @@
 /*
- * Duplicate suppression for nodes that forward.  The protocol has neither a
- * message id nor a hop count that anybody looks at (reference
+ * Duplicate suppression for nodes that forward.  The protocol has no message
+ * id, and Broker neither lowers nor looks at the TTL (reference
  * "broker-protocol", 3.2), so every cycle of forwarding nodes multiplies
  * messages for ever.  What can be known is this: a neighbour that suppresses
  * duplicates itself sends each message at most as often as it was published.
@@ -10,6 +10,10 @@
  * copy from one link is new only if k exceeds the count of every other link.
  * Links whose peers do not relay bring their own publications: those share one
  * count with what this node publishes, because they add up.
+ *
+ * Counts are relative: a node that forgot or restarted counts from another
+ * start than its neighbours, and equal messages could then pass for new ones
+ * round after round.  That ends with the TTL, which Muster nodes do lower.
  *
  * One thing is missing then.  If v gave us the k-th copy, we do not send the
  * k-th to v, and v cannot know that: copies of ours that follow look to it
@@ -35,6 +39,9 @@
 #define FORWARD_ENTRIES   65536
 #define FORWARD_MEMORY_NS UINT64_C(10000000000)
 
+/* A message new so short a time ago is still under way on other links. */
+#define FORWARD_UNDER_WAY_NS UINT64_C(1000000000)
+
 /* The link number of everything that no relaying peer brought. */
 #define FORWARD_ORIGINAL 0
 
@@ -51,8 +58,9 @@ struct forward;
 struct forward *forward_new(uint64_t seed);
 void forward_free(struct forward *f);
 
-/* A number for a new link.  A link that comes while a message is remembered
- * starts with what is known: nobody counts what went by before it. */
+/* A number for a new link.  What went by before it came is not held against
+ * it: its first copy of a remembered message is another copy of the latest one
+ * if that is still under way, else a new one. */
 uint32_t forward_link(struct forward *f);
 
 /*
@@ -66,6 +74,11 @@ uint32_t forward_link(struct forward *f);
  */
 enum forward_verdict forward_seen(struct forward *f, uint32_t link,
     const uint8_t *bytes, size_t len, uint32_t *holder);
+
+/* This node publishes the message: as above, but it counts as one more than
+ * any link has brought.  0 or MUSTER_ENOMEM: do not send it, it would not be
+ * recognized when it comes back. */
+int forward_published(struct forward *f, const uint8_t *bytes, size_t len);
 
 /* Time passed.  Messages seen between two calls count as seen at the later. */
 void forward_time(struct forward *f, uint64_t now);

@@ -1,25 +1,16 @@
 /*
- * One connection with another endpoint; see link.h.
- *
- * Bytes go into the peering machine, and link_work drains it: bytes for the
- * wire into the output, envelopes into the router, the ups and downs to
- * membership and to the row that was dialled.
+ * One connection with another endpoint, see link.h: what the transport and the
+ * router do with it.  What the peering machine does is in link_peer.c.
  */
 #include "core/endpoint_impl.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
-#include "muster/err.h"
 #include "muster/topic.h"
 #include "sys/log.h"
-#include "topic/filter.h"
-
-#define OVERFLOW_TEXT "caf::sec::backpressure_overflow"
-#define STATUS	      "Broker::STATUS"
 
 static struct link *
 link_of(struct subscriber *s)
@@ -27,7 +18,7 @@ link_of(struct subscriber *s)
 	return (struct link *)s;
 }
 
-/* --- lists ------------------------------------------------------------------- */
+/* --- lists --------------------------------------------------------------- */
 
 void
 link_kick(struct link *l)
@@ -61,8 +52,8 @@ mark_dirty(struct link *l)
 	list->last = l;
 }
 
-static void
-mark_closing(struct link *l)
+void
+link_ended(struct link *l)
 {
 	struct list_of_links *list = &l->e->closing;
 
@@ -88,16 +79,16 @@ link_doom(struct link *l, enum mu_peer_reason reason, const char *text)
 	link_kick(l);
 }
 
-/* --- words ------------------------------------------------------------------- */
+/* --- words --------------------------------------------------------------- */
 
-static const char *
-name_of(const struct link *l)
+const char *
+link_name(const struct link *l)
 {
 	return l->told ? members_name_of(l->e->members, &l->sub.id) : NULL;
 }
 
-static const char *
-spot(const struct link *l, char label[NAME_SHOWN])
+const char *
+link_spot(const struct link *l, char label[NAME_SHOWN])
 {
 	if (strchr(l->address, ':') != NULL)
 		snprintf(label, NAME_SHOWN, "[%s]:%u", l->address,
@@ -111,17 +102,17 @@ spot(const struct link *l, char label[NAME_SHOWN])
 const char *
 link_label(const struct link *l, char label[NAME_SHOWN])
 {
-	const char *name = name_of(l);
+	const char *name = link_name(l);
 
 	if (name == NULL)
-		return spot(l, label);
+		return link_spot(l, label);
 	snprintf(label, NAME_SHOWN, "%s", name);
 	return label;
 }
 
 /* One line per connection at a level that is shown, whatever it does. */
-static void
-complain(struct link *l, int level, const char *text)
+void
+link_complain(struct link *l, int level, const char *text)
 {
 	char label[NAME_SHOWN];
 
@@ -134,7 +125,7 @@ complain(struct link *l, int level, const char *text)
 		l->complained = true;
 }
 
-/* --- output ------------------------------------------------------------------ */
+/* --- output -------------------------------------------------------------- */
 
 static void
 say_full(struct link *l)
@@ -149,8 +140,8 @@ say_full(struct link *l)
 	    policy == MU_OVERFLOW_DROP_NEWEST ? "newest" : "oldest");
 }
 
-static void
-say_drained(struct link *l)
+void
+link_say_drained(struct link *l)
 {
 	char label[NAME_SHOWN];
 
@@ -159,8 +150,8 @@ say_drained(struct link *l)
 	    link_label(l, label), outq_stats(l->out)->episode_dropped);
 }
 
-static void
-on_queued(struct link *l, enum outq_result result)
+void
+link_queued(struct link *l, enum outq_result result)
 {
 	switch (result) {
 	case OUTQ_EPISODE:
@@ -170,7 +161,7 @@ on_queued(struct link *l, enum outq_result result)
 	case OUTQ_DROPPED:
 		break;
 	case OUTQ_OVERFLOW:
-		link_doom(l, MU_PEER_REMOVED, OVERFLOW_TEXT);
+		link_doom(l, MU_PEER_REMOVED, LINK_OVERFLOW);
 		return;
 	case OUTQ_NOMEM:
 		link_doom(l, MU_PEER_NOMEM, "out of memory");
@@ -186,237 +177,10 @@ deliver(struct subscriber *self, struct message *m)
 	struct link *l = link_of(self);
 
 	if (l->doom == NULL)
-		on_queued(l, outq_push(l->out, m));
+		link_queued(l, outq_push(l->out, m));
 }
 
-/* --- up, changed, down ------------------------------------------------------- */
-
-static bool
-speaks_muster(const struct muster_filter *f)
-{
-	return mu_filter_has_below(f, ROUTER_MUSTER, strlen(ROUTER_MUSTER));
-}
-
-static int
-introduce(struct link *l)
-{
-	struct members_peer p = {
-		.id = l->sub.id,
-		.address = l->address,
-		.port = l->port,
-		.outbound = l->outbound,
-		.dialled = l->target == NULL ? NULL : l->target->name,
-		.speaks_muster = speaks_muster(mu_peer_filter(l->peer)),
-		.auth = l->auth,
-	};
-	int rc = router_attach(l->e->router, &l->sub, mu_peer_filter(l->peer));
-
-	if (rc != 0)
-		return rc;
-	rc = members_peer_up(l->e->members, &p, l->e->now);
-	if (rc != 0)
-		router_detach(l->e->router, &l->sub);
-	l->told = rc == 0;
-	l->speaks = p.speaks_muster;
-	return rc;
-}
-
-static void
-on_up(struct link *l)
-{
-	l->sub.id = *mu_peer_id(l->peer);
-	if (introduce(l) != 0) {
-		link_doom(l, MU_PEER_NOMEM, "out of memory");
-		return;
-	}
-	l->state = LINK_UP;
-	l->since = l->e->now;
-	note_broker_log(l->e, STATUS, "peer-added", l->address, l->port,
-	    "handshake successful");
-	if (l->target != NULL)
-		target_up(l->e, l->target);
-	/* the hello goes out before anything that is routed */
-	endpoint_drain_members(l->e);
-}
-
-static void
-on_filter(struct link *l)
-{
-	const struct muster_filter *f = mu_peer_filter(l->peer);
-	bool speaks = speaks_muster(f);
-
-	if (!l->told)
-		return;
-	if (router_attach(l->e->router, &l->sub, f) != 0) {
-		link_doom(l, MU_PEER_NOMEM, "out of memory");
-		return;
-	}
-	if (speaks != l->speaks)
-		members_peer_speaks(l->e->members, &l->sub.id, speaks,
-		    l->e->now);
-	l->speaks = speaks;
-}
-
-/* Did we end the peering?  A peer that is silent left by itself. */
-static bool
-is_removal(enum mu_peer_reason reason)
-{
-	return reason != MU_PEER_LOST && reason != MU_PEER_DEAD;
-}
-
-static void
-record_overflow(struct link *l)
-{
-	const char *name = name_of(l);
-	char id[MU_UUID_TEXT], at[NAME_SHOWN];
-
-	note_cluster_log(l->e,
-	    "removed due to backpressure overflow: %s%s/tcp (%s)",
-	    name == NULL ? "non-cluster peer " : "", spot(l, at),
-	    name == NULL ? mu_uuid_format(&l->sub.id, id) : name);
-}
-
-static void
-record_down(struct link *l, const struct mu_peer_out *down)
-{
-	if (!is_removal(down->reason))
-		note_broker_log(l->e, STATUS, "connection-terminated",
-		    l->address, l->port, "lost connection to remote peer");
-	else if (l->e->stopping)
-		note_broker_log(l->e, STATUS, "peer-removed", l->address,
-		    l->port, "removed connection to remote peer");
-	else
-		note_broker_log(l->e, STATUS, "peer-removed", l->address,
-		    l->port, "removed connection to remote peer (%s)",
-		    down->text);
-	if (strcmp(down->text, OVERFLOW_TEXT) == 0)
-		record_overflow(l);
-}
-
-/* The end of a peering: ordinary ends of known nodes are membership's line. */
-static void
-say_down(struct link *l, const struct mu_peer_out *down)
-{
-	bool ordinary = down->reason == MU_PEER_LOST ||
-	    (down->reason == MU_PEER_REMOVED && l->doom == NULL);
-
-	if (outq_stats(l->out)->dropping)
-		say_drained(l);
-	if (!ordinary)
-		complain(l, LOG_LEVEL_WARN, down->text);
-	else if (name_of(l) == NULL && !l->e->stopping)
-		complain(l, LOG_LEVEL_INFO, down->text);
-	else
-		complain(l, LOG_LEVEL_DEBUG, down->text);
-}
-
-/* The end of a handshake; what we dialled is its row's line. */
-static void
-say_failed(struct link *l, const struct mu_peer_out *down)
-{
-	bool ordinary = down->reason == MU_PEER_DUPLICATE ||
-	    down->reason == MU_PEER_CLOSING || l->e->stopping;
-
-	complain(l, ordinary || l->target != NULL ? LOG_LEVEL_DEBUG
-						  : LOG_LEVEL_WARN,
-	    down->text);
-}
-
-static void
-on_down(struct link *l, const struct mu_peer_out *down)
-{
-	struct mu_uuid id = *mu_peer_id(l->peer);
-
-	if (l->told) {
-		say_down(l, down);
-		record_down(l, down);
-		router_detach(l->e->router, &l->sub);
-		members_peer_down(l->e->members, &l->sub.id,
-		    is_removal(down->reason), l->e->now);
-		l->told = false;
-		endpoint_drain_members(l->e);
-	} else {
-		say_failed(l, down);
-	}
-	if (l->target != NULL)
-		target_down(l->e, l, down);
-	l->state = LINK_CLOSING;
-	l->since = l->e->now;
-	targets_peer_gone(l->e, &id);
-	l->linger = down->reason != MU_PEER_LOST &&
-	    down->reason != MU_PEER_DEAD && l->doom == NULL &&
-	    !outq_empty(l->out);
-	mark_closing(l);
-}
-
-/* --- the machine's consequences ----------------------------------------------- */
-
-static void
-on_problem(struct link *l, const char *text)
-{
-	l->problems++;
-	complain(l, LOG_LEVEL_WARN, text);
-}
-
-static void
-on_envelope(struct link *l, struct mu_envelope *env)
-{
-	l->received_messages++;
-	if (l->told)
-		router_receive(l->e->router, &l->sub, env, l->e->now);
-}
-
-static void
-on_out(struct link *l, struct mu_peer_out *out)
-{
-	switch (out->kind) {
-	case MU_PEER_ENVELOPE:
-		on_envelope(l, &out->env);
-		break;
-	case MU_PEER_SEND:
-		on_queued(l, outq_push_control(l->out, out->bytes, out->len));
-		break;
-	case MU_PEER_UP:
-		on_up(l);
-		break;
-	case MU_PEER_FILTER:
-		on_filter(l);
-		break;
-	case MU_PEER_PROBLEM:
-		on_problem(l, out->text);
-		break;
-	case MU_PEER_PONG:
-		if (l->told)
-			members_pong(l->e->members, &l->sub.id, true,
-			    l->e->now);
-		break;
-	case MU_PEER_DOWN:
-		on_down(l, out);
-		break;
-	}
-}
-
-void
-link_work(struct link *l)
-{
-	struct mu_peer_out out;
-	bool doomed = false;
-
-	if (l->state == LINK_CLOSING)
-		return;
-	do {
-		if (l->doom != NULL && !doomed) {
-			mu_peer_stop(l->peer, l->doom_reason, 0, l->doom);
-			doomed = true;
-		}
-		memset(&out, 0, sizeof out);
-		if (!mu_peer_next(l->peer, &out))
-			return;
-		on_out(l, &out);
-	} while (l->state != LINK_CLOSING);
-}
-
-/* --- construction ------------------------------------------------------------ */
+/* --- construction -------------------------------------------------------- */
 
 static void
 configure(struct link *l, struct mu_peer_config *cfg)
@@ -483,7 +247,7 @@ link_free(struct link *l)
 	mu_free(l);
 }
 
-/* --- for the transport ------------------------------------------------------- */
+/* --- for the transport --------------------------------------------------- */
 
 void
 link_set_transport(struct link *l, void *transport)
@@ -532,7 +296,7 @@ link_consume(struct link *l, size_t n)
 
 	outq_consume(l->out, n);
 	if (dropping && !outq_stats(l->out)->dropping)
-		say_drained(l);
+		link_say_drained(l);
 }
 
 bool
@@ -562,7 +326,7 @@ link_closed(struct link *l, const char *text, uint64_t now)
 	endpoint_drain_members(l->e);
 }
 
-/* --- facts ------------------------------------------------------------------- */
+/* --- facts --------------------------------------------------------------- */
 
 void
 link_facts(const struct link *l, struct link_facts *out)
@@ -573,7 +337,7 @@ link_facts(const struct link *l, struct link_facts *out)
 		out->id = l->sub.id;
 		out->filter_size = muster_filter_size(mu_peer_filter(l->peer));
 	}
-	out->name = name_of(l);
+	out->name = link_name(l);
 	out->dialled = l->target == NULL ? NULL : l->target->name;
 	out->address = l->address;
 	out->port = l->port;

@@ -17,7 +17,7 @@
 struct endpoint;
 struct link;
 
-/* --- for the transport ---------------------------------------------------- */
+/* --- for the transport --------------------------------------------------- */
 
 /* Anything of the transport's, set once. */
 void link_set_transport(struct link *l, void *transport);
@@ -41,7 +41,7 @@ void link_idle(struct link *l);
  * the link: it is gone after the next endpoint_next. */
 void link_closed(struct link *l, const char *text, uint64_t now);
 
-/* --- facts, for status ------------------------------------------------------ */
+/* --- facts, for status --------------------------------------------------- */
 
 enum link_state {
 	LINK_HANDSHAKE,

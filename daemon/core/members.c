@@ -26,7 +26,7 @@ members_new(const struct members_config *cfg, uint64_t now)
 	if (mrows_build(m, cfg->layout, cfg->self, now) != 0)
 		goto fail;
 	mstart_begin(m, now);
-	if (m->report_due || m->start_due)
+	if (m->report_due || m->start_due || m->lost)
 		goto fail;
 	mtrack_update(m, now);
 	return m;

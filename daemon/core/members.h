@@ -34,7 +34,7 @@ void members_free(struct members *m);
  * f.  0 or MUSTER_ENOMEM. */
 int members_subscribe(const struct members *m, struct muster_filter *f);
 
-/* --- what happens ---------------------------------------------------------- */
+/* --- what happens --------------------------------------------------------- */
 
 /* Says whether the verified certificate of a peer carries a name; has_name
  * NULL: nobody is authenticated (plain, anonymous), every name is believed. */
@@ -80,7 +80,7 @@ int members_reload(struct members *m, const struct mu_layout *layout,
 void members_tick(struct members *m, uint64_t now);
 uint64_t members_deadline(const struct members *m);
 
-/* --- what follows ---------------------------------------------------------- */
+/* --- what follows --------------------------------------------------------- */
 
 enum members_out_kind {
 	MEMBERS_PUBLISH,  /* topic, payload; receiver if unicast */
@@ -114,7 +114,7 @@ struct members_out {
 /* One consequence; false when there is none.  In the order they happened. */
 bool members_next(struct members *m, struct members_out *out);
 
-/* --- facts ------------------------------------------------------------------ */
+/* --- facts ---------------------------------------------------------------- */
 
 enum members_state {
 	MEMBERS_STARTING,  /* not all have reported (manager) / no start seen */

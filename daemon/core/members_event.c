@@ -152,20 +152,14 @@ dispatch(struct members *m, struct peer *p, const struct rule *r,
 		r->handle(m, p, args, now);
 }
 
-void
-mevent_handle(struct members *m, struct peer *p, const uint8_t *payload,
-    size_t len, uint64_t now)
+static void
+handle(struct members *m, struct peer *p, const struct rule *r,
+    const uint8_t *payload, size_t len, uint64_t now)
 {
-	struct mu_peek peek;
 	struct muster_value *v;
-	const struct rule *r;
 	int err;
 
-	if (mu_peek_message(payload, len, &peek) != 0 ||
-	    peek.kind != MUSTER_MESSAGE_EVENT)
-		return;
-	r = find_rule(peek.name, peek.name_len);
-	if (r == NULL || p->standing == STANDING_DROPPED)
+	if (p->standing == STANDING_DROPPED)
 		return;
 	if (p->standing == STANDING_CONTENDER &&
 	    r->authority != AUTHORITY_ANYBODY) {
@@ -174,7 +168,7 @@ mevent_handle(struct members *m, struct peer *p, const uint8_t *payload,
 	}
 	err = muster_value_dec(payload, len, &v);
 	if (err == MUSTER_ENOMEM) {
-		mpeer_drop_nomem(p);
+		mpeer_drop_nomem(m, p);
 		return;
 	}
 	if (err != 0) {
@@ -185,18 +179,37 @@ mevent_handle(struct members *m, struct peer *p, const uint8_t *payload,
 	muster_value_unref(v);
 }
 
+/* The row of the table for an encoded message, or NULL: not ours. */
+static const struct rule *
+rule_of(const uint8_t *payload, size_t len)
+{
+	struct mu_peek peek;
+
+	if (mu_peek_message(payload, len, &peek) != 0 ||
+	    peek.kind != MUSTER_MESSAGE_EVENT)
+		return NULL;
+	return find_rule(peek.name, peek.name_len);
+}
+
+void
+mevent_handle(struct members *m, struct peer *p, const uint8_t *payload,
+    size_t len, uint64_t now)
+{
+	handle(m, p, rule_of(payload, len), payload, len, now);
+}
+
 void
 members_data(struct members *m, const struct mu_uuid *from, const char *topic,
     size_t topic_len, const uint8_t *payload, size_t len, uint64_t now)
 {
-	struct peer *p;
+	const struct rule *r = rule_of(payload, len);
+	struct peer *p = r == NULL ? NULL : mpeer_find(m, from);
 
 	/* As in Zeek the event's name counts, not the topic it came on. */
 	(void)topic;
 	(void)topic_len;
-	p = mpeer_find(m, from);
 	if (p == NULL)
 		return;
-	mevent_handle(m, p, payload, len, now);
+	handle(m, p, r, payload, len, now);
 	mtrack_update(m, now);
 }

@@ -27,7 +27,7 @@ contest(struct members *m, struct peer *p, size_t row, uint64_t now)
 	}
 	if (mout_node(m, MEMBERS_PING, mrows_name(m, row), &r->pub.id, false) !=
 	    0) {
-		mpeer_drop_nomem(p);
+		mpeer_drop_nomem(m, p);
 		return;
 	}
 	p->standing = STANDING_CONTENDER;
@@ -131,7 +131,7 @@ mhello_heard(struct members *m, struct peer *p, const struct muster_value *args,
 	}
 	p->name = mu_strdup(shown);
 	if (p->name == NULL) {
-		mpeer_drop_nomem(p);
+		mpeer_drop_nomem(m, p);
 		return;
 	}
 	if (is_permitted(m, p, now))

@@ -126,6 +126,7 @@ struct members {
 	size_t nqueued;
 	struct out *given; /* returned by the last members_next */
 	bool lost;         /* some consequence found no memory */
+	size_t ndrops;     /* peers with drop set */
 
 	bool started;    /* cluster_started seen, sent, or learned */
 	bool report_due; /* own report found no memory */
@@ -134,10 +135,10 @@ struct members {
 
 	struct list told;  /* what the manager says is missing */
 	struct list shown; /* what was published or shown last */
-	bool degraded;     /* shown is not empty */
 	bool changed;      /* missing may differ from shown */
 	uint64_t shown_at;
 	bool links_told; /* manager knows our lost links */
+	bool links_said; /* ... because we told it of some since its hello */
 	uint64_t retry;  /* when to try again, or 0 */
 };
 
@@ -181,7 +182,7 @@ void mpeer_drop(
     struct members *m, struct peer *p, const char *text, uint64_t now);
 /* Memory is out while something of this peer's was handled: ending the peering
  * makes both sides begin anew.  Needs no memory itself. */
-void mpeer_drop_nomem(struct peer *p);
+void mpeer_drop_nomem(struct members *m, struct peer *p);
 /* One warning per peering, debug messages after it. */
 void mpeer_complain(struct members *m, struct peer *p, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
@@ -203,6 +204,7 @@ void mhello_recognise(struct members *m, uint64_t now);
 
 /* --- members_event.c ------------------------------------------------------ */
 
+/* Something that members_data got earlier, of a peer that was a contender. */
 void mevent_handle(struct members *m, struct peer *p, const uint8_t *payload,
     size_t len, uint64_t now);
 

@@ -128,7 +128,7 @@ mout_event(struct members *m, const struct mu_uuid *to, const char *topic,
 	return queue_or_lose(m, o);
 }
 
-static struct out *
+__attribute__((format(printf, 2, 0))) static struct out *
 formatted(enum members_out_kind kind, const char *fmt, va_list ap)
 {
 	va_list again;
@@ -223,11 +223,12 @@ emergency(struct members *m, struct members_out *out)
 	size_t i;
 
 	memset(out, 0, sizeof *out);
-	for (i = 0; i < m->npeers; i++) {
+	for (i = 0; m->ndrops > 0 && i < m->npeers; i++) {
 		struct peer *p = m->peers[i];
 
 		if (p->drop == NULL)
 			continue;
+		m->ndrops--;
 		out->kind = MEMBERS_DROP;
 		out->id = p->id;
 		out->text = p->drop;

@@ -103,6 +103,7 @@ remove_peer(struct members *m, struct peer *p)
 
 	for (i = 0; m->peers[i] != p; i++)
 		continue;
+	m->ndrops -= p->drop != NULL;
 	m->peers[i] = m->peers[--m->npeers];
 	mpeer_free(p);
 }
@@ -154,7 +155,7 @@ mpeer_join(struct members *m, struct peer *p, size_t row, uint64_t now)
 		mu_uuid_format(&p->id, id)) != 0 ||
 	    mout_node(m, MEMBERS_NODE_UP, name, &p->id, false) != 0) {
 		p->row = NO_ROW;
-		mpeer_drop_nomem(p);
+		mpeer_drop_nomem(m, p);
 		return;
 	}
 	p->standing = STANDING_MEMBER;
@@ -224,23 +225,25 @@ detach(struct members *m, struct peer *p, uint64_t now)
 }
 
 void
-mpeer_drop(struct members *m, struct peer *p, const char *text, uint64_t now)
+mpeer_drop_nomem(struct members *m, struct peer *p)
 {
 	if (p->standing == STANDING_DROPPED)
 		return;
 	p->standing = STANDING_DROPPED;
-	if (mout_drop(m, &p->id, text) != 0)
-		p->drop = "out of memory";
-	detach(m, p, now);
+	p->drop = "out of memory";
+	m->ndrops++;
+	/* Its row is given up when the peering ends. */
 }
 
 void
-mpeer_drop_nomem(struct peer *p)
+mpeer_drop(struct members *m, struct peer *p, const char *text, uint64_t now)
 {
-	if (p->standing != STANDING_DROPPED)
-		p->drop = "out of memory";
+	if (p->standing == STANDING_DROPPED)
+		return;
+	if (mout_drop(m, &p->id, text) != 0)
+		mpeer_drop_nomem(m, p);
 	p->standing = STANDING_DROPPED;
-	/* Its row is given up when the peering ends. */
+	detach(m, p, now);
 }
 
 /* --- doors ---------------------------------------------------------------- */

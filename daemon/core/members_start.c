@@ -62,7 +62,7 @@ send_state(struct members *m, struct peer *p)
 			none ? MEMBERS_RUNNING : MEMBERS_DEGRADED_STATE)),
 		    set),
 		false) != 0)
-		mpeer_drop_nomem(p);
+		mpeer_drop_nomem(m, p);
 }
 
 /* A node reported to a cluster that has started. */
@@ -76,7 +76,7 @@ welcome(struct members *m, struct row *r, bool resending)
 		return;
 	if (!resending && m->layout->replay_started &&
 	    !mu_uuid_eq(&r->told, &p->id) && send_started(m, &p->id) != 0) {
-		mpeer_drop_nomem(p);
+		mpeer_drop_nomem(m, p);
 		return;
 	}
 	r->told = p->id;

@@ -155,10 +155,11 @@ mtrack_tell_links(struct members *m, uint64_t now)
 	}
 	/* A manager that just met us believes all our links to stand. */
 	m->links_told = true;
-	if (n == 0 && set != NULL) {
+	if (n == 0 && set != NULL && !m->links_said) {
 		muster_value_unref(set);
 		return;
 	}
+	m->links_said = true;
 	if (mout_event(m, NULL, REPORT_TOPIC, "Muster::link_state",
 		mout_args(2, muster_value_cstring(m->self->name), set),
 		false) != 0) {
@@ -173,6 +174,7 @@ tell_link(struct members *m, size_t row, uint64_t now)
 	if (!m->links_told || !m->rows[row].pub.connectee ||
 	    row == m->manager_row)
 		return;
+	m->links_said = true;
 	if (mout_event(m, NULL, REPORT_TOPIC,
 		m->rows[row].pub.up ? "Muster::link_up" : "Muster::link_down",
 		mout_args(2, muster_value_cstring(m->self->name),
@@ -189,7 +191,7 @@ mtrack_row(struct members *m, size_t row, uint64_t now)
 	m->changed = true;
 	if (row == m->manager_row && !m->is_manager) {
 		mlist_clear(&m->told);
-		m->links_told = false;
+		m->links_told = m->links_said = false;
 	}
 	tell_link(m, row, now);
 }
@@ -354,7 +356,7 @@ on_link(struct members *m, struct peer *p, const struct muster_value *peer,
 	if (row == NO_ROW || row == p->row)
 		mpeer_complain(m, p, "tells of a link to an unknown node");
 	else if (set_link(&m->rows[p->row], row, lost) != 0)
-		mpeer_drop_nomem(p);
+		mpeer_drop_nomem(m, p);
 	m->changed = true;
 }
 
@@ -387,6 +389,7 @@ mtrack_link_state(struct members *m, struct peer *p,
 	if (!m->is_manager)
 		return;
 	m->rows[p->row].ndown = 0;
+	m->changed = true;
 	for (i = 0; i < muster_value_size(set); i++)
 		on_link(m, p, muster_value_at(set, i), true);
 }

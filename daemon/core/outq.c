@@ -73,7 +73,7 @@ frame_at(const struct seg *s, size_t off)
 	return len;
 }
 
-/* --- segments -------------------------------------------------------------- */
+/* --- segments ------------------------------------------------------------ */
 
 static struct seg *
 seg_new(size_t cap)
@@ -174,7 +174,7 @@ chunk_for(struct outq *q, size_t len)
 	return s;
 }
 
-/* --- accounts -------------------------------------------------------------- */
+/* --- accounts ------------------------------------------------------------ */
 
 static void
 grew(struct outq *q, size_t len)
@@ -222,7 +222,7 @@ dropped(struct outq *q)
 	return OUTQ_EPISODE;
 }
 
-/* --- dropping and pinning -------------------------------------------------- */
+/* --- dropping and pinning ------------------------------------------------ */
 
 static bool
 has_waiting(const struct seg *s)
@@ -267,7 +267,7 @@ pin(struct outq *q, struct seg *s, size_t end)
 	s->resume = s->keep;
 }
 
-/* --- pushing --------------------------------------------------------------- */
+/* --- pushing ------------------------------------------------------------- */
 
 static int
 put(struct outq *q, struct message *m)
@@ -357,7 +357,7 @@ outq_push_control(struct outq *q, const uint8_t *bytes, size_t len)
 	return OUTQ_QUEUED;
 }
 
-/* --- writing --------------------------------------------------------------- */
+/* --- writing ------------------------------------------------------------- */
 
 bool
 outq_peek(struct outq *q, const uint8_t **bytes, size_t *len)
@@ -420,7 +420,7 @@ outq_consume(struct outq *q, size_t n)
 	end_episode(q);
 }
 
-/* --- the rest -------------------------------------------------------------- */
+/* --- the rest ------------------------------------------------------------ */
 
 struct outq *
 outq_new(const struct outq_limits *limits)

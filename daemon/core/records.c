@@ -46,7 +46,7 @@ records_header(struct mu_buf *b, const char *path, int64_t wall)
 		if (strcmp(formats[i].path, path) == 0)
 			f = &formats[i];
 	mu_buf_str(b, "#separator \\x09\n#set_separator\t,\n"
-	              "#empty_field\t(empty)\n#unset_field\t-\n");
+		      "#empty_field\t(empty)\n#unset_field\t-\n");
 	mu_buf_printf(b, "#path\t%s\n", path);
 	put_wall(b, "open", wall);
 	mu_buf_printf(b, "#fields\t%s\n#types\t%s\n", f->fields, f->types);
@@ -58,7 +58,7 @@ records_close(struct mu_buf *b, int64_t wall)
 	put_wall(b, "close", wall);
 }
 
-/* --- fields -------------------------------------------------------------------- */
+/* --- fields ------------------------------------------------------------ */
 
 static void
 put_time(struct mu_buf *b, int64_t ts)
@@ -97,8 +97,8 @@ static bool
 is_shown(uint32_t c)
 {
 	return c >= 0x20 && c != 0x7f && (c < 0x80 || c > 0x9f) &&
-	    (c < 0xe000 || c > 0xf8ff) && (c < 0xfff0 || c > 0xffff) &&
-	    c < 0xf0000;
+	       (c < 0xe000 || c > 0xf8ff) && (c < 0xfff0 || c > 0xffff) &&
+	       c < 0xf0000;
 }
 
 /* A stretch without tab and backslash: valid as a whole or not at all. */
@@ -162,11 +162,11 @@ put_optional(struct mu_buf *b, const char *s)
 		put_string(b, s);
 }
 
-/* --- lines --------------------------------------------------------------------- */
+/* --- lines ------------------------------------------------------------- */
 
 void
-records_cluster(struct mu_buf *b, int64_t ts, const char *node,
-    const char *message)
+records_cluster(
+    struct mu_buf *b, int64_t ts, const char *node, const char *message)
 {
 	put_time(b, ts);
 	mu_buf_u8(b, '\t');

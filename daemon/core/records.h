@@ -16,8 +16,8 @@ void records_header(struct mu_buf *b, const char *path, int64_t wall);
 void records_close(struct mu_buf *b, int64_t wall);
 
 /* One line; ts is wall ns.  address NULL or "": unset, then the port too. */
-void records_cluster(struct mu_buf *b, int64_t ts, const char *node,
-    const char *message);
+void records_cluster(
+    struct mu_buf *b, int64_t ts, const char *node, const char *message);
 void records_broker(struct mu_buf *b, int64_t ts, const char *ty,
     const char *ev, const char *address, uint16_t port, const char *message);
 

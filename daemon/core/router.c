@@ -14,28 +14,15 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "core/forward.h"
-#include "core/router_peers.h"
+#include "core/router_impl.h"
 #include "muster/err.h"
-#include "topic/filter.h"
+#include "muster/topic.h"
 #include "topic/trie.h"
 
 #define TOPICS_CACHED 4096
 #define SCRATCH_KEPT  (256u * 1024) /* larger ones are given back */
-#define ECHO_TOPIC    1024 /* longer topics do without the echo */
 #define AT_RECEIVER   20   /* where a frame begins to identify its message */
-
-struct router {
-	struct mu_uuid self;
-	struct mu_trie *trie;          /* everybody's filter */
-	struct router_peers peers;     /* by endpoint id */
-	struct muster_filter *own;     /* announced; only grows */
-	uint64_t version;              /* changes of own */
-	struct muster_filter *forward; /* relayed between peers now */
-	struct muster_filter *ever;    /* relayed now or before */
-	struct forward *seen;          /* duplicate suppression */
-	struct mu_buf scratch;         /* the frame being published */
-	struct router_stats stats;
-};
+#define AT_TTL	      37
 
 /* Who gets what, by where it comes from. */
 #define TO(kind) (1u << (kind))
@@ -57,7 +44,7 @@ message_blob(struct message *m)
 	return m->blob == NULL ? NULL : mu_blob_ref(m->blob);
 }
 
-/* --- construction ---------------------------------------------------------- */
+/* --- construction -------------------------------------------------------- */
 
 struct router *
 router_new(const struct mu_uuid *self, const struct muster_filter *forward,
@@ -101,163 +88,7 @@ router_free(struct router *r)
 	mu_free(r);
 }
 
-/* --- filters --------------------------------------------------------------- */
-
-static bool
-is_local(const char *topic, size_t len)
-{
-	return muster_topic_matches(MU_LOCAL_PREFIX, strlen(MU_LOCAL_PREFIX),
-	    topic, len);
-}
-
-/* Add the prefixes of f to what is announced.  What was added before memory
- * ran out stays: to announce too much costs traffic, never correctness. */
-static int
-grow_own(struct router *r, const struct muster_filter *f)
-{
-	for (size_t i = 0; i < muster_filter_size(f); i++) {
-		size_t len;
-		const char *prefix = muster_filter_at(f, i, &len);
-		int rc;
-
-		if (is_local(prefix, len))
-			continue;
-		rc = muster_filter_add(r->own, prefix, len);
-		if (rc < 0)
-			return rc;
-		if (rc > 0)
-			r->version++;
-	}
-	return 0;
-}
-
-/* Say in the own filter that duplicates below prefix are suppressed here. */
-static int
-mark_forward(struct router *r, const char *prefix, size_t len)
-{
-	char mark[sizeof ROUTER_FORWARDS + ECHO_TOPIC];
-	size_t n = strlen(ROUTER_FORWARDS);
-	int rc;
-
-	if (len > ECHO_TOPIC)
-		return 0;
-	memcpy(mark, ROUTER_FORWARDS, n);
-	memcpy(mark + n, prefix, len);
-	rc = muster_filter_add(r->own, mark, n + len);
-	if (rc > 0)
-		r->version++;
-	return rc < 0 ? rc : 0;
-}
-
-int
-router_set_forward(struct router *r, const struct muster_filter *forward)
-{
-	struct muster_filter *copy = mu_filter_copy(forward);
-	int rc;
-
-	if (copy == NULL)
-		return MUSTER_ENOMEM;
-	rc = grow_own(r, copy);
-	for (size_t i = 0; rc == 0 && i < muster_filter_size(copy); i++) {
-		size_t len;
-		const char *prefix = muster_filter_at(copy, i, &len);
-
-		rc = mark_forward(r, prefix, len);
-		if (rc == 0)
-			rc = muster_filter_add(r->ever, prefix, len);
-		if (rc > 0)
-			rc = 0;
-	}
-	if (rc != 0) {
-		muster_filter_free(copy);
-		return rc;
-	}
-	muster_filter_free(r->forward);
-	r->forward = copy;
-	return 0;
-}
-
-const struct muster_filter *
-router_filter(const struct router *r)
-{
-	return r->own;
-}
-
-uint64_t
-router_filter_version(const struct router *r)
-{
-	return r->version;
-}
-
-/* --- subscribers ----------------------------------------------------------- */
-
-/* May a peer with that filter bring what others published?  A Muster node that
- * does not forward may not; of anybody else we cannot know. */
-static bool
-may_relay(const struct muster_filter *f)
-{
-	if (f == NULL)
-		return false; /* nobody sends it anything to relay */
-	return !mu_filter_has_below(f, ROUTER_MUSTER, strlen(ROUTER_MUSTER)) ||
-	    mu_filter_has_below(f, ROUTER_FORWARDS, strlen(ROUTER_FORWARDS));
-}
-
-static int
-attach_peer(struct router *r, struct subscriber *s,
-    const struct muster_filter *filter)
-{
-	if (!s->attached) {
-		int rc = router_peers_add(&r->peers, s);
-
-		if (rc != 0)
-			return rc;
-		s->link = forward_link(r->seen);
-	}
-	s->relays = may_relay(filter);
-	return 0;
-}
-
-int
-router_attach(struct router *r, struct subscriber *s,
-    const struct muster_filter *filter)
-{
-	int rc = 0;
-
-	if (s->kind != SUBSCRIBER_PEER && filter != NULL)
-		rc = grow_own(r, filter);
-	if (rc == 0)
-		rc = mu_trie_set(r->trie, s, filter);
-	if (rc != 0)
-		return rc;
-	if (s->kind == SUBSCRIBER_PEER) {
-		rc = attach_peer(r, s, filter);
-		if (rc != 0) {
-			mu_trie_set(r->trie, s, NULL);
-			return rc;
-		}
-	}
-	s->attached = true;
-	return 0;
-}
-
-void
-router_detach(struct router *r, struct subscriber *s)
-{
-	if (!s->attached)
-		return;
-	mu_trie_set(r->trie, s, NULL);
-	if (s->kind == SUBSCRIBER_PEER)
-		router_peers_remove(&r->peers, s);
-	s->attached = false;
-}
-
-struct subscriber *
-router_peer(const struct router *r, const struct mu_uuid *id)
-{
-	return router_peers_find(&r->peers, id);
-}
-
-/* --- dispatch -------------------------------------------------------------- */
+/* --- dispatch ------------------------------------------------------------ */
 
 static void
 deliver(struct router *r, struct subscriber *to, struct message *m)
@@ -322,14 +153,21 @@ link_of(const struct mu_match *match, const struct subscriber *from)
 	return from->link;
 }
 
+static bool
+may_echo(const struct router *r, const struct mu_match *match,
+    const struct message *m)
+{
+	return muster_filter_matches(r->ever, m->env.topic,
+	    m->env.topic_len) && has_relay(match);
+}
+
 static enum forward_verdict
 seen(struct router *r, const struct mu_match *match, const struct message *m,
     uint32_t *holder)
 {
 	enum forward_verdict verdict;
 
-	if (!muster_filter_matches(r->ever, m->env.topic, m->env.topic_len) ||
-	    !has_relay(match))
+	if (!may_echo(r, match, m))
 		return FORWARD_NEW;
 	verdict = forward_seen(r->seen, link_of(match, m->from),
 	    m->env.frame + AT_RECEIVER, m->env.len - AT_RECEIVER, holder);
@@ -343,7 +181,7 @@ static void
 echo(struct router *r, const struct mu_match *match, uint32_t holder,
     struct message *m)
 {
-	char mark[sizeof ROUTER_FORWARDS + ECHO_TOPIC];
+	char mark[sizeof ROUTER_FORWARDS + ROUTER_MARKED_TOPIC];
 	size_t n = strlen(ROUTER_FORWARDS);
 	struct subscriber *to = NULL;
 	struct mu_match marked;
@@ -354,7 +192,7 @@ echo(struct router *r, const struct mu_match *match, uint32_t holder,
 		if (s->kind == SUBSCRIBER_PEER && s->link == holder)
 			to = s;
 	}
-	if (to == NULL || m->env.topic_len > ECHO_TOPIC)
+	if (to == NULL || m->env.topic_len > ROUTER_MARKED_TOPIC)
 		return;
 	memcpy(mark, ROUTER_FORWARDS, n);
 	memcpy(mark + n, m->env.topic, m->env.topic_len);
@@ -363,7 +201,20 @@ echo(struct router *r, const struct mu_match *match, uint32_t holder,
 		deliver(r, to, m);
 }
 
-/* --- publishing ------------------------------------------------------------ */
+/* The frame was stamped with the full TTL, which is the one that is hashed:
+ * give it what is left.  Broker always writes 16; more is nobody's right. */
+static void
+lower_ttl(struct mu_envelope *env, uint16_t came_with)
+{
+	uint16_t left = came_with > MU_TTL ? MU_TTL : came_with;
+
+	left = left > 0 ? left - 1 : 0;
+	env->ttl = left;
+	env->frame[AT_TTL] = (uint8_t)(left >> 8);
+	env->frame[AT_TTL + 1] = (uint8_t)left;
+}
+
+/* --- publishing ---------------------------------------------------------- */
 
 static int
 encode(struct router *r, const struct mu_uuid *receiver, const char *topic,
@@ -404,17 +255,17 @@ router_publish(struct router *r, struct subscriber *from, const char *topic,
 {
 	struct message m = { .from = from, .origin = r->self };
 	struct mu_match match;
-	uint32_t holder;
 	int rc = check_topic(topic, topic_len);
 
 	if (rc != 0)
 		return rc;
 	match = mu_trie_match(r->trie, topic, topic_len);
 	rc = encode(r, NULL, topic, topic_len, payload, len, &m.env);
+	if (rc == 0 && may_echo(r, &match, &m))
+		rc = forward_published(r->seen, m.env.frame + AT_RECEIVER,
+		    m.env.len - AT_RECEIVER);
 	if (rc == 0) {
 		r->stats.published++;
-		/* counted so that echoes are known; sent in any case */
-		seen(r, &match, &m, &holder);
 		rc = dispatch(r, &match, receivers_of(from), &m);
 	}
 	end_publish(r, &m);
@@ -447,19 +298,26 @@ router_unicast(struct router *r, struct subscriber *from,
 	return rc;
 }
 
-/* --- receiving ------------------------------------------------------------- */
+/* --- receiving ----------------------------------------------------------- */
 
 static void
-by_topic(struct router *r, struct message *m)
+by_topic(struct router *r, struct message *m, uint16_t came_with)
 {
 	struct mu_match match = mu_trie_match(r->trie, m->env.topic,
 	    m->env.topic_len);
 	unsigned kinds = receivers_of(m->from);
 	uint32_t holder = FORWARD_ORIGINAL;
+	enum forward_verdict verdict = seen(r, &match, m, &holder);
 
-	if (muster_filter_matches(r->forward, m->env.topic, m->env.topic_len))
-		kinds |= TO(SUBSCRIBER_PEER);
-	switch (seen(r, &match, m, &holder)) {
+	if (muster_filter_matches(r->forward, m->env.topic,
+		m->env.topic_len)) {
+		lower_ttl(&m->env, came_with);
+		if (m->env.ttl > 0)
+			kinds |= TO(SUBSCRIBER_PEER);
+		else
+			r->stats.expired++;
+	}
+	switch (verdict) {
 	case FORWARD_NEW:
 		dispatch(r, &match, kinds, m);
 		break;
@@ -497,7 +355,7 @@ router_receive(struct router *r, struct subscriber *from,
 	r->stats.received[env->type]++;
 	mu_envelope_stamp(&m.env, &r->self);
 	if (mu_uuid_is_nil(env->receiver)) {
-		by_topic(r, &m);
+		by_topic(r, &m, env->ttl);
 	} else if (mu_uuid_eq(env->receiver, &r->self)) {
 		struct mu_match match = mu_trie_match(r->trie, env->topic,
 		    env->topic_len);

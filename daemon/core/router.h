@@ -32,7 +32,8 @@ struct subscriber;
 
 /* One envelope on its way; borrowed by deliver. */
 struct message {
-	struct mu_envelope env;  /* stamped: sender is this node, TTL 16 */
+	struct mu_envelope env;  /* stamped: sender is this node, TTL 16, less
+				    one for each time it was forwarded */
 	struct subscriber *from; /* who brought it; NULL: the node itself */
 	struct mu_uuid origin;   /* endpoint id of the peer it came from, or own
 				    id */
@@ -49,7 +50,8 @@ enum subscriber_kind {
 	SUBSCRIBER_SERVICE /* part of this node */
 };
 
-/* Embedded in whoever subscribes; the fields below the line are the router's. */
+/* Embedded in whoever subscribes; the fields below the line are the
+ * router's. */
 struct subscriber {
 	enum subscriber_kind kind;
 	struct mu_uuid id; /* PEER: its endpoint id */
@@ -75,10 +77,11 @@ struct router_stats {
 	uint64_t delivered;    /* deliveries, all kinds */
 	uint64_t unmatched;    /* envelopes nobody wanted */
 	uint64_t forwarded;    /* peer to peer */
+	uint64_t expired;      /* not forwarded, TTL used up: a cycle */
 	uint64_t duplicates;   /* suppressed while forwarding */
-	uint64_t no_path;      /* unicasts to an endpoint that is no peer, or that
-				  are not forwarded */
-	uint64_t forgotten;    /* messages no longer remembered for want of room:
+	uint64_t no_path;      /* unicasts to an endpoint that is no peer, or
+				  that are not forwarded */
+	uint64_t forgotten;    /* messages not remembered for want of room:
 				  copies of them would not be recognized */
 };
 
@@ -117,7 +120,7 @@ uint64_t router_filter_version(const struct router *r);
  * Publish by topic.  from NULL: the node itself.  payload is an encoded value
  * [len].  Returns the number of receivers, or MUSTER_ENOMEM / MUSTER_ELIMIT
  * (topic too long) / MUSTER_EINVAL (reserved topic: anything that begins with
- * <$>).
+ * <$>).  After an error nobody got it.
  */
 int router_publish(struct router *r, struct subscriber *from,
     const char *topic, size_t topic_len, const uint8_t *payload, size_t len);

@@ -26,8 +26,8 @@ print_member(const struct ctl *c, const char *answer, const char *name)
 	member = mu_jtext_member(&v, name);
 	text = mu_jtext_cstring(&member);
 	if (text != NULL && *text != '\0')
-		printf("%s%s", text,
-		    text[strlen(text) - 1] == '\n' ? "" : "\n");
+		printf(
+		    "%s%s", text, text[strlen(text) - 1] == '\n' ? "" : "\n");
 	mu_free(text);
 }
 
@@ -118,9 +118,7 @@ cmd_stop(struct ctl *c)
 	mu_buf_init(&b, 0);
 	if (status == EXIT_OK) {
 		mu_buf_str(&b, "{\"op\":\"stop\"}\n");
-		r = client_send(&cl, &b);
-		if (r == 0)
-			r = client_line(&cl, &line, &len, CLIENT_TIMEOUT_MS);
+		r = client_request(&cl, &b, &line, &len, CLIENT_TIMEOUT_MS);
 		status = r == 0 ? client_verdict(line, len) : client_lost(r);
 	}
 	if (status == EXIT_OK)

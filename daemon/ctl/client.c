@@ -18,8 +18,10 @@
 #include "sys/clock.h"
 #include "sys/exit.h"
 
-#define LONGEST_LINE (256u << 20) /* an event is at most a frame, written out */
-#define MS 1000000u               /* ns */
+#define LONGEST_LINE                                                           \
+	(256u << 20) /* an event is at most a frame, written out               \
+		      */
+#define MS 1000000u  /* ns */
 
 /* Wait for the socket.  0, MUSTER_ETIMEOUT or MUSTER_ESYS. */
 static int
@@ -31,9 +33,9 @@ await(int fd, short events, uint64_t deadline)
 		int ms, n;
 
 		left = deadline > now ? deadline - now : 0;
-		ms = deadline == UINT64_MAX ? -1 :
-		     left / MS > 60000     ? 60000 :
-		                              (int)((left + MS - 1) / MS);
+		ms = deadline == UINT64_MAX ? -1
+		     : left / MS > 60000    ? 60000
+					    : (int)((left + MS - 1) / MS);
 		n = poll(&p, 1, ms);
 		if (n > 0)
 			return 0;
@@ -47,8 +49,8 @@ await(int fd, short events, uint64_t deadline)
 static uint64_t
 deadline_in(int timeout_ms)
 {
-	return timeout_ms < 0 ? UINT64_MAX :
-	                        clock_now() + (uint64_t)timeout_ms * MS;
+	return timeout_ms < 0 ? UINT64_MAX
+			      : clock_now() + (uint64_t)timeout_ms * MS;
 }
 
 int
@@ -121,8 +123,8 @@ client_send(struct client *cl, struct mu_buf *b)
 	if (mu_buf_error(b) != 0)
 		return mu_buf_error(b);
 	while (mu_buf_len(b) > 0) {
-		ssize_t n = send(cl->fd, mu_buf_data(b), mu_buf_len(b),
-		    MSG_NOSIGNAL);
+		ssize_t n =
+		    send(cl->fd, mu_buf_data(b), mu_buf_len(b), MSG_NOSIGNAL);
 
 		if (n > 0)
 			mu_buf_consume(b, (size_t)n);
@@ -164,6 +166,19 @@ client_line(struct client *cl, char **line, size_t *len, int timeout_ms)
 			return r;
 	}
 	return 0;
+}
+
+int
+client_request(struct client *cl, struct mu_buf *b, char **line, size_t *len,
+    int timeout_ms)
+{
+	int r = client_send(cl, b);
+
+	/* A daemon that turns us away says why before it closes, perhaps
+	 * before it heard us. */
+	if (r == 0 || r == MUSTER_ECLOSED)
+		r = client_line(cl, line, len, timeout_ms);
+	return r;
 }
 
 int
@@ -223,9 +238,7 @@ client_ask(const struct ctl *c, const char *request, char **answer)
 	}
 	mu_buf_init(&b, 0);
 	mu_buf_printf(&b, "%s\n", request);
-	r = client_send(&cl, &b);
-	if (r == 0)
-		r = client_line(&cl, &line, &len, CLIENT_TIMEOUT_MS);
+	r = client_request(&cl, &b, &line, &len, CLIENT_TIMEOUT_MS);
 	if (r != 0) {
 		status = client_lost(r);
 	} else {

@@ -34,6 +34,9 @@ int client_send(struct client *cl, struct mu_buf *b);
 /* The next line, borrowed until the next call.  timeout_ms -1: none.
  * 0; MUSTER_ETIMEOUT, MUSTER_ECLOSED or another error. */
 int client_line(struct client *cl, char **line, size_t *len, int timeout_ms);
+/* Send b and wait for the next line: both of the above. */
+int client_request(struct client *cl, struct mu_buf *b, char **line,
+    size_t *len, int timeout_ms);
 /* A line that arrived already; false: none. */
 bool client_pending(struct client *cl, char **line, size_t *len);
 

@@ -130,9 +130,10 @@ command_find(const char *word, const char *second, int *nwords)
 		names[n] = commands[n].name;
 	near = mu_text_nearest(full, names, n);
 	if (near != NULL)
-		complain("no command \"%s\" (did you mean \"%s\"?)", full, near);
+		complain(
+		    "no command \"%s\" (did you mean \"%s\"?)", full, near);
 	else
-		complain("no command \"%s\" (musterctl --help lists them)",
-		    full);
+		complain(
+		    "no command \"%s\" (musterctl --help lists them)", full);
 	return NULL;
 }

@@ -42,8 +42,8 @@ print_names(const char *first)
 	for (size_t i = 0; i < ncommands; i++) {
 		const char *name = commands[i].name;
 		const char *space = strchr(name, ' ');
-		size_t len = space == NULL ? strlen(name) :
-		                             (size_t)(space - name);
+		size_t len =
+		    space == NULL ? strlen(name) : (size_t)(space - name);
 
 		if (first != NULL) {
 			if (space != NULL && len == flen &&
@@ -66,7 +66,8 @@ print_options(const struct option_row *const *rows)
 		printf(" --%s", (*rows)->name);
 }
 
-/* --- bash ---------------------------------------------------------------------- */
+/* --- bash
+ * ---------------------------------------------------------------------- */
 
 static void
 bash_completer(enum complete kind)
@@ -178,7 +179,8 @@ completion_bash(void)
 	printf("\tesac\n}\ncomplete -F _musterctl musterctl\n");
 }
 
-/* --- zsh ----------------------------------------------------------------------- */
+/* --- zsh
+ * ----------------------------------------------------------------------- */
 
 /* Text inside '...' inside [...]: the few signs that mean something. */
 static void

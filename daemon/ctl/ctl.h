@@ -13,13 +13,13 @@
 /* The command line, parsed. */
 struct ctl {
 	/* global options */
-	char *layout;  /* -f, or NULL */
-	char *root;    /* -r, or NULL */
-	char *node;    /* -n, or NULL */
-	bool json;     /* --json */
-	bool quiet;    /* -q */
-	bool help;     /* --help */
-	bool version;  /* --version */
+	char *layout; /* -f, or NULL */
+	char *root;   /* -r, or NULL */
+	char *node;   /* -n, or NULL */
+	bool json;    /* --json */
+	bool quiet;   /* -q */
+	bool help;    /* --help */
+	bool version; /* --version */
 	/* options of commands */
 	char *wait_for;   /* --for */
 	char *timeout;    /* --timeout */
@@ -61,8 +61,8 @@ struct command {
 	const char *operands; /* "TOPIC EVENT [ARG ...]", or "" */
 	const char *about;    /* one line */
 	const struct option_row *const *options; /* up to NULL */
-	const char *example;  /* a command line that works */
-	int min, max;         /* operands; max -1: any number */
+	const char *example;                     /* a command line that works */
+	int min, max; /* operands; max -1: any number */
 	enum complete complete;
 	int (*run)(struct ctl *c);
 };
@@ -75,8 +75,8 @@ extern const struct option_row *const global_options[];
 extern const char *const condition_names[];
 extern const char *const level_names[];
 /* The row of a name; NULL after a message with the nearest one. */
-const struct command *command_find(const char *word, const char *second,
-    int *nwords);
+const struct command *command_find(
+    const char *word, const char *second, int *nwords);
 
 /* options.c: parse and run; returns the exit status. */
 int ctl_main(int argc, char **argv);
@@ -127,7 +127,7 @@ char *text_size(uint64_t bytes, char *out, size_t size);
 /* A duration option in ms; -1 after a message. */
 int64_t duration_option(const char *name, const char *text);
 /* A whole number option; false after a message. */
-bool number_option(const char *name, const char *text, long min, long max,
-    long *out);
+bool number_option(
+    const char *name, const char *text, long min, long max, long *out);
 
 #endif

@@ -17,8 +17,8 @@
 #include "sys/exit.h"
 
 #define DEFAULT_LAYOUT "/etc/muster/cluster.yaml"
-#define DEFAULT_RUN "/run/muster"
-#define MAX_NAMES 256 /* sockets looked at for suggestions */
+#define DEFAULT_RUN    "/run/muster"
+#define MAX_NAMES      256 /* sockets looked at for suggestions */
 
 static void
 print_diags(struct mu_diags *d)
@@ -177,26 +177,31 @@ choose(const struct ctl *c, const char *dir, const struct names *n, char *err,
 	if (name != NULL) {
 		if (has(n, name))
 			return name;
-		near = mu_text_nearest(name, (const char *const *)n->name,
-		    n->n);
+		near =
+		    mu_text_nearest(name, (const char *const *)n->name, n->n);
 		if (near != NULL)
-			snprintf(err, err_size, "node %s does not run here: "
-			    "no %s/%s.sock (did you mean %s?)", name, dir,
-			    name, near);
+			snprintf(err, err_size,
+			    "node %s does not run here: "
+			    "no %s/%s.sock (did you mean %s?)",
+			    name, dir, name, near);
 		else
-			snprintf(err, err_size, "node %s does not run here: "
-			    "no %s/%s.sock%s%s", name, dir, name,
+			snprintf(err, err_size,
+			    "node %s does not run here: "
+			    "no %s/%s.sock%s%s",
+			    name, dir, name,
 			    n->n == 0 ? "" : "; running: ", list);
 		return NULL;
 	}
 	if (n->n == 1)
 		return n->name[0];
 	if (n->n == 0)
-		snprintf(err, err_size, "no node runs here: "
-		    "no socket in %s", dir);
-	else
 		snprintf(err, err_size,
-		    "which node? name one with -n: %s", list);
+		    "no node runs here: "
+		    "no socket in %s",
+		    dir);
+	else
+		snprintf(
+		    err, err_size, "which node? name one with -n: %s", list);
 	return NULL;
 }
 

@@ -14,9 +14,8 @@ print_options(const struct option_row *const *rows)
 
 		if (o->letter != 0)
 			n = snprintf(left, sizeof left, "-%c, ", o->letter);
-		snprintf(left + n, sizeof left - (size_t)n, "--%s%s%s",
-		    o->name, o->arg == NULL ? "" : " ",
-		    o->arg == NULL ? "" : o->arg);
+		snprintf(left + n, sizeof left - (size_t)n, "--%s%s%s", o->name,
+		    o->arg == NULL ? "" : " ", o->arg == NULL ? "" : o->arg);
 		printf("  %-22s %s\n", left, o->about);
 	}
 }

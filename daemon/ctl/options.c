@@ -25,7 +25,7 @@ static bool
 is_option(const struct parse *p, const char *word)
 {
 	return !p->ended && word[0] == '-' && word[1] != '\0' &&
-	    !isdigit((unsigned char)word[1]) && word[1] != '.';
+	       !isdigit((unsigned char)word[1]) && word[1] != '.';
 }
 
 static const struct option_row *
@@ -33,9 +33,9 @@ find_in(const struct option_row *const *rows, const char *name, size_t len,
     char letter)
 {
 	for (; *rows != NULL; rows++) {
-		if (letter != 0 ? (*rows)->letter == letter :
-		                  strlen((*rows)->name) == len &&
-		            memcmp((*rows)->name, name, len) == 0)
+		if (letter != 0 ? (*rows)->letter == letter
+				: strlen((*rows)->name) == len &&
+				      memcmp((*rows)->name, name, len) == 0)
 			return *rows;
 	}
 	return NULL;
@@ -106,8 +106,8 @@ take_option(struct parse *p, char *word)
 			unknown_option(p, word);
 			return false;
 		}
-		return set_option(p, row,
-		    word[2 + len] == '=' ? word + 3 + len : NULL);
+		return set_option(
+		    p, row, word[2 + len] == '=' ? word + 3 + len : NULL);
 	}
 	for (char *c = word + 1; *c != '\0'; c++) {
 		row = find_option(p, NULL, 0, *c);
@@ -118,8 +118,7 @@ take_option(struct parse *p, char *word)
 			return false;
 		}
 		if (row->arg != NULL)
-			return set_option(p, row,
-			    c[1] == '\0' ? NULL : c + 1);
+			return set_option(p, row, c[1] == '\0' ? NULL : c + 1);
 		set_option(p, row, NULL);
 	}
 	return true;
@@ -184,8 +183,8 @@ run(struct parse *p)
 	}
 	if (n < cmd->min || (cmd->max >= 0 && n > cmd->max)) {
 		complain("%s %s: %s", cmd->name, cmd->operands,
-		    n < cmd->min ? "an operand is missing" :
-		                   "too many operands");
+		    n < cmd->min ? "an operand is missing"
+				 : "too many operands");
 		return EXIT_USAGE;
 	}
 	return cmd->run(p->ctl);

@@ -52,7 +52,7 @@ coloured(void)
 	const char *no = getenv("NO_COLOR"), *term = getenv("TERM");
 
 	return isatty(STDOUT_FILENO) && (no == NULL || *no == '\0') &&
-	    term != NULL && strcmp(term, "dumb") != 0;
+	       term != NULL && strcmp(term, "dumb") != 0;
 }
 
 char *
@@ -65,8 +65,8 @@ text_ago(uint64_t ms, char *out, size_t size)
 	else if (s < 60)
 		snprintf(out, size, "%" PRIu64 "s", s);
 	else if (s < 3600)
-		snprintf(out, size, "%" PRIu64 "m %02" PRIu64 "s", s / 60,
-		    s % 60);
+		snprintf(
+		    out, size, "%" PRIu64 "m %02" PRIu64 "s", s / 60, s % 60);
 	else if (s < 86400)
 		snprintf(out, size, "%" PRIu64 "h %02" PRIu64 "m", s / 3600,
 		    s / 60 % 60);
@@ -97,16 +97,15 @@ duration_option(const char *name, const char *text)
 	int64_t ns;
 
 	if (mu_text_duration(text, &ns) != 0 || ns < 0) {
-		complain("--%s %s: not a duration (20s, 500ms, 2min)", name,
-		    text);
+		complain(
+		    "--%s %s: not a duration (20s, 500ms, 2min)", name, text);
 		return -1;
 	}
 	return ns / 1000000;
 }
 
 bool
-number_option(const char *name, const char *text, long min, long max,
-    long *out)
+number_option(const char *name, const char *text, long min, long max, long *out)
 {
 	char *end;
 
@@ -115,7 +114,7 @@ number_option(const char *name, const char *text, long min, long max,
 	if (errno == 0 && *text != '\0' && *end == '\0' && *out >= min &&
 	    *out <= max)
 		return true;
-	complain("--%s %s: not a whole number from %ld to %ld", name, text,
-	    min, max);
+	complain("--%s %s: not a whole number from %ld to %ld", name, text, min,
+	    max);
 	return false;
 }

@@ -21,13 +21,14 @@
 #include "sys/clock.h"
 #include "sys/exit.h"
 
-#define WINDOW 256                /* requests without an answer */
-#define SEND_BYTES 65536          /* requests are gathered up to here */
-#define LINE_BYTES (8u << 20)     /* of input */
-#define PROGRESS_NS 200000000u
+#define WINDOW       256        /* requests without an answer */
+#define SEND_BYTES   65536      /* requests are gathered up to here */
+#define LINE_BYTES   (8u << 20) /* of input */
+#define PROGRESS_NS  200000000u
 #define ERRORS_SHOWN 20
 
-/* --- one event ---------------------------------------------------------------- */
+/* --- one event
+ * ---------------------------------------------------------------- */
 
 static bool
 put_args(struct mu_buf *b, const struct ctl *c)
@@ -41,8 +42,9 @@ put_args(struct mu_buf *b, const struct ctl *c)
 		r = value_from_text(b, c->args[i]);
 		if (r != 0) {
 			complain("argument %d, \"%s\": %s", i - 1, c->args[i],
-			    r == MUSTER_ENOMEM ? muster_strerror(r) :
-			        "not a value (type:value or JSON)");
+			    r == MUSTER_ENOMEM
+				? muster_strerror(r)
+				: "not a value (type:value or JSON)");
 			return false;
 		}
 	}
@@ -88,8 +90,8 @@ publish_one(struct ctl *c)
 	mu_buf_init(&b, 0);
 	if (put_request(&b, c)) {
 		request = mu_buf_take_string(&b);
-		status = request == NULL ?
-		    EXIT_FAILED : client_ask(c, request, &answer);
+		status = request == NULL ? EXIT_FAILED
+					 : client_ask(c, request, &answer);
 	}
 	if (status == EXIT_OK) {
 		v = mu_jtext_over(answer, strlen(answer));
@@ -97,7 +99,7 @@ publish_one(struct ctl *c)
 		if (c->json)
 			printf("%s\n", answer);
 		else if (!c->quiet && receivers.len == 1 &&
-		    *receivers.at == '0')
+			 *receivers.at == '0')
 			complain("nobody listens to %s", c->args[0]);
 	}
 	mu_buf_clear(&b);
@@ -106,14 +108,15 @@ publish_one(struct ctl *c)
 	return status;
 }
 
-/* --- a stream ------------------------------------------------------------------ */
+/* --- a stream
+ * ------------------------------------------------------------------ */
 
 struct stream {
 	const struct ctl *c;
 	struct client cl;
-	struct mu_lines in;      /* standard input */
-	struct mu_buf out;       /* requests not sent yet */
-	unsigned long line;      /* of the input, read last */
+	struct mu_lines in;         /* standard input */
+	struct mu_buf out;          /* requests not sent yet */
+	unsigned long line;         /* of the input, read last */
 	unsigned long sent[WINDOW]; /* their lines, a ring */
 	unsigned long nsent, nanswered;
 	unsigned long published, refused;
@@ -177,9 +180,10 @@ strange_member(const struct mu_jtext *object)
 			known = known || mu_jtext_is(&key, names[i]);
 		if (!known) {
 			char *name = mu_jtext_cstring(&key);
-			const char *near = name == NULL ? NULL :
-			    mu_text_nearest(name, names,
-			        sizeof names / sizeof names[0]);
+			const char *near =
+			    name == NULL ? NULL
+					 : mu_text_nearest(name, names,
+					       sizeof names / sizeof names[0]);
 
 			snprintf(shown, sizeof shown,
 			    "no member %.24s is known here%s%s%s",
@@ -227,8 +231,7 @@ translate(struct mu_buf *out, struct mu_jtext v)
 		r = put_elements(out, &args);
 	} else if (mu_jtext_kind(&payload) == MU_JTEXT_STRING) {
 		put_member(out, "payload", &payload);
-	} else if (mu_jtext_kind(&type) == MU_JTEXT_STRING &&
-	    data.at != NULL) {
+	} else if (mu_jtext_kind(&type) == MU_JTEXT_STRING && data.at != NULL) {
 		mu_buf_str(out, ",\"data\":{\"@data-type\":");
 		mu_buf_put(out, type.at, type.len);
 		put_member(out, "data", &data);
@@ -240,9 +243,9 @@ translate(struct mu_buf *out, struct mu_jtext v)
 		return "no event, data or payload";
 	}
 	mu_buf_str(out, "}\n");
-	return r == MUSTER_ENOMEM ? "out of memory" :
-	    r != 0                ? "an argument is no value" :
-	                            NULL;
+	return r == MUSTER_ENOMEM ? "out of memory"
+	       : r != 0           ? "an argument is no value"
+				  : NULL;
 }
 
 static void
@@ -320,8 +323,9 @@ read_more(struct stream *s)
 	if (n == 0) {
 		s->eof = true;
 		/* The last line may lack its end. */
-		return mu_buf_len(&s->in.in) > s->in.taken ?
-		    mu_lines_feed(&s->in, "\n", 1) : 0;
+		return mu_buf_len(&s->in.in) > s->in.taken
+			   ? mu_lines_feed(&s->in, "\n", 1)
+			   : 0;
 	}
 	return mu_lines_feed(&s->in, chunk, (size_t)n);
 }
@@ -349,10 +353,9 @@ collect(struct stream *s, bool all)
 
 	while (r == 0 && s->nanswered < s->nsent &&
 	       (all || s->nsent - s->nanswered >= WINDOW / 2 ||
-	           mu_lines_next(&s->cl.in, &line, &len))) {
+		   mu_lines_next(&s->cl.in, &line, &len))) {
 		if (all || s->nsent - s->nanswered >= WINDOW / 2)
-			r = client_line(&s->cl, &line, &len,
-			    CLIENT_TIMEOUT_MS);
+			r = client_line(&s->cl, &line, &len, CLIENT_TIMEOUT_MS);
 		if (r == 0)
 			r = on_answer(s, line, len);
 		show_progress(s);
@@ -386,12 +389,12 @@ report(struct stream *s, int r)
 		fputs("\r\033[K", stderr);
 	if (s->c->json)
 		printf("{\"lines\":%lu,\"published\":%lu,\"refused\":%lu,"
-		       "\"deliveries\":%llu}\n", s->line, s->published,
-		    s->refused, (unsigned long long)s->receivers);
-	else if (!s->c->quiet)
-		say("%lu published, %lu refused, %llu deliveries",
-		    s->published, s->refused,
+		       "\"deliveries\":%llu}\n",
+		    s->line, s->published, s->refused,
 		    (unsigned long long)s->receivers);
+	else if (!s->c->quiet)
+		say("%lu published, %lu refused, %llu deliveries", s->published,
+		    s->refused, (unsigned long long)s->receivers);
 	if (r == MUSTER_ELIMIT) {
 		complain("line %lu: longer than 8 MiB", s->line + 1);
 		return EXIT_FAILED;
@@ -433,7 +436,7 @@ cmd_publish(struct ctl *c)
 	if (c->from_stdin || dash) {
 		if (c->nargs > dash) {
 			complain("--stdin takes topics from the lines, "
-			         "not from the command line");
+				 "not from the command line");
 			return EXIT_USAGE;
 		}
 		return publish_stream(c);

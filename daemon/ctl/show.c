@@ -51,7 +51,8 @@ ask(const struct ctl *c, const char *request, int *status)
 	return v;
 }
 
-/* --- status -------------------------------------------------------------------- */
+/* --- status
+ * -------------------------------------------------------------------- */
 
 static enum colour
 state_colour(const char *state)
@@ -60,9 +61,13 @@ state_colour(const char *state)
 		const char *state;
 		enum colour colour;
 	} colours[] = {
-		{ "started", GREEN }, { "up", GREEN }, { "degraded", RED },
-		{ "down", RED }, { "starting", YELLOW },
-		{ "handshake", YELLOW }, { "closing", YELLOW },
+		{ "started", GREEN },
+		{ "up", GREEN },
+		{ "degraded", RED },
+		{ "down", RED },
+		{ "starting", YELLOW },
+		{ "handshake", YELLOW },
+		{ "closing", YELLOW },
 		{ "unknown", DIM },
 	};
 
@@ -104,7 +109,8 @@ print_nodes(const json_t *v)
 	size_t i;
 
 	table_begin(&t, "NODE|ROLE|STATE|SINCE|REPORTED|ADDRESS|ID");
-	json_array_foreach(json_object_get(v, "nodes"), i, row) {
+	json_array_foreach(json_object_get(v, "nodes"), i, row)
+	{
 		const char *state = text(row, "state");
 		bool known = strcmp(state, "unknown") != 0;
 
@@ -112,16 +118,20 @@ print_nodes(const json_t *v)
 		    truth(row, "self") ? " *" : "");
 		table_cell(&t, PLAIN, "%s", text(row, "role"));
 		table_cell(&t, state_colour(state), "%s", state);
-		table_cell(&t, PLAIN, "%s", known ? text_ago(
-		    number(row, "since_ms"), ago, sizeof ago) : "-");
-		table_cell(&t, PLAIN, "%s", truth(row, "reported") ? "yes" :
-		    truth(row, "counts") ? "no" : "-");
+		table_cell(&t, PLAIN, "%s",
+		    known ? text_ago(number(row, "since_ms"), ago, sizeof ago)
+			  : "-");
+		table_cell(&t, PLAIN, "%s",
+		    truth(row, "reported") ? "yes"
+		    : truth(row, "counts") ? "no"
+					   : "-");
 		if (number(row, "port") == 0)
 			table_cell(&t, PLAIN, "%s", text(row, "host"));
 		else
 			table_cell(&t, PLAIN,
-			    strchr(text(row, "host"), ':') != NULL ?
-			        "[%s]:%llu" : "%s:%llu", text(row, "host"),
+			    strchr(text(row, "host"), ':') != NULL ? "[%s]:%llu"
+								   : "%s:%llu",
+			    text(row, "host"),
 			    (unsigned long long)number(row, "port"));
 		table_cell(&t, DIM, "%s", text(row, "id"));
 	}
@@ -141,13 +151,14 @@ cmd_status(struct ctl *c)
 		print_head(v);
 		print_nodes(v);
 	}
-	status = strcmp(text(v, "state"), "started") == 0 ? EXIT_OK :
-	                                                     EXIT_FALSE;
+	status =
+	    strcmp(text(v, "state"), "started") == 0 ? EXIT_OK : EXIT_FALSE;
 	json_decref(v);
 	return status;
 }
 
-/* --- peers --------------------------------------------------------------------- */
+/* --- peers
+ * --------------------------------------------------------------------- */
 
 static void
 print_topics(const char *who, const json_t *topics)
@@ -156,7 +167,7 @@ print_topics(const char *who, const json_t *topics)
 	size_t i;
 
 	json_array_foreach(topics, i, topic)
-		printf("  %s  %s\n", who, json_string_value(topic));
+	    printf("  %s  %s\n", who, json_string_value(topic));
 }
 
 static void
@@ -170,17 +181,19 @@ print_link(struct table *t, const json_t *p)
 	char a[32], b[32];
 	uint64_t lost = number(dropped, "messages");
 
-	table_cell(t, PLAIN, "%s", json_is_string(json_object_get(p, "name")) ?
-	        text(p, "name") : text(p, "dialled"));
+	table_cell(t, PLAIN, "%s",
+	    json_is_string(json_object_get(p, "name")) ? text(p, "name")
+						       : text(p, "dialled"));
 	table_cell(t, state_colour(state), "%s", state);
-	table_cell(t, PLAIN, strchr(text(p, "address"), ':') != NULL ?
-	        "%s [%s]:%llu" : "%s %s:%llu",
+	table_cell(t, PLAIN,
+	    strchr(text(p, "address"), ':') != NULL ? "%s [%s]:%llu"
+						    : "%s %s:%llu",
 	    truth(p, "outbound") ? "to" : "from", text(p, "address"),
 	    (unsigned long long)number(p, "port"));
-	table_cell(t, PLAIN, "%s",
-	    text_ago(number(p, "since_ms"), a, sizeof a));
-	table_cell(t, PLAIN, "%s ago",
-	    text_ago(number(p, "heard_ms"), a, sizeof a));
+	table_cell(
+	    t, PLAIN, "%s", text_ago(number(p, "since_ms"), a, sizeof a));
+	table_cell(
+	    t, PLAIN, "%s ago", text_ago(number(p, "heard_ms"), a, sizeof a));
 	table_cell(t, PLAIN, "%llu (%s)",
 	    (unsigned long long)number(received, "messages"),
 	    text_size(number(received, "bytes"), a, sizeof a));
@@ -190,8 +203,7 @@ print_link(struct table *t, const json_t *p)
 	table_cell(t, PLAIN, "%llu (%s)",
 	    (unsigned long long)number(queue, "messages"),
 	    text_size(number(queue, "bytes"), b, sizeof b));
-	table_cell(t, lost > 0 ? RED : PLAIN, "%llu",
-	    (unsigned long long)lost);
+	table_cell(t, lost > 0 ? RED : PLAIN, "%llu", (unsigned long long)lost);
 	table_cell(t, number(p, "problems") > 0 ? YELLOW : PLAIN, "%llu",
 	    (unsigned long long)number(p, "problems"));
 }
@@ -204,9 +216,8 @@ print_links(const json_t *v)
 	size_t i;
 
 	table_begin(&t, "PEER|STATE|ADDRESS|SINCE|HEARD|RECEIVED|SENT|QUEUED|"
-	                "DROPPED|PROBLEMS");
-	json_array_foreach(json_object_get(v, "peers"), i, p)
-		print_link(&t, p);
+			"DROPPED|PROBLEMS");
+	json_array_foreach(json_object_get(v, "peers"), i, p) print_link(&t, p);
 	table_end(&t);
 }
 
@@ -217,11 +228,13 @@ print_dials(const json_t *v)
 	size_t i;
 	char ago[32];
 
-	json_array_foreach(json_object_get(v, "dials"), i, d) {
+	json_array_foreach(json_object_get(v, "dials"), i, d)
+	{
 		if (truth(d, "connected"))
 			continue;
 		printf("no connection to %s at %s port %llu for %s, "
-		       "%llu attempts: %s\n", text(d, "name"), text(d, "host"),
+		       "%llu attempts: %s\n",
+		    text(d, "name"), text(d, "host"),
 		    (unsigned long long)number(d, "port"),
 		    text_ago(number(d, "since_ms"), ago, sizeof ago),
 		    (unsigned long long)number(d, "attempts"), text(d, "why"));
@@ -235,8 +248,7 @@ cmd_peers(struct ctl *c)
 	int status;
 	size_t i;
 	json_t *v = ask(c,
-	    c->topics ? "{\"op\":\"filters\"}" : "{\"op\":\"peers\"}",
-	    &status);
+	    c->topics ? "{\"op\":\"filters\"}" : "{\"op\":\"peers\"}", &status);
 
 	if (v == NULL)
 		return status == EXIT_OK ? EXIT_FAILED : status;
@@ -248,8 +260,7 @@ cmd_peers(struct ctl *c)
 		printf("\ntopics\n");
 		print_topics(text(v, "name"), json_object_get(v, "topics"));
 		json_array_foreach(json_object_get(v, "peers"), i, p)
-			print_topics(text(p, "name"),
-			    json_object_get(p, "topics"));
+		    print_topics(text(p, "name"), json_object_get(p, "topics"));
 	}
 	json_decref(v);
 	return EXIT_OK;

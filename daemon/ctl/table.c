@@ -46,7 +46,7 @@ put(struct table *t, enum colour colour, char *text)
 	}
 	if (text == NULL)
 		out_of_memory();
-	t->cells[t->n++] = (struct table_cell) { text, colour };
+	t->cells[t->n++] = (struct table_cell){ text, colour };
 }
 
 void

@@ -25,7 +25,7 @@
 #include "sys/file.h"
 #include "tls/tls.h"
 
-#define CA_DAYS 3650
+#define CA_DAYS   3650
 #define NODE_DAYS 825
 #define SOON_DAYS 30 /* shown in yellow */
 
@@ -98,7 +98,8 @@ make_folder_of(const char *path)
 	return ok;
 }
 
-/* --- init ---------------------------------------------------------------------- */
+/* --- init
+ * ---------------------------------------------------------------------- */
 
 int
 cmd_tls_init(struct ctl *c)
@@ -116,13 +117,13 @@ cmd_tls_init(struct ctl *c)
 		return status;
 	status = EXIT_CANTCREAT;
 	if (make_folder_of(ca.cert)) {
-		r = mu_tls_ca_create(l->cluster, (int)days, ca.cert, ca.key,
-		    err, sizeof err);
+		r = mu_tls_ca_create(
+		    l->cluster, (int)days, ca.cert, ca.key, err, sizeof err);
 		if (r == 0)
 			status = EXIT_OK;
 		else
-			complain("%s", err[0] != '\0' ? err :
-			                                muster_strerror(r));
+			complain(
+			    "%s", err[0] != '\0' ? err : muster_strerror(r));
 	}
 	if (status == EXIT_OK && !c->quiet)
 		printf("%s\n%s (keep it to yourself)\n", ca.cert, ca.key);
@@ -130,7 +131,8 @@ cmd_tls_init(struct ctl *c)
 	return status;
 }
 
-/* --- issue --------------------------------------------------------------------- */
+/* --- issue
+ * --------------------------------------------------------------------- */
 
 struct issue {
 	const struct ctl *c;
@@ -157,8 +159,8 @@ issue_to(const struct issue *i, const struct mu_layout_node *n,
 
 	if (!make_folder_of(cert) || !make_folder_of(key))
 		return EXIT_CANTCREAT;
-	r = mu_tls_issue(&what, i->ca->cert, i->ca->key, cert, key,
-	    i->c->force, err, sizeof err);
+	r = mu_tls_issue(&what, i->ca->cert, i->ca->key, cert, key, i->c->force,
+	    err, sizeof err);
 	if (r == 0) {
 		if (!i->c->quiet)
 			printf("%s\n", cert);
@@ -176,8 +178,8 @@ issue_node(const struct issue *i, const struct mu_layout_node *n)
 	const struct mu_layout *l = i->l;
 	char *cert = mu_layout_path(l,
 	    n->certificate != NULL ? n->certificate : l->certificate, n->name);
-	char *key = mu_layout_path(l, n->key != NULL ? n->key : l->key,
-	    n->name);
+	char *key =
+	    mu_layout_path(l, n->key != NULL ? n->key : l->key, n->name);
 	int status = EXIT_FAILED;
 
 	if (cert == NULL || key == NULL)
@@ -203,8 +205,8 @@ find_node(const struct mu_layout *l, const char *name)
 	if (names != NULL)
 		near = mu_text_nearest(name, names, l->nnodes);
 	complain("%s: no node \"%s\"%s%s%s", l->file, name,
-	    near == NULL ? "" : " (did you mean \"",
-	    near == NULL ? "" : near, near == NULL ? "" : "\"?)");
+	    near == NULL ? "" : " (did you mean \"", near == NULL ? "" : near,
+	    near == NULL ? "" : "\"?)");
 	mu_free(names);
 	return NULL;
 }
@@ -215,8 +217,7 @@ issue_named(const struct issue *i)
 	int status = EXIT_OK, r;
 
 	for (int k = 0; k < i->c->nargs; k++) {
-		const struct mu_layout_node *n =
-		    find_node(i->l, i->c->args[k]);
+		const struct mu_layout_node *n = find_node(i->l, i->c->args[k]);
 
 		r = n == NULL ? EXIT_CONFIG : issue_node(i, n);
 		if (r != EXIT_OK)
@@ -251,9 +252,10 @@ cmd_tls_issue(struct ctl *c)
 		return EXIT_USAGE;
 	}
 	if ((c->days != NULL &&
-	        !number_option("days", c->days, -36500, 36500, &i.days)) ||
-	    (c->start_days != NULL && !number_option("start-days",
-	        c->start_days, -36500, 36500, &i.start_days)))
+		!number_option("days", c->days, -36500, 36500, &i.days)) ||
+	    (c->start_days != NULL &&
+		!number_option(
+		    "start-days", c->start_days, -36500, 36500, &i.start_days)))
 		return EXIT_USAGE;
 	l = open_layout(c, &ca, &status);
 	if (l == NULL)
@@ -265,7 +267,8 @@ cmd_tls_issue(struct ctl *c)
 	return status;
 }
 
-/* --- show ---------------------------------------------------------------------- */
+/* --- show
+ * ---------------------------------------------------------------------- */
 
 static X509 *
 read_certificate(const char *path)
@@ -329,8 +332,8 @@ show_json(const char *name, const char *verdict, int days, const char *names,
 	mu_buf_init(&b, 0);
 	mu_buf_str(&b, nth == 0 ? "{\"name\":" : ",{\"name\":");
 	mu_jtext_put_cstring(&b, name);
-	mu_buf_printf(&b, ",\"state\":\"%s\",\"days\":%d,\"names\":", verdict,
-	    days);
+	mu_buf_printf(
+	    &b, ",\"state\":\"%s\",\"days\":%d,\"names\":", verdict, days);
 	mu_jtext_put_cstring(&b, names);
 	mu_buf_str(&b, "}");
 	fwrite(mu_buf_data(&b), 1, mu_buf_len(&b), stdout);
@@ -344,9 +347,9 @@ show_row(const struct ctl *c, struct table *t, const char *name,
 {
 	X509 *x = read_certificate(path);
 	int days = x == NULL ? 0 : days_left(x);
-	const char *verdict = x == NULL ?
-	    (access(path, R_OK) != 0 ? "missing" : "no certificate") :
-	    judge(x, ca, days);
+	const char *verdict =
+	    x == NULL ? (access(path, R_OK) != 0 ? "missing" : "no certificate")
+		      : judge(x, ca, days);
 	bool good = strcmp(verdict, "ok") == 0;
 	char names[256] = "-";
 
@@ -360,8 +363,8 @@ show_row(const struct ctl *c, struct table *t, const char *name,
 		if (x == NULL)
 			table_cell(t, PLAIN, "-");
 		else
-			table_cell(t, days < SOON_DAYS ? YELLOW : PLAIN, "%d",
-			    days);
+			table_cell(
+			    t, days < SOON_DAYS ? YELLOW : PLAIN, "%d", days);
 		table_cell(t, PLAIN, "%s", names);
 		table_cell(t, DIM, "%s", path);
 	}
@@ -370,18 +373,19 @@ show_row(const struct ctl *c, struct table *t, const char *name,
 }
 
 static bool
-show_nodes(const struct ctl *c, const struct mu_layout *l, struct table *t,
-    X509 *ca)
+show_nodes(
+    const struct ctl *c, const struct mu_layout *l, struct table *t, X509 *ca)
 {
 	bool good = true;
 
 	for (size_t i = 0; i < l->nnodes; i++) {
 		const struct mu_layout_node *n = &l->nodes[i];
-		char *path = mu_layout_path(l, n->certificate != NULL ?
-		        n->certificate : l->certificate, n->name);
+		char *path = mu_layout_path(l,
+		    n->certificate != NULL ? n->certificate : l->certificate,
+		    n->name);
 
 		good = path != NULL &&
-		    show_row(c, t, n->name, path, ca, i + 1) && good;
+		       show_row(c, t, n->name, path, ca, i + 1) && good;
 		mu_free(path);
 	}
 	return good;

@@ -17,8 +17,8 @@
 #include "sys/clock.h"
 #include "sys/exit.h"
 
-#define MS 1000000u       /* ns */
-#define PAUSE_MS 50       /* between looks for a socket */
+#define MS         1000000u /* ns */
+#define PAUSE_MS   50       /* between looks for a socket */
 #define FOREVER_MS (1000LL * 86400 * 365)
 
 static bool
@@ -63,19 +63,18 @@ attempt(const struct ctl *c, const char *what, uint64_t deadline, char *why,
 	mu_free(path);
 	left = now >= deadline ? 0 : (int)((deadline - now) / MS);
 	mu_buf_init(&b, 0);
-	mu_buf_printf(&b, "{\"op\":\"wait\",\"for\":\"%s\",\"timeout_ms\":%d}\n",
-	    what, left);
-	r = client_send(&cl, &b);
-	if (r == 0)
-		/* The daemon's own limit comes first, with a better text. */
-		r = client_line(&cl, &line, &len, left + 1000);
+	mu_buf_printf(&b,
+	    "{\"op\":\"wait\",\"for\":\"%s\",\"timeout_ms\":%d}\n", what, left);
+	/* The daemon's own limit comes first, with a better text. */
+	r = client_request(&cl, &b, &line, &len, left + 1000);
 	if (r == 0) {
 		status = client_verdict(line, len);
 		if (status == EXIT_OK && c->json)
 			printf("%.*s\n", (int)len, line);
 	} else {
-		snprintf(why, size, "%s", r == MUSTER_ETIMEOUT ?
-		        "the daemon does not answer" : muster_strerror(r));
+		snprintf(why, size, "%s",
+		    r == MUSTER_ETIMEOUT ? "the daemon does not answer"
+					 : muster_strerror(r));
 		status = r;
 	}
 	mu_buf_clear(&b);

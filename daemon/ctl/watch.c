@@ -23,8 +23,8 @@ print_string(const struct mu_jtext *event, const char *name)
 
 	mu_buf_init(&b, 0);
 	if (mu_jtext_string(&v, &b) == 0)
-		value_print_bytes(stdout, (const char *)mu_buf_data(&b),
-		    mu_buf_len(&b));
+		value_print_bytes(
+		    stdout, (const char *)mu_buf_data(&b), mu_buf_len(&b));
 	mu_buf_clear(&b);
 }
 
@@ -117,9 +117,7 @@ subscribe(struct client *cl, const struct ctl *c)
 	}
 	mu_buf_init(&b, 0);
 	mu_buf_str(&b, request);
-	r = client_send(cl, &b);
-	if (r == 0)
-		r = client_line(cl, &line, &len, CLIENT_TIMEOUT_MS);
+	r = client_request(cl, &b, &line, &len, CLIENT_TIMEOUT_MS);
 	status = r == 0 ? client_verdict(line, len) : client_lost(r);
 	if (status == EXIT_OK && !c->quiet)
 		say("watching at %s", cl->path);
@@ -131,8 +129,8 @@ subscribe(struct client *cl, const struct ctl *c)
 static int
 follow(struct client *cl, const struct ctl *c, long count, int64_t timeout_ms)
 {
-	uint64_t end = timeout_ms < 0 ?
-	    UINT64_MAX : clock_now() + (uint64_t)timeout_ms * MS;
+	uint64_t end = timeout_ms < 0 ? UINT64_MAX
+				      : clock_now() + (uint64_t)timeout_ms * MS;
 	long seen = 0;
 	char *line;
 	size_t len;
@@ -146,9 +144,9 @@ follow(struct client *cl, const struct ctl *c, long count, int64_t timeout_ms)
 			if (fflush(stdout) != 0)
 				return EXIT_OK;
 			r = client_line(cl, &line, &len,
-			    end == UINT64_MAX ? -1 :
-			    end <= now        ? 0 :
-			                        (int)((end - now) / MS));
+			    end == UINT64_MAX ? -1
+			    : end <= now      ? 0
+					      : (int)((end - now) / MS));
 		}
 		if (r == MUSTER_ETIMEOUT && count == 0)
 			return EXIT_OK; /* that long it should go on */

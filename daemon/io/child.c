@@ -25,22 +25,23 @@
 #include "io/loop.h"
 
 #define LINE_BYTES 2048 /* longer ones come in pieces */
+#define LAST_WORDS 32   /* chunks read of one that ended */
 
 struct pipe {
 	struct child *child;
-	int fd;             /* our end; -1: closed */
+	int fd; /* our end; -1: closed */
 	struct event event;
 };
 
 struct child {
 	struct children *all;
 	struct child *prev, *next;
-	void *ctx;               /* the owner's */
+	void *ctx; /* the owner's */
 	pid_t pid;
-	struct pipe output;      /* its standard output and error */
-	struct pipe ready;       /* its word that it started */
+	struct pipe output; /* its standard output and error */
+	struct pipe ready;  /* its word that it started */
 	char line[LINE_BYTES + 1];
-	size_t len;              /* bytes of an unfinished line */
+	size_t len; /* bytes of an unfinished line */
 };
 
 struct children {
@@ -50,7 +51,7 @@ struct children {
 	struct loop_signal *signal; /* SIGCHLD */
 };
 
-/* --- output ---------------------------------------------------------------------- */
+/* --- output ------------------------------------------------------------ */
 
 static void
 end_line(struct child *c)
@@ -127,7 +128,7 @@ on_ready(evutil_socket_t fd, short what, void *ctx)
 		c->all->ops->ready(c->ctx);
 }
 
-/* --- the end ----------------------------------------------------------------------- */
+/* --- the end ----------------------------------------------------------- */
 
 static void
 free_child(struct child *c)
@@ -149,9 +150,11 @@ bury(struct child *c, int status)
 	struct children *cs = c->all;
 	void *ctx = c->ctx;
 
-	/* Its last words are often the important ones. */
-	while (c->output.fd >= 0 && read_output(c))
-		;
+	/* Its last words are often the important ones.  A pipe does not hold
+	 * more than that, unless somebody else still writes into it. */
+	for (int i = 0; i < LAST_WORDS && c->output.fd >= 0; i++)
+		if (!read_output(c))
+			break;
 	if (c->len > 0)
 		end_line(c);
 	if (c->ready.fd >= 0)
@@ -175,9 +178,25 @@ on_sigchld(void *ctx, int number)
 	}
 }
 
-/* --- the beginning ----------------------------------------------------------------- */
+/* --- the beginning ----------------------------------------------------- */
 
-/* The child's side of fork(2); never returns. */
+/* Our handlers would tell our loop of the child's signals.  Those of
+ * sys/process.h wait until the node hears them. */
+static void
+reset_signals(void)
+{
+	sigset_t later;
+
+	for (int i = 1; i < NSIG; i++)
+		if (i != SIGKILL && i != SIGSTOP)
+			signal(i, SIG_DFL);
+	sigemptyset(&later);
+	sigaddset(&later, SIGHUP);
+	sigaddset(&later, SIGUSR1);
+	sigprocmask(SIG_SETMASK, &later, NULL);
+}
+
+/* The child's side of fork(2), all signals blocked; never returns. */
 static _Noreturn void
 become(const char *const *argv, int output, int ready, pid_t parent)
 {
@@ -186,20 +205,21 @@ become(const char *const *argv, int output, int ready, pid_t parent)
 		char *const *out; /* execv(3) does not change them */
 	} args = { .in = argv };
 	char text[16];
-	sigset_t none;
+	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
 	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != parent)
 		_exit(1);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	reset_signals();
 	snprintf(text, sizeof text, "%d", ready);
 	/* The service manager is ours to talk to. */
 	unsetenv("NOTIFY_SOCKET");
 	unsetenv("WATCHDOG_USEC");
 	unsetenv("WATCHDOG_PID");
 	setenv("MUSTER_READY_FD", text, 1);
+	if (null >= 0)
+		dup2(null, STDIN_FILENO);
 	dup2(output, STDOUT_FILENO);
 	dup2(output, STDERR_FILENO);
 	fcntl(ready, F_SETFD, 0);
@@ -242,6 +262,7 @@ child_spawn(struct children *cs, const char *const *argv, void *ctx)
 {
 	struct child *c = mu_calloc(1, sizeof *c);
 	pid_t parent = getpid();
+	sigset_t all, old;
 	int output, ready, saved;
 
 	if (c == NULL) {
@@ -254,10 +275,13 @@ child_spawn(struct children *cs, const char *const *argv, void *ctx)
 		errno = saved;
 		return NULL;
 	}
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &old);
 	c->pid = fork();
 	if (c->pid == 0)
 		become(argv, output, ready, parent);
 	saved = errno;
+	sigprocmask(SIG_SETMASK, &old, NULL);
 	close(output);
 	close(ready);
 	if (c->pid < 0) {
@@ -290,7 +314,7 @@ child_pid(const struct child *c)
 	return c->pid;
 }
 
-/* --- all of them ------------------------------------------------------------------- */
+/* --- all of them ------------------------------------------------------- */
 
 struct children *
 children_new(struct loop *l, const struct child_ops *ops)
@@ -319,8 +343,8 @@ children_free(struct children *cs)
 	for (struct child *c = cs->first; c != NULL; c = c->next)
 		kill(c->pid, SIGKILL);
 	while (cs->first != NULL) {
-		while (waitpid(cs->first->pid, &status, 0) < 0 &&
-		    errno == EINTR)
+		while (
+		    waitpid(cs->first->pid, &status, 0) < 0 && errno == EINTR)
 			;
 		free_child(cs->first);
 	}

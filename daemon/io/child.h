@@ -29,8 +29,8 @@ void children_free(struct children *cs);
  * Start this program with argv (NULL-terminated, argv[0] included).  NULL
  * with errno when that fails.
  */
-struct child *child_spawn(struct children *cs, const char *const *argv,
-    void *ctx);
+struct child *child_spawn(
+    struct children *cs, const char *const *argv, void *ctx);
 void child_signal(struct child *c, int number);
 pid_t child_pid(const struct child *c);
 

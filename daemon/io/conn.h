@@ -40,13 +40,13 @@ struct conn_ops {
 };
 
 struct conn_config {
-	int fd;               /* taken; not blocking */
-	bool connecting;      /* connect(2) is under way */
-	struct ssl_st *ssl;   /* taken; NULL: plain */
-	uint64_t connect_by;  /* monotonic limit of connecting */
+	int fd;                /* taken; not blocking */
+	bool connecting;       /* connect(2) is under way */
+	struct ssl_st *ssl;    /* taken; NULL: plain */
+	uint64_t connect_by;   /* monotonic limit of connecting */
 	uint64_t handshake_ns; /* limit of TLS, from being connected on */
-	bool half_close;      /* the peer's end of stream ends only its side:
-				 what we have for it is still written */
+	bool half_close;       /* the peer's end of stream ends only its side:
+				  what we have for it is still written */
 	const struct conn_ops *ops;
 	void *owner;
 };

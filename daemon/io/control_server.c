@@ -27,10 +27,10 @@
 
 #define BACKLOG    64
 #define BURST      16
-#define ROOM       65536        /* read at once */
-#define LINGER_NS  1000000000u  /* for the last answer to be read */
-#define PAUSE_NS   500000000u   /* without accepting when files are out */
-#define GROUPS_MAX 1024         /* of one client that are looked at */
+#define ROOM       65536       /* read at once */
+#define LINGER_NS  1000000000u /* for the last answer to be read */
+#define PAUSE_NS   500000000u  /* without accepting when files are out */
+#define GROUPS_MAX 1024        /* of one client that are looked at */
 
 struct client {
 	struct control_server *server;
@@ -46,16 +46,19 @@ struct control_server {
 	struct control *control;
 	char *path;
 	int fd;
-	gid_t group;              /* of the socket */
-	dev_t dev;                /* to remove only what is ours */
+	gid_t group; /* of the socket */
+	dev_t dev;   /* to remove only what is ours */
 	ino_t ino;
 	struct event readable;
 	struct loop_timer *timer; /* end of a pause */
 	struct client *first;
 	uint8_t *room;            /* ROOM bytes, for whoever reads */
+	size_t unflushed;         /* input since flush was called */
+	void (*flush)(void *ctx); /* see control_server_set_flush; or NULL */
+	void *flush_ctx;
 };
 
-/* --- who may ----------------------------------------------------------------------- */
+/* --- who may ----------------------------------------------------------- */
 
 static bool
 in_group(int fd, gid_t group)
@@ -87,7 +90,7 @@ may_connect(const struct control_server *s, int fd)
 	return false;
 }
 
-/* --- sessions ---------------------------------------------------------------------- */
+/* --- sessions ---------------------------------------------------------- */
 
 static void
 client_end(struct client *c)
@@ -127,9 +130,15 @@ static void
 on_commit(void *owner, size_t n, uint64_t now)
 {
 	struct client *c = owner;
+	struct control_server *s = c->server;
 
-	if (control_session_feed(c->session, c->server->room, n, now) != 0)
+	if (control_session_feed(c->session, s->room, n, now) != 0)
 		end_when_written(c);
+	s->unflushed += n;
+	if (s->unflushed < ROOM || s->flush == NULL)
+		return;
+	s->unflushed = 0;
+	s->flush(s->flush_ctx);
 }
 
 static bool
@@ -197,8 +206,8 @@ static void
 refuse(int fd, const char *why)
 {
 	char line[128];
-	int len = snprintf(line, sizeof line,
-	    "{\"ok\":false,\"error\":\"%s\"}\n", why);
+	int len = snprintf(
+	    line, sizeof line, "{\"ok\":false,\"error\":\"%s\"}\n", why);
 
 	(void)send(fd, line, (size_t)len, MSG_NOSIGNAL);
 	close(fd);
@@ -207,8 +216,9 @@ refuse(int fd, const char *why)
 static void
 serve(struct control_server *s, int fd)
 {
-	struct conn_config cfg = { .fd = fd, .half_close = true,
-		.ops = &client_ops };
+	struct conn_config cfg = {
+		.fd = fd, .half_close = true, .ops = &client_ops
+	};
 	struct client *c;
 
 	if (!may_connect(s, fd)) {
@@ -234,8 +244,8 @@ on_readable(evutil_socket_t fd, short what, void *ctx)
 	(void)fd;
 	(void)what;
 	for (int i = 0; i < BURST; i++) {
-		int new = accept4(s->fd, NULL, NULL,
-		    SOCK_NONBLOCK | SOCK_CLOEXEC);
+		int new =
+		    accept4(s->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
 		if (new >= 0) {
 			serve(s, new);
@@ -258,7 +268,7 @@ on_timer(void *ctx)
 	event_add(&s->readable, NULL);
 }
 
-/* --- the socket -------------------------------------------------------------------- */
+/* --- the socket -------------------------------------------------------- */
 
 /* 0 when the name is free (or was made so). */
 static int
@@ -307,8 +317,7 @@ open_socket(struct control_server *s)
 	old = umask(0117);
 	r = bind(s->fd, (const struct sockaddr *)&sa, sizeof sa);
 	umask(old);
-	if (r != 0 || listen(s->fd, BACKLOG) != 0 ||
-	    stat(s->path, &st) != 0)
+	if (r != 0 || listen(s->fd, BACKLOG) != 0 || stat(s->path, &st) != 0)
 		return -1;
 	s->group = st.st_gid;
 	s->dev = st.st_dev;
@@ -382,8 +391,17 @@ control_server_free(struct control_server *s)
 }
 
 void
+control_server_set_flush(
+    struct control_server *s, void (*flush)(void *ctx), void *ctx)
+{
+	s->flush = flush;
+	s->flush_ctx = ctx;
+}
+
+void
 control_server_drain(struct control_server *s)
 {
+	s->unflushed = 0;
 	struct control_session *session;
 
 	while ((session = control_wake(s->control)) != NULL) {

@@ -23,6 +23,11 @@ struct control_server *control_server_new(struct loop *l, struct conns *cs,
 /* Ends all sessions and removes the socket. */
 void control_server_free(struct control_server *s);
 
+/* Call flush(ctx) whenever clients said much within one turn: what they publish
+ * waits in bounded queues, which should be written before there is more. */
+void control_server_set_flush(
+    struct control_server *s, void (*flush)(void *ctx), void *ctx);
+
 /* Write what sessions have; once at the end of a turn. */
 void control_server_drain(struct control_server *s);
 

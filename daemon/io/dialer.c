@@ -69,8 +69,7 @@ give_up(struct attempt *a)
 	char why[WHY_MAX];
 
 	snprintf(why, sizeof why, "%.*s", (int)mu_buf_len(&a->why),
-	    mu_buf_len(&a->why) == 0 ? ""
-				     : (const char *)mu_buf_data(&a->why));
+	    mu_buf_len(&a->why) == 0 ? "" : (const char *)mu_buf_data(&a->why));
 	free_attempt(a);
 	d->cfg.failed(d->cfg.ctx, id, why[0] == '\0' ? "out of memory" : why);
 }
@@ -91,7 +90,7 @@ note(struct attempt *a, const char *why)
 	mu_buf_str(&a->why, why);
 }
 
-/* --- the connection under way ---------------------------------------------------- */
+/* --- the connection under way ------------------------------------------ */
 
 static void
 on_opened(void *owner, uint64_t now)
@@ -122,8 +121,18 @@ on_closed(void *owner, const char *text, uint64_t now)
 	try_next(a);
 }
 
-/* Before it is open a connection asks only whether it opened or closed. */
+static bool
+no_output(void *owner, const uint8_t **bytes, size_t *len)
+{
+	(void)owner;
+	(void)bytes;
+	(void)len;
+	return false;
+}
+
+/* A connection is given away as soon as it is open: nothing else is asked. */
 static const struct conn_ops dial_ops = {
+	.peek = no_output,
 	.opened = on_opened,
 	.closed = on_closed,
 };
@@ -155,8 +164,8 @@ static bool
 try_one(struct attempt *a)
 {
 	const struct addrinfo *at = a->at;
-	int fd = socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK |
-	    SOCK_CLOEXEC, at->ai_protocol);
+	int fd = socket(at->ai_family,
+	    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, at->ai_protocol);
 	int r;
 
 	if (fd < 0) {
@@ -206,7 +215,7 @@ on_resolved(void *ctx, struct addrinfo *list, const char *why)
 	try_next(a);
 }
 
-/* --- the header's functions ------------------------------------------------------- */
+/* --- the header's functions -------------------------------------------- */
 
 struct dialer *
 dialer_new(const struct dialer_config *cfg)
@@ -252,8 +261,8 @@ dialer_dial(struct dialer *d, const struct dialer_target *t)
 	if (d->first != NULL)
 		d->first->prev = a;
 	d->first = a;
-	a->lookup = resolve_start(d->resolver, t->host, t->port, on_resolved,
-	    a);
+	a->lookup =
+	    resolve_start(d->resolver, t->host, t->port, on_resolved, a);
 	if (a->lookup == NULL) {
 		free_attempt(a);
 		return MUSTER_ENOMEM;

@@ -32,8 +32,8 @@ struct dialer *dialer_new(const struct dialer_config *cfg);
 void dialer_free(struct dialer *d);
 
 struct dialer_target {
-	unsigned id;           /* for the answer and cancelling */
-	const char *host;      /* copied */
+	unsigned id;      /* for the answer and cancelling */
+	const char *host; /* copied */
 	uint16_t port;
 	uint64_t connect_ns;   /* limit for each address */
 	uint64_t handshake_ns; /* limit of TLS */

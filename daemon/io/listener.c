@@ -22,8 +22,8 @@
 #include "sys/log.h"
 
 #define BACKLOG  512
-#define BURST    16          /* connections accepted per turn */
-#define PAUSE_NS 500000000u  /* without accepting when files are out */
+#define BURST    16         /* connections accepted per turn */
+#define PAUSE_NS 500000000u /* without accepting when files are out */
 
 struct listener {
 	struct loop *loop;
@@ -33,11 +33,11 @@ struct listener {
 	int fd;                     /* -1 while the port is busy */
 	uint16_t port;              /* bound */
 	struct event readable;
-	struct loop_timer *timer;   /* next attempt to bind, or end of pause */
-	bool said;                  /* the present trouble was logged */
+	struct loop_timer *timer; /* next attempt to bind, or end of pause */
+	bool said;                /* the present trouble was logged */
 };
 
-/* --- binding ------------------------------------------------------------------- */
+/* --- binding ----------------------------------------------------------- */
 
 static int
 bind_to(const struct sockaddr *sa, socklen_t len)
@@ -50,8 +50,8 @@ bind_to(const struct sockaddr *sa, socklen_t len)
 		return -1;
 	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0 &&
 	    (sa->sa_family != AF_INET6 ||
-	        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off,
-	            sizeof off) == 0) &&
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off) ==
+		    0) &&
 	    bind(fd, sa, len) == 0 && listen(fd, BACKLOG) == 0)
 		return fd;
 	saved = errno;
@@ -64,7 +64,8 @@ static int
 bind_wildcard(uint16_t port)
 {
 	struct sockaddr_in6 six = { .sin6_family = AF_INET6,
-		.sin6_port = htons(port), .sin6_addr = IN6ADDR_ANY_INIT };
+		.sin6_port = htons(port),
+		.sin6_addr = IN6ADDR_ANY_INIT };
 	struct sockaddr_in four = { .sin_family = AF_INET,
 		.sin_port = htons(port),
 		.sin_addr.s_addr = htonl(INADDR_ANY) };
@@ -80,7 +81,7 @@ static int
 bind_address(const char *address, uint16_t port)
 {
 	struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_PASSIVE |
-		    AI_NUMERICSERV,
+					      AI_NUMERICSERV,
 		.ai_socktype = SOCK_STREAM };
 	struct addrinfo *list;
 	char service[8];
@@ -98,21 +99,21 @@ bind_address(const char *address, uint16_t port)
 	return fd;
 }
 
-/* --- accepting ----------------------------------------------------------------- */
+/* --- accepting --------------------------------------------------------- */
 
 static bool
 out_of_files(int error)
 {
 	return error == EMFILE || error == ENFILE || error == ENOBUFS ||
-	    error == ENOMEM;
+	       error == ENOMEM;
 }
 
 static void
 pause_accepting(struct listener *ls)
 {
 	if (!ls->said)
-		log_warn("%s: not accepting connections for a while",
-		    ls->where);
+		log_warn(
+		    "%s: not accepting connections for a while", ls->where);
 	ls->said = true;
 	event_del(&ls->readable);
 	loop_timer_set(ls->timer, clock_now() + PAUSE_NS);
@@ -141,19 +142,19 @@ on_readable(evutil_socket_t fd, short what, void *ctx)
 			log_info("%s: accepting connections again", ls->where);
 		ls->said = false;
 		sock_no_delay(new);
-		ls->cfg.accepted(ls->cfg.ctx, new,
-		    (const struct sockaddr *)&from, len);
+		ls->cfg.accepted(
+		    ls->cfg.ctx, new, (const struct sockaddr *)&from, len);
 	}
 }
 
-/* --- getting there ------------------------------------------------------------- */
+/* --- getting there ----------------------------------------------------- */
 
 /* What time may mend: somebody else's socket, an interface not yet up. */
 static bool
 may_pass(int error)
 {
 	return error == EADDRINUSE || error == EADDRNOTAVAIL ||
-	    out_of_files(error);
+	       out_of_files(error);
 }
 
 static void
@@ -164,8 +165,8 @@ now_listening(struct listener *ls)
 	char address[SOCK_ADDRESS];
 
 	if (getsockname(ls->fd, (struct sockaddr *)&sa, &len) == 0)
-		sock_name((const struct sockaddr *)&sa, len, address,
-		    &ls->port);
+		sock_name(
+		    (const struct sockaddr *)&sa, len, address, &ls->port);
 	event_assign(&ls->readable, loop_base(ls->loop), ls->fd,
 	    EV_READ | EV_PERSIST, on_readable, ls);
 	event_add(&ls->readable, NULL);

@@ -17,8 +17,8 @@ struct listener_config {
 	uint16_t port;       /* 0: the kernel chooses */
 	uint64_t retry_ns;   /* pause before a busy port is tried again */
 	/* A connection came: fd is taken, not blocking. */
-	void (*accepted)(void *ctx, int fd, const struct sockaddr *from,
-	    socklen_t from_len);
+	void (*accepted)(
+	    void *ctx, int fd, const struct sockaddr *from, socklen_t from_len);
 	/* It listens now (once, perhaps before listener_new returns). */
 	void (*listening)(void *ctx);
 	void *ctx;
@@ -29,8 +29,8 @@ struct listener_config {
  * not an address): err says it.  A port in use is not such a case: it is
  * logged and tried again.
  */
-struct listener *listener_new(struct loop *l,
-    const struct listener_config *cfg, char *err, size_t err_size);
+struct listener *listener_new(struct loop *l, const struct listener_config *cfg,
+    char *err, size_t err_size);
 /* Stops accepting at once. */
 void listener_free(struct listener *ls);
 

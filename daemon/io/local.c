@@ -32,7 +32,7 @@ same_address(const struct sockaddr *a, const struct sockaddr *b)
 	const void *y = address_bytes(b, &blen);
 
 	return x != NULL && y != NULL && alen == blen &&
-	    memcmp(x, y, alen) == 0;
+	       memcmp(x, y, alen) == 0;
 }
 
 static bool
@@ -54,8 +54,7 @@ is_ours(const struct sockaddr *sa, const struct ifaddrs *ours)
 	if (is_loopback(sa))
 		return true;
 	for (; ours != NULL; ours = ours->ifa_next)
-		if (ours->ifa_addr != NULL &&
-		    same_address(sa, ours->ifa_addr))
+		if (ours->ifa_addr != NULL && same_address(sa, ours->ifa_addr))
 			return true;
 	return false;
 }
@@ -73,8 +72,7 @@ local_host(const char *host)
 	/* Without the list of interfaces loopback still counts. */
 	if (getifaddrs(&ours) != 0)
 		ours = NULL;
-	for (const struct addrinfo *a = list; a != NULL && !yes;
-	     a = a->ai_next)
+	for (const struct addrinfo *a = list; a != NULL && !yes; a = a->ai_next)
 		yes = is_ours(a->ai_addr, ours);
 	if (ours != NULL)
 		freeifaddrs(ours);

@@ -25,15 +25,15 @@
 #define HEAD_BYTES 1024
 
 struct logfile {
-	char *name;         /* "cluster" */
+	char *name; /* "cluster" */
 	char *path;
-	int fd;             /* -1: not open */
-	struct mu_buf buf;  /* lines that wait for the disk */
-	size_t mark;        /* length of buf before the line being made */
-	uint64_t retry;     /* not before; 0: no trouble */
-	uint64_t lost;      /* lines, all told */
-	uint64_t episode;   /* lines lost in the present trouble */
-	bool trouble;       /* said, and not over */
+	int fd;            /* -1: not open */
+	struct mu_buf buf; /* lines that wait for the disk */
+	size_t mark;       /* length of buf before the line being made */
+	uint64_t retry;    /* not before; 0: no trouble */
+	uint64_t lost;     /* lines, all told */
+	uint64_t episode;  /* lines lost in the present trouble */
+	bool trouble;      /* said, and not over */
 };
 
 struct logfile *
@@ -56,7 +56,7 @@ logfile_new(const char *folder, const char *name)
 	return f;
 }
 
-/* --- trouble -------------------------------------------------------------------------- */
+/* --- trouble ----------------------------------------------------------- */
 
 static void
 begin_trouble(struct logfile *f, int error, uint64_t now)
@@ -77,14 +77,14 @@ end_trouble(struct logfile *f)
 	if (f->episode == 0)
 		log_info("%s: writing again, nothing is lost", f->path);
 	else
-		log_warnx("%s: writing again, %" PRIu64 " line%s lost",
-		    f->path, f->episode, f->episode == 1 ? "" : "s");
+		log_warnx("%s: writing again, %" PRIu64 " line%s lost", f->path,
+		    f->episode, f->episode == 1 ? "" : "s");
 	f->trouble = false;
 	f->episode = 0;
 	f->retry = 0;
 }
 
-/* --- what is there already -------------------------------------------------------------- */
+/* --- what is there already --------------------------------------------- */
 
 static bool
 has_our_fields(struct logfile *f)
@@ -106,7 +106,7 @@ has_our_fields(struct logfile *f)
 		mine = strstr((char *)mu_buf_data(&ours), "\n#fields\t");
 		end = mine == NULL ? NULL : strchr(mine + 1, '\n');
 		same = end != NULL &&
-		    strncmp(mine, theirs, (size_t)(end - mine) + 1) == 0;
+		       strncmp(mine, theirs, (size_t)(end - mine) + 1) == 0;
 	}
 	mu_buf_clear(&ours);
 	return same;
@@ -154,9 +154,9 @@ put_head(struct logfile *f, int64_t wall)
 		records_header(&head, f->name, wall);
 	if (mu_buf_len(&head) == 0)
 		return 0;
-	n = mu_buf_error(&head) != 0 ? -1
-				     : write(f->fd, mu_buf_data(&head),
-					   mu_buf_len(&head));
+	n = mu_buf_error(&head) != 0
+		? -1
+		: write(f->fd, mu_buf_data(&head), mu_buf_len(&head));
 	if (n >= 0 && (size_t)n < mu_buf_len(&head)) {
 		/* Half a header is none: begin again when there is room. */
 		n = ftruncate(f->fd, st.st_size);
@@ -184,7 +184,7 @@ open_file(struct logfile *f, int64_t wall)
 	return -1;
 }
 
-/* --- lines -------------------------------------------------------------------------------- */
+/* --- lines ------------------------------------------------------------- */
 
 struct mu_buf *
 logfile_line(struct logfile *f)
@@ -205,7 +205,8 @@ logfile_commit(struct logfile *f)
 	f->episode++;
 	if (!f->trouble) {
 		log_warnx("%s: lines come faster than they can be written, "
-		          "some are lost", f->path);
+			  "some are lost",
+		    f->path);
 		f->trouble = true;
 	}
 }
@@ -220,8 +221,8 @@ logfile_flush(struct logfile *f, int64_t wall, uint64_t now)
 		return;
 	}
 	while (mu_buf_len(&f->buf) > 0) {
-		ssize_t n = write(f->fd, mu_buf_data(&f->buf),
-		    mu_buf_len(&f->buf));
+		ssize_t n =
+		    write(f->fd, mu_buf_data(&f->buf), mu_buf_len(&f->buf));
 
 		if (n < 0 && errno == EINTR)
 			continue;

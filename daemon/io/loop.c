@@ -20,8 +20,8 @@ struct loop {
 	struct loop_hooks hooks; /* of the owner; zero: none */
 	struct loop_job *first;  /* jobs in order */
 	struct loop_job *last;
-	uint64_t turn;           /* their number so far */
-	bool ended;              /* loop_end was called */
+	uint64_t turn; /* their number so far */
+	bool ended;    /* loop_end was called */
 };
 
 struct loop_timer {
@@ -68,8 +68,8 @@ base_new(void)
 	if (cfg == NULL)
 		return NULL;
 	/* First retries are 20 ms apart: coarse timers would blur them. */
-	event_config_set_flag(cfg,
-	    EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_PRECISE_TIMER);
+	event_config_set_flag(
+	    cfg, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_PRECISE_TIMER);
 	base = event_base_new_with_config(cfg);
 	event_config_free(cfg);
 	return base;
@@ -116,7 +116,7 @@ loop_base(struct loop *l)
 	return l->base;
 }
 
-/* --- turns ------------------------------------------------------------------- */
+/* --- turns ------------------------------------------------------------- */
 
 /* The jobs that were there when the turn began; those that they add wait for
  * the next one.  Returns whether there were any. */
@@ -176,7 +176,7 @@ loop_end(struct loop *l)
 	l->ended = true;
 }
 
-/* --- jobs -------------------------------------------------------------------- */
+/* --- jobs -------------------------------------------------------------- */
 
 void
 loop_job_add(struct loop *l, struct loop_job *j)
@@ -211,7 +211,7 @@ loop_job_cancel(struct loop *l, struct loop_job *j)
 	j->prev = j->next = NULL;
 }
 
-/* --- timers ------------------------------------------------------------------ */
+/* --- timers ------------------------------------------------------------ */
 
 static void
 on_timer(evutil_socket_t fd, short what, void *ctx)
@@ -265,7 +265,7 @@ loop_timer_running(const struct loop_timer *t)
 	return evtimer_pending(&t->event, NULL) != 0;
 }
 
-/* --- signals ----------------------------------------------------------------- */
+/* --- signals ----------------------------------------------------------- */
 
 static void
 on_signal(evutil_socket_t number, short what, void *ctx)

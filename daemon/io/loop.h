@@ -39,7 +39,7 @@ void loop_turn(struct loop *l, uint64_t max_ns);
 /* For the other files of this room. */
 struct event_base *loop_base(struct loop *l);
 
-/* --- jobs: once, in the next turn ------------------------------------------- */
+/* --- jobs: once, in the next turn -------------------------------------- */
 
 /* Embedded by its owner; zero means idle.  A job that runs is idle again and
  * may add itself: it then runs in the turn after. */
@@ -47,27 +47,27 @@ struct loop_job {
 	void (*run)(void *ctx);
 	void *ctx;
 	struct loop_job *prev, *next; /* neighbours in the queue */
-	uint64_t turn; /* in which it was added */
+	uint64_t turn;                /* in which it was added */
 	bool queued;
 };
 
 void loop_job_add(struct loop *l, struct loop_job *j);
 void loop_job_cancel(struct loop *l, struct loop_job *j);
 
-/* --- timers ------------------------------------------------------------------ */
+/* --- timers ------------------------------------------------------------ */
 
 struct loop_timer;
 
 /* Not running at first.  NULL when memory is out. */
-struct loop_timer *loop_timer_new(struct loop *l, void (*fire)(void *ctx),
-    void *ctx);
+struct loop_timer *loop_timer_new(
+    struct loop *l, void (*fire)(void *ctx), void *ctx);
 void loop_timer_free(struct loop_timer *t);
 /* Fire once at the monotonic time; replaces an earlier setting. */
 void loop_timer_set(struct loop_timer *t, uint64_t at);
 void loop_timer_stop(struct loop_timer *t);
 bool loop_timer_running(const struct loop_timer *t);
 
-/* --- signals ----------------------------------------------------------------- */
+/* --- signals ----------------------------------------------------------- */
 
 struct loop_signal;
 

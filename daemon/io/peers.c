@@ -76,7 +76,7 @@ wire_end(struct wire *w, const char *text, uint64_t now)
 	mu_free(w);
 }
 
-/* --- what a connection asks of its owner ----------------------------------------- */
+/* --- what a connection asks of its owner ------------------------------- */
 
 static int
 on_reserve(void *owner, uint8_t **at, size_t *room)
@@ -94,8 +94,11 @@ on_commit(void *owner, size_t n, uint64_t now)
 
 	link_commit(w->link, n, now);
 	p->unflushed += n;
-	if (p->unflushed >= FLUSH_BYTES)
-		peers_drain(p, now);
+	if (p->unflushed < FLUSH_BYTES)
+		return;
+	peers_drain(p, now);
+	if (p->cfg.flushed != NULL)
+		p->cfg.flushed(p->cfg.ctx);
 }
 
 static bool
@@ -166,11 +169,11 @@ static const struct conn_ops wire_ops = {
 	.idle = on_idle,
 };
 
-/* --- accepted ---------------------------------------------------------------------- */
+/* --- accepted ---------------------------------------------------------- */
 
 void
-peers_accepted(struct peers *p, int fd, const struct sockaddr *from,
-    socklen_t from_len)
+peers_accepted(
+    struct peers *p, int fd, const struct sockaddr *from, socklen_t from_len)
 {
 	uint64_t now = clock_now();
 	struct conn_config cfg = { .fd = fd, .ops = &wire_ops };
@@ -183,8 +186,8 @@ peers_accepted(struct peers *p, int fd, const struct sockaddr *from,
 	sock_name(from, from_len, address, &port);
 	link = endpoint_accepted(p->cfg.endpoint, address, port, &why, now);
 	if (link == NULL) {
-		log_warnx("connection from %s:%u refused: %s", address, port,
-		    why);
+		log_warnx(
+		    "connection from %s:%u refused: %s", address, port, why);
 		close(fd);
 		return;
 	}
@@ -194,8 +197,8 @@ peers_accepted(struct peers *p, int fd, const struct sockaddr *from,
 	if (w == NULL || (p->cfg.tls != NULL && cfg.ssl == NULL)) {
 		close(fd);
 	} else {
-		cfg.handshake_ns = (uint64_t)endpoint_layout(
-		    p->cfg.endpoint)->limits.handshake_ns;
+		cfg.handshake_ns = (uint64_t)endpoint_layout(p->cfg.endpoint)
+				       ->limits.handshake_ns;
 		cfg.owner = w;
 		w->conn = conn_new(p->cfg.conns, &cfg);
 	}
@@ -205,7 +208,7 @@ peers_accepted(struct peers *p, int fd, const struct sockaddr *from,
 		wire_end(w, "out of memory", now);
 }
 
-/* --- dialled ----------------------------------------------------------------------- */
+/* --- dialled ----------------------------------------------------------- */
 
 static void
 dial(struct peers *p, const struct endpoint_out *out, uint64_t now)
@@ -221,11 +224,10 @@ dial(struct peers *p, const struct endpoint_out *out, uint64_t now)
 		.tls = p->cfg.tls,
 	};
 
-	log_debug("connecting to %s at %s:%u", out->name, out->host,
-	    out->port);
+	log_debug("connecting to %s at %s:%u", out->name, out->host, out->port);
 	if (dialer_dial(p->dialer, &t) != 0)
-		endpoint_connect_failed(p->cfg.endpoint, t.id, "out of memory",
-		    now);
+		endpoint_connect_failed(
+		    p->cfg.endpoint, t.id, "out of memory", now);
 }
 
 static void
@@ -234,8 +236,8 @@ on_connected(void *ctx, unsigned id, struct conn *conn, const char *address,
 {
 	struct peers *p = ctx;
 	uint64_t now = clock_now();
-	struct link *link = endpoint_connected(p->cfg.endpoint, id, address,
-	    port, now);
+	struct link *link =
+	    endpoint_connected(p->cfg.endpoint, id, address, port, now);
 	struct wire *w = link == NULL ? NULL : wire_new(p, link);
 
 	if (w == NULL) {
@@ -257,14 +259,14 @@ on_failed(void *ctx, unsigned id, const char *why)
 	endpoint_connect_failed(p->cfg.endpoint, id, why, clock_now());
 }
 
-/* --- consequences -------------------------------------------------------------------- */
+/* --- consequences ------------------------------------------------------ */
 
 static void
 close_link(struct peers *p, const struct endpoint_out *out, uint64_t now)
 {
 	struct wire *w = link_transport(out->link);
-	uint64_t patience = (uint64_t)endpoint_layout(p->cfg.endpoint)
-	    ->limits.goodbye_ns;
+	uint64_t patience =
+	    (uint64_t)endpoint_layout(p->cfg.endpoint)->limits.goodbye_ns;
 
 	if (w == NULL)
 		return;
@@ -325,7 +327,7 @@ peers_drain(struct peers *p, uint64_t now)
 	p->draining = false;
 }
 
-/* --- all of them --------------------------------------------------------------------- */
+/* --- all of them ------------------------------------------------------- */
 
 struct peers *
 peers_new(const struct peers_config *cfg)

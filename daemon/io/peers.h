@@ -22,6 +22,9 @@ struct peers_config {
 	struct mu_tls *tls; /* a reference is kept; NULL: plain */
 	/* Consequences that concern no connection: log lines, states. */
 	void (*note)(void *ctx, const struct endpoint_out *out);
+	/* Outputs were written before the turn ended, because much came in:
+	 * others with bounded queues may want to do the same.  Or NULL. */
+	void (*flushed)(void *ctx);
 	void *ctx;
 };
 
@@ -34,8 +37,8 @@ void peers_free(struct peers *p);
 void peers_set_tls(struct peers *p, struct mu_tls *tls);
 
 /* A connection was accepted; fd is taken. */
-void peers_accepted(struct peers *p, int fd, const struct sockaddr *from,
-    socklen_t from_len);
+void peers_accepted(
+    struct peers *p, int fd, const struct sockaddr *from, socklen_t from_len);
 
 /* Carry out everything the endpoint wants by now: once at the end of a turn,
  * and whatever else changed the endpoint will be seen there. */

@@ -29,10 +29,10 @@
 
 struct resolve {
 	struct resolver *resolver;
-	struct resolve *next;  /* in waiting or answered */
+	struct resolve *next; /* in waiting or answered */
 	char *host;
 	char service[8];
-	resolve_done done;     /* NULL: cancelled */
+	resolve_done done; /* NULL: cancelled */
 	void *ctx;
 	struct addrinfo *list; /* the answer */
 	int code;              /* of getaddrinfo */
@@ -91,7 +91,7 @@ unref_shared(struct shared *s)
 	mu_free(s);
 }
 
-/* --- helpers --------------------------------------------------------------------- */
+/* --- helpers ----------------------------------------------------------- */
 
 static void
 look_up(struct resolve *q)
@@ -154,7 +154,7 @@ start_helper(struct shared *s)
 	return r;
 }
 
-/* --- the loop's side --------------------------------------------------------------- */
+/* --- the loop's side --------------------------------------------------- */
 
 static void
 answer(struct resolve *q)
@@ -167,8 +167,7 @@ answer(struct resolve *q)
 	q->resolver->pending--;
 	q->list = NULL;
 	snprintf(why, sizeof why, "cannot resolve %s: %s", q->host,
-	    q->code == EAI_SYSTEM ? strerror(q->error)
-				  : gai_strerror(q->code));
+	    q->code == EAI_SYSTEM ? strerror(q->error) : gai_strerror(q->code));
 	free_resolve(q);
 	if (done != NULL)
 		done(ctx, list, list == NULL ? why : NULL);
@@ -233,8 +232,8 @@ resolver_new(struct loop *l)
 		mu_free(r);
 		return NULL;
 	}
-	event_assign(&r->readable, loop_base(l), r->awake,
-	    EV_READ | EV_PERSIST, on_readable, r);
+	event_assign(&r->readable, loop_base(l), r->awake, EV_READ | EV_PERSIST,
+	    on_readable, r);
 	event_add(&r->readable, NULL);
 	return r;
 }
@@ -272,7 +271,7 @@ resolver_free(struct resolver *r)
 	mu_free(r);
 }
 
-/* --- asking ----------------------------------------------------------------------- */
+/* --- asking ------------------------------------------------------------ */
 
 static struct resolve *
 resolve_new(struct resolver *r, const char *host, uint16_t port,

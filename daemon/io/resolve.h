@@ -16,8 +16,7 @@ struct resolve;
  * The answer: list is taken by the callee (freeaddrinfo) and never empty; or
  * NULL with the reason in why (borrowed).
  */
-typedef void (*resolve_done)(void *ctx, struct addrinfo *list,
-    const char *why);
+typedef void (*resolve_done)(void *ctx, struct addrinfo *list, const char *why);
 
 /* NULL when memory or descriptors are out. */
 struct resolver *resolver_new(struct loop *l);

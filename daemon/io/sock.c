@@ -17,13 +17,13 @@ sock_no_delay(int fd)
 }
 
 void
-sock_name(const struct sockaddr *sa, socklen_t len,
-    char address[SOCK_ADDRESS], uint16_t *port)
+sock_name(const struct sockaddr *sa, socklen_t len, char address[SOCK_ADDRESS],
+    uint16_t *port)
 {
 	char service[8] = "0";
 
-	if (getnameinfo(sa, len, address, SOCK_ADDRESS, service,
-	        sizeof service, NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+	if (getnameinfo(sa, len, address, SOCK_ADDRESS, service, sizeof service,
+		NI_NUMERICHOST | NI_NUMERICSERV) != 0)
 		snprintf(address, SOCK_ADDRESS, "?");
 	*port = (uint16_t)strtoul(service, NULL, 10);
 }

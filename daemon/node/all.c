@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/diag.h"
@@ -27,20 +28,22 @@
 #include "sys/exit.h"
 #include "sys/log.h"
 #include "sys/notify.h"
+#include "sys/process.h"
 
 #define SIGNALS 4
 
 struct all {
 	const struct options *opt;
-	struct mu_layout *layout;    /* owned */
-	char *log_path;              /* of this process in the background */
+	struct mu_layout *layout; /* owned */
+	char *log_path;           /* of this process in the background */
 	struct loop *loop;
 	struct loop_signal *signals[SIGNALS];
 	struct loop_timer *watchdog;
 	struct supervise *supervise;
 	struct children *children;
 	struct running *first;
-	bool told_ready;             /* the first ALL_UP was */
+	bool told_ready; /* the first ALL_UP was */
+	size_t nready;   /* as the service manager knows it */
 };
 
 /* A process and its name; freed when it ended. */
@@ -51,7 +54,7 @@ struct running {
 	char *name;
 };
 
-/* --- processes ------------------------------------------------------------------ */
+/* --- processes --------------------------------------------------------- */
 
 static struct running *
 find(const struct all *a, const char *name)
@@ -107,8 +110,8 @@ say_ended(const struct running *r, int status)
 		log_warnx("%s: ended by signal %d (%s)", r->name,
 		    WTERMSIG(status), strsignal(WTERMSIG(status)));
 	else if (WEXITSTATUS(status) != 0)
-		log_warnx("%s: ended with status %d", r->name,
-		    WEXITSTATUS(status));
+		log_warnx(
+		    "%s: ended with status %d", r->name, WEXITSTATUS(status));
 	else
 		log_debug("%s: ended", r->name);
 }
@@ -172,7 +175,7 @@ spawn(struct all *a, const char *name, uint64_t now)
 	supervise_ended(a->supervise, name, -1, now);
 }
 
-/* --- consequences ------------------------------------------------------------------ */
+/* --- consequences ------------------------------------------------------ */
 
 static void
 send_signal(const struct all *a, const char *name, int number)
@@ -224,8 +227,8 @@ carry_out(struct all *a, const struct supervise_out *out, uint64_t now)
 		send_signal(a, out->name, SIGKILL);
 		break;
 	case SUPERVISE_GAVE_UP:
-		log_err("%s: not started again (status %d)", out->name,
-		    out->code);
+		log_err(
+		    "%s: not started again (status %d)", out->name, out->code);
 		break;
 	case SUPERVISE_RESTART:
 		say_restart(out);
@@ -244,12 +247,16 @@ turn(void *ctx, uint64_t now)
 {
 	struct all *a = ctx;
 	struct supervise_out out;
+	size_t nready;
 
 	supervise_tick(a->supervise, now);
 	while (supervise_next(a->supervise, &out, now))
 		carry_out(a, &out, now);
-	notify_status("%zu of %zu nodes up", supervise_nready(a->supervise),
-	    supervise_count(a->supervise));
+	nready = supervise_nready(a->supervise);
+	if (nready != a->nready)
+		notify_status("%zu of %zu nodes up", nready,
+		    supervise_count(a->supervise));
+	a->nready = nready;
 }
 
 static uint64_t
@@ -260,31 +267,50 @@ deadline(void *ctx)
 	return supervise_deadline(a->supervise);
 }
 
-/* --- the layout ---------------------------------------------------------------------- */
+/* --- the layout -------------------------------------------------------- */
 
-/* 0 or an exit status. */
+/* A host that one of our nodes lives on is this one without asking again: a
+ * name service that is down at a reload must not stop them. */
+static bool
+is_local(void *ctx, const char *host)
+{
+	const struct all *a = ctx;
+
+	for (const struct running *r = a->first; r != NULL; r = r->next) {
+		const struct mu_layout_node *n =
+		    mu_layout_node(a->layout, r->name);
+
+		if (n != NULL && n->host != NULL && strcmp(n->host, host) == 0)
+			return true;
+	}
+	return local_host(host);
+}
+
+/* 0, or an exit status and nothing was changed. */
 static int
 set_nodes(struct all *a, const struct mu_layout *l)
 {
 	const struct mu_layout_node **list =
 	    mu_calloc(l->nnodes + 1, sizeof(const struct mu_layout_node *));
-	int r = MUSTER_ENOMEM;
-	size_t n = 0;
+	size_t n;
+	int r;
 
-	if (list != NULL) {
-		n = choose_local_nodes(l, local_host, list);
-		r = supervise_set(a->supervise, list, n, clock_now());
-		mu_free(list);
-	}
-	if (r != 0) {
-		log_err("%s", muster_strerror(r));
+	if (list == NULL) {
+		log_err("out of memory");
 		return EXIT_CANTCREAT;
 	}
+	n = choose_local_nodes(l, is_local, a, list);
 	if (n == 0) {
+		mu_free(list);
 		log_err("%s: no node of it lives on this host", l->file);
 		return EXIT_CONFIG;
 	}
-	return 0;
+	r = supervise_set(a->supervise, list, n, clock_now());
+	mu_free(list);
+	if (r == 0)
+		return 0;
+	log_err("%s", muster_strerror(r));
+	return EXIT_CANTCREAT;
 }
 
 /* A mistake is said here once, not by every node. */
@@ -311,16 +337,18 @@ reload(struct all *a)
 {
 	struct mu_layout *l = read_layout(a);
 
-	if (l == NULL) {
+	if (l == NULL || set_nodes(a, l) != 0) {
+		mu_layout_free(l);
 		log_err("reload refused: the running configuration stays");
 		return;
 	}
 	notify_reloading();
-	set_nodes(a, l);
 	mu_layout_free(a->layout);
 	a->layout = l;
+	/* Those that are stopped instead have nothing to reload. */
 	for (struct running *r = a->first; r != NULL; r = r->next)
-		child_signal(r->child, SIGHUP);
+		if (mu_layout_node(l, r->name) != NULL)
+			child_signal(r->child, SIGHUP);
 	ready_reopen();
 	notify_ready();
 }
@@ -353,11 +381,10 @@ on_watchdog(void *ctx)
 	struct all *a = ctx;
 
 	notify_watchdog();
-	loop_timer_set(a->watchdog,
-	    clock_now() + notify_watchdog_interval());
+	loop_timer_set(a->watchdog, clock_now() + notify_watchdog_interval());
 }
 
-/* --- start and end ------------------------------------------------------------------- */
+/* --- start and end ----------------------------------------------------- */
 
 static bool
 start(struct all *a)
@@ -373,8 +400,10 @@ start(struct all *a)
 		(void)setrlimit(RLIMIT_NOFILE, &files);
 	}
 	signal(SIGPIPE, SIG_IGN);
-	a->log_path = mu_asprintf("%s%s/musterd.log", a->opt->root,
-	    a->layout->log_dir);
+	if (geteuid() == 0 && a->opt->user == NULL && a->layout->user == NULL)
+		log_info("running as root: the layout names no user");
+	a->log_path =
+	    mu_asprintf("%s%s/musterd.log", a->opt->root, a->layout->log_dir);
 	a->supervise = supervise_new();
 	a->loop = loop_new();
 	if (a->log_path == NULL || a->supervise == NULL || a->loop == NULL)
@@ -384,14 +413,15 @@ start(struct all *a)
 	if (a->children == NULL || a->watchdog == NULL)
 		return false;
 	for (size_t i = 0; i < SIGNALS; i++) {
-		a->signals[i] = loop_signal_new(a->loop, numbers[i],
-		    on_signal, a);
+		a->signals[i] =
+		    loop_signal_new(a->loop, numbers[i], on_signal, a);
 		if (a->signals[i] == NULL)
 			return false;
 	}
 	if (notify_watchdog_interval() > 0)
 		on_watchdog(a);
 	loop_set_hooks(a->loop, &hooks);
+	process_hear();
 	return true;
 }
 

@@ -10,7 +10,7 @@
 #include "sys/exit.h"
 
 size_t
-choose_local_nodes(const struct mu_layout *l, choose_local local,
+choose_local_nodes(const struct mu_layout *l, choose_local local, void *ctx,
     const struct mu_layout_node **out)
 {
 	const char *last = NULL;
@@ -24,7 +24,7 @@ choose_local_nodes(const struct mu_layout *l, choose_local local,
 		if (host == NULL)
 			continue;
 		if (last == NULL || strcmp(host, last) != 0)
-			was_local = local(host);
+			was_local = local(ctx, host);
 		last = host;
 		if (was_local)
 			out[n++] = &l->nodes[i];
@@ -33,11 +33,12 @@ choose_local_nodes(const struct mu_layout *l, choose_local local,
 }
 
 static void
-say_which(const struct mu_layout_node **list, size_t n, char *err,
-    size_t err_size)
+say_which(
+    const struct mu_layout_node **list, size_t n, char *err, size_t err_size)
 {
-	int len = snprintf(err, err_size, "which node? these live on this "
-	                                  "host:");
+	int len = snprintf(err, err_size,
+	    "which node? these live on this "
+	    "host:");
 
 	for (size_t i = 0; i < n && len > 0 && (size_t)len < err_size; i++) {
 		if (i == 8) {
@@ -54,7 +55,7 @@ say_which(const struct mu_layout_node **list, size_t n, char *err,
 }
 
 static const struct mu_layout_node *
-choose_only(const struct mu_layout *l, choose_local local, int *code,
+choose_only(const struct mu_layout *l, choose_local local, void *ctx, int *code,
     char *err, size_t err_size)
 {
 	const struct mu_layout_node **list =
@@ -67,13 +68,12 @@ choose_only(const struct mu_layout *l, choose_local local, int *code,
 		snprintf(err, err_size, "out of memory");
 		return NULL;
 	}
-	n = choose_local_nodes(l, local, list);
+	n = choose_local_nodes(l, local, ctx, list);
 	if (n == 1) {
 		only = list[0];
 	} else if (n == 0) {
 		snprintf(err, err_size,
-		    "%s: no node of it lives on this host (name one)",
-		    l->file);
+		    "%s: no node of it lives on this host (name one)", l->file);
 	} else {
 		*code = EXIT_USAGE;
 		say_which(list, n, err, err_size);
@@ -99,20 +99,20 @@ nearest_name(const struct mu_layout *l, const char *name)
 
 const struct mu_layout_node *
 choose_node(const struct mu_layout *l, const char *name, choose_local local,
-    int *code, char *err, size_t err_size)
+    void *ctx, int *code, char *err, size_t err_size)
 {
 	const struct mu_layout_node *n;
 	const char *near;
 
 	if (name == NULL)
-		return choose_only(l, local, code, err, err_size);
+		return choose_only(l, local, ctx, code, err, err_size);
 	n = mu_layout_node(l, name);
 	if (n != NULL)
 		return n;
 	near = nearest_name(l, name);
 	*code = EXIT_CONFIG;
 	snprintf(err, err_size, "%s: no node \"%s\"%s%s%s", l->file, name,
-	    near == NULL ? "" : " (did you mean \"",
-	    near == NULL ? "" : near, near == NULL ? "" : "\"?)");
+	    near == NULL ? "" : " (did you mean \"", near == NULL ? "" : near,
+	    near == NULL ? "" : "\"?)");
 	return NULL;
 }

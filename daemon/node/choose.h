@@ -8,8 +8,8 @@
 struct mu_layout;
 struct mu_layout_node;
 
-/* Whether a host is this machine; io/local.h, or a test's. */
-typedef bool (*choose_local)(const char *host);
+/* Whether a host is this machine; by io/local.h, or a test's. */
+typedef bool (*choose_local)(void *ctx, const char *host);
 
 /*
  * The node of that name; name NULL: the only one that lives here.
@@ -18,7 +18,7 @@ typedef bool (*choose_local)(const char *host);
  * code  set then to the exit status: sys/exit.h
  */
 const struct mu_layout_node *choose_node(const struct mu_layout *l,
-    const char *name, choose_local local, int *code, char *err,
+    const char *name, choose_local local, void *ctx, int *code, char *err,
     size_t err_size);
 
 /*
@@ -29,6 +29,6 @@ const struct mu_layout_node *choose_node(const struct mu_layout *l,
  * Returns their number.
  */
 size_t choose_local_nodes(const struct mu_layout *l, choose_local local,
-    const struct mu_layout_node **out);
+    void *ctx, const struct mu_layout_node **out);
 
 #endif

@@ -18,6 +18,7 @@
 #include "node/ready.h"
 #include "sys/exit.h"
 #include "sys/log.h"
+#include "sys/process.h"
 
 /* The layout, or NULL after all its mistakes were printed. */
 static struct mu_layout *
@@ -83,9 +84,15 @@ go_to_background(struct options *opt, char **layout, char **root)
 	return 0;
 }
 
+static bool
+is_local(void *ctx, const char *host)
+{
+	(void)ctx;
+	return local_host(host);
+}
+
 static int
-run(struct options *opt, struct mu_layout *l,
-    const struct mu_layout_node *self)
+run(struct options *opt, struct mu_layout *l, const struct mu_layout_node *self)
 {
 	char *layout = NULL, *root = NULL;
 	char *name = self == NULL ? NULL : mu_strdup(self->name);
@@ -123,6 +130,8 @@ main(int argc, char **argv)
 	char err[512];
 	int code;
 
+	if (process_init() != 0)
+		return EXIT_CANTCREAT;
 	switch (options_parse(&opt, argc, argv, err, sizeof err)) {
 	case OPTIONS_HELP:
 		options_usage(stdout);
@@ -140,8 +149,8 @@ main(int argc, char **argv)
 	if (l == NULL)
 		return EXIT_CONFIG;
 	if (!opt.all && (!opt.check || opt.node != NULL)) {
-		self = choose_node(l, opt.node, local_host, &code, err,
-		    sizeof err);
+		self = choose_node(
+		    l, opt.node, is_local, NULL, &code, err, sizeof err);
 		if (self == NULL) {
 			fprintf(stderr, "musterd: %s\n", err);
 			mu_layout_free(l);

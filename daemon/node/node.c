@@ -27,16 +27,18 @@
 #include "node/id.h"
 #include "node/node_impl.h"
 #include "node/options.h"
+#include "node/ready.h"
 #include "sys/clock.h"
 #include "sys/exit.h"
 #include "sys/log.h"
 #include "sys/notify.h"
 #include "sys/priv.h"
+#include "sys/process.h"
 #include "tls/tls.h"
 
 #define DAY_NS (86400 * (uint64_t)1000000000)
 
-/* --- callbacks ------------------------------------------------------------------ */
+/* --- callbacks --------------------------------------------------------- */
 
 static void
 on_signal(void *ctx, int number)
@@ -76,8 +78,7 @@ on_daily(void *ctx)
 }
 
 static void
-on_accepted(void *ctx, int fd, const struct sockaddr *from,
-    socklen_t from_len)
+on_accepted(void *ctx, int fd, const struct sockaddr *from, socklen_t from_len)
 {
 	struct node *n = ctx;
 
@@ -88,13 +89,28 @@ static void
 on_listening(void *ctx)
 {
 	struct node *n = ctx;
-	const struct mu_layout_node *self =
-	    mu_layout_node(n->layout, n->name);
+	const struct mu_layout_node *self = mu_layout_node(n->layout, n->name);
 
 	n->listening = true;
 	n->restate = true;
-	log_info("listening on %s:%u",
-	    self->listen == NULL ? "" : self->listen, self->port);
+	log_info("listening on %s:%u", self->listen == NULL ? "" : self->listen,
+	    self->port);
+}
+
+static void
+on_flushed(void *ctx)
+{
+	const struct node *n = ctx;
+
+	control_server_drain(n->control_server);
+}
+
+static void
+on_fed(void *ctx)
+{
+	const struct node *n = ctx;
+
+	peers_drain(n->peers, clock_now());
 }
 
 static int
@@ -137,7 +153,7 @@ hook_listening(void *ctx)
 	return n->listening;
 }
 
-/* --- the start, step by step: 0 or an exit status --------------------------------- */
+/* --- the start, step by step: 0 or an exit status ---------------------- */
 
 static int
 start_process(struct node *n)
@@ -153,7 +169,9 @@ start_process(struct node *n)
 		if (setrlimit(RLIMIT_NOFILE, &files) != 0)
 			log_warn("cannot raise the limit of open files");
 	}
+	/* Both are errors where they happen: a peer or disk that is gone. */
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	return 0;
 }
 
@@ -184,7 +202,7 @@ start_keys(struct node *n)
 	}
 	if (n->layout->tls == MU_TLS_NONE)
 		log_warnx("tls is off: peers are neither authenticated nor "
-		          "encrypted");
+			  "encrypted");
 	else if (n->layout->tls == MU_TLS_ANONYMOUS)
 		log_warnx("tls is anonymous: peers are not authenticated");
 	reload_check_certificate(n);
@@ -194,8 +212,7 @@ start_keys(struct node *n)
 static int
 start_port(struct node *n)
 {
-	const struct mu_layout_node *self =
-	    mu_layout_node(n->layout, n->name);
+	const struct mu_layout_node *self = mu_layout_node(n->layout, n->name);
 	struct listener_config cfg = {
 		.address = self->listen,
 		.port = self->port,
@@ -226,16 +243,16 @@ start_port(struct node *n)
 static int
 start_privileges(struct node *n)
 {
-	const char *user = n->opt->user != NULL ? n->opt->user
-						: n->layout->user;
+	const char *user =
+	    n->opt->user != NULL ? n->opt->user : n->layout->user;
 	char err[512];
 
-	if (priv_drop(user, n->layout->group, &n->dirs, err, sizeof err) !=
-	    0) {
+	if (priv_drop(user, n->layout->group, &n->dirs, err, sizeof err) != 0) {
 		log_err("%s", err);
 		return EXIT_NOPERM;
 	}
-	if (geteuid() == 0)
+	ready_follow();
+	if (geteuid() == 0 && !n->quiet)
 		log_info("running as root: the layout names no user");
 	if (priv_harden() != 0) {
 		log_err("cannot give up the right to gain privileges");
@@ -247,8 +264,7 @@ start_privileges(struct node *n)
 static int
 start_logs(struct node *n)
 {
-	const struct mu_layout_node *self =
-	    mu_layout_node(n->layout, n->name);
+	const struct mu_layout_node *self = mu_layout_node(n->layout, n->name);
 	char text[128];
 
 	n->cluster_log = logfile_new(n->dirs.log, "cluster");
@@ -274,6 +290,7 @@ start_endpoint(struct node *n)
 		.conns = n->conns,
 		.tls = n->tls,
 		.note = turn_note,
+		.flushed = on_flushed,
 		.ctx = n,
 	};
 
@@ -304,13 +321,15 @@ start_control(struct node *n)
 	};
 	char err[512] = "out of memory";
 
-	n->control = control_new(n->endpoint, &hooks, PACKAGE_VERSION,
-	    clock_now());
+	n->control =
+	    control_new(n->endpoint, &hooks, PACKAGE_VERSION, clock_now());
 	if (n->control != NULL)
 		n->control_server = control_server_new(n->loop, n->conns,
 		    n->control, n->dirs.sock, err, sizeof err);
-	if (n->control_server != NULL)
+	if (n->control_server != NULL) {
+		control_server_set_flush(n->control_server, on_fed, n);
 		return 0;
+	}
 	log_err("%s", err);
 	return EXIT_CANTCREAT;
 }
@@ -320,13 +339,14 @@ start_loop(struct node *n)
 {
 	static const int numbers[NODE_SIGNALS] = { SIGTERM, SIGINT, SIGHUP,
 		SIGUSR1 };
-	struct loop_hooks hooks = { .turn = turn_run,
-		.deadline = turn_deadline, .ctx = n };
+	struct loop_hooks hooks = {
+		.turn = turn_run, .deadline = turn_deadline, .ctx = n
+	};
 	bool ok = true;
 
 	for (size_t i = 0; i < NODE_SIGNALS; i++) {
-		n->signals[i] = loop_signal_new(n->loop, numbers[i],
-		    on_signal, n);
+		n->signals[i] =
+		    loop_signal_new(n->loop, numbers[i], on_signal, n);
 		ok = ok && n->signals[i] != NULL;
 	}
 	n->watchdog = loop_timer_new(n->loop, on_watchdog, n);
@@ -339,6 +359,7 @@ start_loop(struct node *n)
 		on_watchdog(n);
 	loop_timer_set(n->daily, clock_now() + DAY_NS);
 	loop_set_hooks(n->loop, &hooks);
+	process_hear();
 	n->restate = true;
 	return 0;
 }
@@ -346,7 +367,7 @@ start_loop(struct node *n)
 static int
 start(struct node *n)
 {
-	static int (*const steps[])(struct node *n) = {
+	static int (*const steps[])(struct node * n) = {
 		start_process,
 		start_dirs,
 		start_keys,
@@ -359,13 +380,12 @@ start(struct node *n)
 	};
 	int code = 0;
 
-	for (size_t i = 0; code == 0 && i < sizeof steps / sizeof steps[0];
-	     i++)
+	for (size_t i = 0; code == 0 && i < sizeof steps / sizeof steps[0]; i++)
 		code = steps[i](n);
 	return code;
 }
 
-/* --- the end ----------------------------------------------------------------------- */
+/* --- the end ----------------------------------------------------------- */
 
 /* Backwards, and from any step of the start. */
 static void
@@ -396,8 +416,9 @@ int
 node_run(const struct options *opt, struct mu_layout *layout,
     const struct mu_layout_node *self, bool quiet)
 {
-	struct node n = { .opt = opt, .layout = layout, .quiet = quiet,
-		.dirs.lock_fd = -1 };
+	struct node n = {
+		.opt = opt, .layout = layout, .quiet = quiet, .dirs.lock_fd = -1
+	};
 	char id[MU_UUID_TEXT];
 
 	n.name = mu_strdup(self->name);

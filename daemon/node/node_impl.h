@@ -31,15 +31,15 @@ struct peers;
 
 struct node {
 	const struct options *opt;
-	char *name;                 /* of this node; outlives layouts */
-	bool quiet;                 /* messages come without the name */
-	struct mu_layout *layout;   /* owned */
+	char *name;               /* of this node; outlives layouts */
+	bool quiet;               /* messages come without the name */
+	struct mu_layout *layout; /* owned */
 	struct mu_uuid id;
 	struct dirs dirs;
-	struct mu_tls *tls;         /* NULL: plain */
+	struct mu_tls *tls; /* NULL: plain */
 	struct loop *loop;
 	struct conns *conns;
-	struct listener *listener;  /* NULL: no port, or stopping */
+	struct listener *listener; /* NULL: no port, or stopping */
 	struct endpoint *endpoint;
 	struct peers *peers;
 	struct control *control;
@@ -48,13 +48,14 @@ struct node {
 	struct logfile *broker_log;
 	struct loop_signal *signals[NODE_SIGNALS];
 	struct loop_timer *watchdog;
-	struct loop_timer *daily;   /* looks at the own certificate */
-	char status[NODE_STATUS];   /* what the service manager was told */
-	bool restate;               /* the status may have changed */
-	bool listening;             /* the port is bound, or there is none */
-	bool stopping;              /* an orderly end is under way */
-	uint64_t stop_by;           /* monotonic: then it ends anyway */
-	int code;                   /* exit status */
+	struct loop_timer *daily; /* looks at the own certificate */
+	char status[NODE_STATUS]; /* what the service manager was told */
+	bool restate;             /* the status may have changed */
+	bool listening;           /* the port is bound, or there is none */
+	bool ready;               /* whoever started us was told */
+	bool stopping;            /* an orderly end is under way */
+	uint64_t stop_by;         /* monotonic: then it ends anyway */
+	int code;                 /* exit status */
 };
 
 static inline const char *
@@ -79,8 +80,8 @@ void turn_stop(struct node *n);
 
 /* Contexts for the layout's tls mode.  0 with *out (NULL when plain), or an
  * error with err naming the file. */
-int reload_tls(const struct mu_layout *l, const char *node,
-    struct mu_tls **out, char *err, size_t err_size);
+int reload_tls(const struct mu_layout *l, const char *node, struct mu_tls **out,
+    char *err, size_t err_size);
 /* Say when the own certificate has only days left. */
 void reload_check_certificate(const struct node *n);
 /* Re-read layout and certificates; log everything.  err [err_size]: all of it

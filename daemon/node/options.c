@@ -27,14 +27,14 @@ static const struct option long_options[] = {
 
 static const struct usage_row usage[] = {
 	{ NULL, "usage: musterd [-adnv] [-f layout] [-r root] [--user name] "
-	        "[node]" },
+		"[node]" },
 	{ NULL, NULL },
 	{ NULL, "Run one node of a Muster cluster, or all nodes of this "
-	        "host." },
+		"host." },
 	{ NULL, NULL },
 	{ "-a, --all", "run every node of this host, supervised" },
 	{ "-d, --foreground", "stay in the foreground, messages to standard "
-	                      "error" },
+			      "error" },
 	{ "-f, --layout FILE", "the layout (default: " OPTIONS_LAYOUT ")" },
 	{ "-n, --check", "check the layout and exit: 0, or 78 with mistakes" },
 	{ "-r, --root FOLDER", "put state, run and log folders below it" },
@@ -44,7 +44,7 @@ static const struct usage_row usage[] = {
 	{ "--version", "the version" },
 	{ NULL, NULL },
 	{ NULL, "Without a node: $MUSTER_NODE, $CLUSTER_NODE, or the only "
-	        "node of this host." },
+		"node of this host." },
 	{ NULL, "Example: musterd -d -f cluster.yaml -r ./root manager" },
 };
 
@@ -74,8 +74,8 @@ explain(int c, const char *word, char *err, size_t err_size)
 		return;
 	}
 	snprintf(err, err_size, "unknown option %s%s%s%s", word,
-	    near == NULL ? "" : " (did you mean --",
-	    near == NULL ? "" : near, near == NULL ? "" : "?)");
+	    near == NULL ? "" : " (did you mean --", near == NULL ? "" : near,
+	    near == NULL ? "" : "?)");
 }
 
 static const char *
@@ -93,11 +93,11 @@ node_from_environment(void)
 }
 
 static enum options_result
-take_node(struct options *o, int argc, char **argv, char *err,
-    size_t err_size)
+take_node(struct options *o, int argc, char **argv, char *err, size_t err_size)
 {
 	if (argc - optind > 1) {
-		snprintf(err, err_size, "more than one node: \"%s\" and "
+		snprintf(err, err_size,
+		    "more than one node: \"%s\" and "
 		    "\"%s\" (-a runs all of this host)",
 		    argv[optind], argv[optind + 1]);
 		return OPTIONS_BAD;
@@ -116,16 +116,16 @@ take_node(struct options *o, int argc, char **argv, char *err,
 }
 
 enum options_result
-options_parse(struct options *o, int argc, char **argv, char *err,
-    size_t err_size)
+options_parse(
+    struct options *o, int argc, char **argv, char *err, size_t err_size)
 {
 	int c;
 
 	*o = (struct options){ .layout = OPTIONS_LAYOUT, .root = "" };
 	optind = 0; /* glibc: begin anew */
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":adf:hnr:v", long_options,
-	            NULL)) != -1) {
+	while ((c = getopt_long(
+		    argc, argv, ":adf:hnr:v", long_options, NULL)) != -1) {
 		switch (c) {
 		case 'a':
 			o->all = true;

@@ -32,8 +32,8 @@ enum options_result {
  *
  * err  [err_size] filled for OPTIONS_BAD: one line
  */
-enum options_result options_parse(struct options *o, int argc, char **argv,
-    char *err, size_t err_size);
+enum options_result options_parse(
+    struct options *o, int argc, char **argv, char *err, size_t err_size);
 
 void options_usage(FILE *out);
 

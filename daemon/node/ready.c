@@ -20,6 +20,7 @@ static struct {
 	bool told;      /* ready_tell was called */
 	char *log_path; /* where messages go then */
 	char *name;     /* in front of them, or NULL */
+	pid_t boss;     /* the supervisor, or 0 */
 } state = { .fd = -1 };
 
 bool
@@ -37,7 +38,19 @@ ready_init(void)
 	    fcntl((int)fd, F_SETFD, FD_CLOEXEC) != 0)
 		return false;
 	state.fd = (int)fd;
+	state.boss = getppid();
 	return true;
+}
+
+void
+ready_follow(void)
+{
+	if (state.boss == 0)
+		return;
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	/* It may have died before we asked. */
+	if (getppid() != state.boss)
+		raise(SIGTERM);
 }
 
 /* The parent's whole remaining life. */
@@ -89,11 +102,22 @@ ready_detach(void)
 	return 0;
 }
 
+/* Who supervises may be root and the folder somebody else's: then no symbolic
+ * link is followed, and nobody who plants a fifo makes us wait. */
+static int
+open_log(const char *path)
+{
+	int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY;
+
+	if (geteuid() == 0)
+		flags |= O_NOFOLLOW | O_NONBLOCK;
+	return open(path, flags, 0640);
+}
+
 static void
 redirect(void)
 {
-	int fd = open(state.log_path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC,
-	    0640);
+	int fd = open_log(state.log_path);
 
 	if (fd < 0) {
 		log_warn("%s: cannot open, no messages from here on",

@@ -16,6 +16,10 @@
  * Returns whether there was. */
 bool ready_init(void);
 
+/* End when the supervisor does.  The kernel forgets this wish at a change of
+ * user, so it is to be said again after that. */
+void ready_follow(void);
+
 /*
  * Continue in the background: the parent never returns.  Standard error stays
  * where it is until ready_tell.  0 or MUSTER_ESYS with errno.

@@ -25,7 +25,7 @@
 
 #define EXPIRY_DAYS 30 /* left: warn */
 
-/* --- certificates -------------------------------------------------------------- */
+/* --- certificates ------------------------------------------------------ */
 
 static int
 load_files(const struct mu_layout *l, const struct mu_layout_node *self,
@@ -42,8 +42,7 @@ load_files(const struct mu_layout *l, const struct mu_layout_node *self,
 		    ? NULL
 		    : mu_layout_path(l, l->passphrase_file, self->name),
 	};
-	struct mu_tls_files files = { paths[0], paths[1], paths[2],
-		paths[3] };
+	struct mu_tls_files files = { paths[0], paths[1], paths[2], paths[3] };
 	int r = MUSTER_ENOMEM;
 
 	snprintf(err, err_size, "out of memory");
@@ -78,13 +77,13 @@ reload_check_certificate(const struct node *n)
 
 	if (days < 0)
 		log_warnx("the own certificate has expired: peers refuse new "
-		          "connections");
+			  "connections");
 	else if (days < EXPIRY_DAYS)
 		log_warnx("the own certificate expires in %d day%s", days,
 		    days == 1 ? "" : "s");
 }
 
-/* --- logs ------------------------------------------------------------------------ */
+/* --- logs -------------------------------------------------------------- */
 
 void
 reload_logs(struct node *n)
@@ -109,7 +108,7 @@ reload_log_level(const struct node *n)
 		log_set_level((enum log_level)level);
 }
 
-/* --- the layout ------------------------------------------------------------------ */
+/* --- the layout -------------------------------------------------------- */
 
 /* One line: to the log and to whoever asked. */
 static void
@@ -152,16 +151,15 @@ tell_diff(struct mu_buf *all, struct mu_buf *diff, bool refused)
 		bool cannot = strncmp(line, "cannot", 6) == 0;
 
 		if (cannot || !refused)
-			tell(all, cannot ? LOG_LEVEL_ERR : LOG_LEVEL_INFO,
-			    line);
+			tell(
+			    all, cannot ? LOG_LEVEL_ERR : LOG_LEVEL_INFO, line);
 	}
 	mu_free(text);
 }
 
 /* May the node change from its layout to l? */
 static bool
-may_change(const struct node *n, const struct mu_layout *l,
-    struct mu_buf *all)
+may_change(const struct node *n, const struct mu_layout *l, struct mu_buf *all)
 {
 	struct mu_buf diff;
 	char text[256];
@@ -184,8 +182,8 @@ may_change(const struct node *n, const struct mu_layout *l,
 }
 
 static int
-change(struct node *n, struct mu_layout *l, struct mu_tls *tls,
-    struct mu_buf *all)
+change(
+    struct node *n, struct mu_layout *l, struct mu_tls *tls, struct mu_buf *all)
 {
 	struct mu_layout *old = n->layout;
 	int r = endpoint_reload(n->endpoint, l, clock_now());
@@ -234,7 +232,8 @@ reload_node(struct node *n, char *err, size_t err_size)
 	struct mu_buf all;
 	int r;
 
-	notify_reloading();
+	if (n->ready)
+		notify_reloading();
 	mu_buf_init(&all, err_size - 1);
 	r = try_reload(n, &all);
 	if (r != 0)
@@ -245,7 +244,8 @@ reload_node(struct node *n, char *err, size_t err_size)
 	    mu_buf_len(&all) == 0 ? "" : (const char *)mu_buf_data(&all));
 	mu_buf_clear(&all);
 	reload_logs(n);
-	notify_ready();
+	if (n->ready)
+		notify_ready();
 	/* Reading may have replaced what the service manager shows. */
 	n->status[0] = '\0';
 	n->restate = true;

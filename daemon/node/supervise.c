@@ -25,23 +25,24 @@ enum pending { /* consequences not yet taken by next */
 };
 
 struct process {
-	char *name;        /* owned */
+	char *name; /* owned */
 	enum mu_role role;
 	enum state state;
-	bool wanted;       /* in the latest list, and not stopping */
-	uint64_t due;      /* see the states */
-	uint64_t started;  /* when it was last started */
-	uint64_t pause;    /* before the next restart */
-	unsigned pending;  /* enum pending */
-	int code;          /* exit status, for GAVE_UP */
+	bool wanted;      /* in the latest list, and not stopping */
+	uint64_t due;     /* see the states */
+	uint64_t started; /* when it was last started */
+	uint64_t pause;   /* before the next restart */
+	uint64_t busy;    /* since when another process has its name, or 0 */
+	unsigned pending; /* enum pending */
+	int code;         /* exit status, for GAVE_UP */
 };
 
 struct supervise {
 	struct process *list;
 	size_t n, cap;
-	bool stopping;     /* supervise_stop was called */
-	bool said_up;      /* ALL_UP was given out since it was last untrue */
-	bool said_end;     /* FINISHED was given out */
+	bool stopping; /* supervise_stop was called */
+	bool said_up;  /* ALL_UP was given out since it was last untrue */
+	bool said_end; /* FINISHED was given out */
 	int code;
 };
 
@@ -75,10 +76,10 @@ static bool
 runs(const struct process *p)
 {
 	return p->state == STATE_STARTING || p->state == STATE_READY ||
-	    p->state == STATE_STOPPING;
+	       p->state == STATE_STOPPING;
 }
 
-/* --- stopping ------------------------------------------------------------------- */
+/* --- stopping ---------------------------------------------------------- */
 
 /* In the order in which roles are stopped. */
 static int
@@ -145,7 +146,7 @@ supervise_stop(struct supervise *s, uint64_t now)
 	stop_in_order(s, now);
 }
 
-/* --- the list ---------------------------------------------------------------------- */
+/* --- the list ---------------------------------------------------------- */
 
 static struct process *
 add(struct supervise *s, const char *name)
@@ -154,8 +155,8 @@ add(struct supervise *s, const char *name)
 
 	if (s->n == s->cap) {
 		size_t cap = s->cap == 0 ? 16 : s->cap * 2;
-		struct process *list = mu_reallocarray(s->list, cap,
-		    sizeof *list);
+		struct process *list =
+		    mu_reallocarray(s->list, cap, sizeof *list);
 
 		if (list == NULL)
 			return NULL;
@@ -173,10 +174,9 @@ add(struct supervise *s, const char *name)
 }
 
 int
-supervise_set(struct supervise *s,
-    const struct mu_layout_node *const *nodes, size_t n, uint64_t now)
+supervise_set(struct supervise *s, const struct mu_layout_node *const *nodes,
+    size_t n, uint64_t now)
 {
-	size_t before = supervise_count(s);
 	bool fresh = false;
 
 	/* Everything that can fail first. */
@@ -195,34 +195,52 @@ supervise_set(struct supervise *s,
 			p->state = STATE_WAITING;
 			p->due = now;
 			p->pause = 0;
+			p->busy = 0;
 			fresh = true;
 		}
 	}
 	for (size_t i = 0; i < s->n; i++)
 		if (!s->list[i].wanted)
 			tell_to_stop(&s->list[i], now);
-	if (fresh || supervise_count(s) != before)
+	if (fresh)
 		s->said_up = s->said_end = false;
 	return 0;
 }
 
-/* --- what happened ------------------------------------------------------------------- */
+/* --- what happened ----------------------------------------------------- */
 
 void
 supervise_ready(struct supervise *s, const char *name)
 {
 	struct process *p = find(s, name);
 
-	if (p != NULL && p->state == STATE_STARTING)
-		p->state = STATE_READY;
+	if (p == NULL || p->state != STATE_STARTING)
+		return;
+	p->state = STATE_READY;
+	p->busy = 0;
+}
+
+/* Another process of that name is one of ours that is about to end when the
+ * supervisor before this one was killed: patience, but not for ever. */
+static bool
+may_pass(struct process *p, int code, uint64_t now)
+{
+	if (code != EXIT_TEMPFAIL) {
+		p->busy = 0;
+		return false;
+	}
+	if (p->busy == 0)
+		p->busy = now;
+	return now - p->busy < SUPERVISE_BUSY;
 }
 
 static bool
-is_useless(int status)
+is_useless(struct process *p, int status, uint64_t now)
 {
-	return status != -1 && WIFEXITED(status) &&
-	    WEXITSTATUS(status) >= EXIT_USAGE &&
-	    WEXITSTATUS(status) <= EXIT_CONFIG;
+	int code = status != -1 && WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+
+	return !may_pass(p, code, now) && code >= EXIT_USAGE &&
+	       code <= EXIT_CONFIG;
 }
 
 static void
@@ -249,18 +267,18 @@ start_again(struct process *p, uint64_t now)
 }
 
 void
-supervise_ended(struct supervise *s, const char *name, int status,
-    uint64_t now)
+supervise_ended(struct supervise *s, const char *name, int status, uint64_t now)
 {
 	struct process *p = find(s, name);
 
 	if (p == NULL || !runs(p))
 		return;
-	s->said_up = false;
+	if (p->wanted)
+		s->said_up = false;
 	p->pending = 0;
 	if (!p->wanted)
 		p->state = STATE_GONE;
-	else if (is_useless(status))
+	else if (is_useless(p, status, now))
 		give_up(s, p, WEXITSTATUS(status));
 	else
 		start_again(p, now);
@@ -289,14 +307,14 @@ supervise_deadline(const struct supervise *s)
 	for (size_t i = 0; i < s->n; i++) {
 		const struct process *p = &s->list[i];
 
-		if ((p->state == STATE_WAITING ||
-		        p->state == STATE_STOPPING) && p->due < at)
+		if ((p->state == STATE_WAITING || p->state == STATE_STOPPING) &&
+		    p->due < at)
 			at = p->due;
 	}
 	return at;
 }
 
-/* --- what follows -------------------------------------------------------------------- */
+/* --- what follows ------------------------------------------------------ */
 
 static bool
 take_pending(struct process *p, struct supervise_out *out)
@@ -327,7 +345,7 @@ static bool
 all_up(const struct supervise *s)
 {
 	return !s->stopping && supervise_count(s) > 0 &&
-	    supervise_nready(s) == supervise_count(s);
+	       supervise_nready(s) == supervise_count(s);
 }
 
 static bool
@@ -348,8 +366,7 @@ supervise_next(struct supervise *s, struct supervise_out *out, uint64_t now)
 
 		if (take_pending(p, out)) {
 			if (out->kind == SUPERVISE_RESTART)
-				out->pause_ns = p->due > now ? p->due - now
-							     : 0;
+				out->pause_ns = p->due > now ? p->due - now : 0;
 			return true;
 		}
 		if (p->state != STATE_WAITING || now < p->due)
@@ -373,7 +390,7 @@ supervise_next(struct supervise *s, struct supervise_out *out, uint64_t now)
 	return false;
 }
 
-/* --- facts ----------------------------------------------------------------------------- */
+/* --- facts ------------------------------------------------------------- */
 
 size_t
 supervise_count(const struct supervise *s)

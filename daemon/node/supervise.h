@@ -5,7 +5,8 @@
  * A process that ends is started again, at once the first time and then after
  * pauses that double up to SUPERVISE_PAUSE_MAX; one that lived for
  * SUPERVISE_STEADY begins anew.  One that says by its exit status that trying
- * again is useless (sys/exit.h, 64 to 78) is left alone.
+ * again is useless (sys/exit.h, 64 to 78) is left alone; one whose name another
+ * process has, once that took longer than SUPERVISE_BUSY.
  *
  * Stopping goes role by role: workers, proxies, the manager, loggers, so that
  * whoever is told last can still take what the others have to say.
@@ -19,10 +20,11 @@
 
 #include "layout/layout.h"
 
-#define SUPERVISE_PAUSE_MIN 200000000u            /* ns */
+#define SUPERVISE_PAUSE_MIN 200000000u /* ns */
 #define SUPERVISE_PAUSE_MAX (10 * 1000000000ull)
 #define SUPERVISE_STEADY    (10 * 1000000000ull)
-#define SUPERVISE_PATIENCE  (15 * 1000000000ull)  /* from TERM to KILL */
+#define SUPERVISE_PATIENCE  (15 * 1000000000ull) /* from TERM to KILL */
+#define SUPERVISE_BUSY      (20 * 1000000000ull) /* for another's end */
 
 struct supervise;
 
@@ -35,27 +37,27 @@ void supervise_free(struct supervise *s);
 int supervise_set(struct supervise *s,
     const struct mu_layout_node *const *nodes, size_t n, uint64_t now);
 
-/* --- what happened; name: as given out ------------------------------------------ */
+/* --- what happened; name: as given out --------------------------------- */
 
 void supervise_ready(struct supervise *s, const char *name);
 /* status: as of waitpid(2); -1: it could not be started. */
-void supervise_ended(struct supervise *s, const char *name, int status,
-    uint64_t now);
+void supervise_ended(
+    struct supervise *s, const char *name, int status, uint64_t now);
 /* Stop all; the second time: kill all. */
 void supervise_stop(struct supervise *s, uint64_t now);
 void supervise_tick(struct supervise *s, uint64_t now);
 uint64_t supervise_deadline(const struct supervise *s);
 
-/* --- what follows ------------------------------------------------------------------ */
+/* --- what follows ------------------------------------------------------ */
 
 enum supervise_out_kind {
-	SUPERVISE_SPAWN,    /* name */
-	SUPERVISE_TERM,     /* name */
-	SUPERVISE_KILL,     /* name */
-	SUPERVISE_GAVE_UP,  /* name, code: not started again */
-	SUPERVISE_RESTART,  /* name, pause_ns: will be started again */
-	SUPERVISE_ALL_UP,   /* all are ready, for the first time or again */
-	SUPERVISE_FINISHED  /* none is left and none will be */
+	SUPERVISE_SPAWN,   /* name */
+	SUPERVISE_TERM,    /* name */
+	SUPERVISE_KILL,    /* name */
+	SUPERVISE_GAVE_UP, /* name, code: not started again */
+	SUPERVISE_RESTART, /* name, pause_ns: will be started again */
+	SUPERVISE_ALL_UP,  /* all are ready, for the first time or again */
+	SUPERVISE_FINISHED /* none is left and none will be */
 };
 
 struct supervise_out {
@@ -65,8 +67,8 @@ struct supervise_out {
 	uint64_t pause_ns;
 };
 
-bool supervise_next(struct supervise *s, struct supervise_out *out,
-    uint64_t now);
+bool supervise_next(
+    struct supervise *s, struct supervise_out *out, uint64_t now);
 
 /* Processes wanted, and those of them that are ready. */
 size_t supervise_count(const struct supervise *s);

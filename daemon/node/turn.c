@@ -25,13 +25,13 @@
 
 #define STOP_MARGIN 1000000000 /* ns beyond goodbye: for last bytes */
 
-/* --- records ------------------------------------------------------------------- */
+/* --- records ----------------------------------------------------------- */
 
 void
 turn_cluster_log(struct node *n, const char *text)
 {
-	records_cluster(logfile_line(n->cluster_log), clock_wall(), n->name,
-	    text);
+	records_cluster(
+	    logfile_line(n->cluster_log), clock_wall(), n->name, text);
 	logfile_commit(n->cluster_log);
 }
 
@@ -70,7 +70,7 @@ turn_note(void *ctx, const struct endpoint_out *out)
 	}
 }
 
-/* --- what the service manager is told -------------------------------------------- */
+/* --- what the service manager is told ---------------------------------- */
 
 static void
 put_missing(const struct members *m, char *out, size_t size)
@@ -117,13 +117,14 @@ say_ready(struct node *n)
 {
 	char *path;
 
+	n->ready = true;
 	notify_ready();
 	path = mu_asprintf("%s/musterd.log", n->dirs.log);
 	ready_tell(node_log_name(n), path == NULL ? "/dev/null" : path);
 	mu_free(path);
 }
 
-/* --- the end ----------------------------------------------------------------------- */
+/* --- the end ----------------------------------------------------------- */
 
 void
 turn_stop(struct node *n)
@@ -139,8 +140,7 @@ turn_stop(struct node *n)
 	log_info("stopping");
 	notify_stopping();
 	n->stopping = true;
-	n->stop_by = now + (uint64_t)n->layout->limits.goodbye_ns +
-	    STOP_MARGIN;
+	n->stop_by = now + (uint64_t)n->layout->limits.goodbye_ns + STOP_MARGIN;
 	listener_free(n->listener);
 	n->listener = NULL;
 	endpoint_stop(n->endpoint, now);
@@ -149,8 +149,8 @@ turn_stop(struct node *n)
 static void
 end_if_done(struct node *n, uint64_t now)
 {
-	bool done = endpoint_nlinks(n->endpoint) == 0 &&
-	    conns_draining(n->conns) == 0;
+	bool done =
+	    endpoint_nlinks(n->endpoint) == 0 && conns_draining(n->conns) == 0;
 
 	if (!done && now < n->stop_by)
 		return;
@@ -160,7 +160,7 @@ end_if_done(struct node *n, uint64_t now)
 	loop_end(n->loop);
 }
 
-/* --- a turn ------------------------------------------------------------------------ */
+/* --- a turn ------------------------------------------------------------ */
 
 static uint64_t
 min_u64(uint64_t a, uint64_t b)
@@ -172,8 +172,8 @@ uint64_t
 turn_deadline(void *ctx)
 {
 	const struct node *n = ctx;
-	uint64_t at = min_u64(endpoint_deadline(n->endpoint),
-	    control_deadline(n->control));
+	uint64_t at = min_u64(
+	    endpoint_deadline(n->endpoint), control_deadline(n->control));
 
 	at = min_u64(at, logfile_deadline(n->cluster_log));
 	at = min_u64(at, logfile_deadline(n->broker_log));
@@ -195,7 +195,7 @@ turn_run(void *ctx, uint64_t now)
 	peers_drain(n->peers, now);
 	if (n->restate)
 		say_status(n);
-	if (n->listening)
+	if (n->listening && !n->ready)
 		say_ready(n);
 	wall = clock_wall();
 	logfile_flush(n->cluster_log, wall, now);

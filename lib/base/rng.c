@@ -71,3 +71,59 @@ mu_hash64(uint64_t seed, const void *p, uint64_t len)
 		h = (h ^ *b++) * 0x100000001b3u;
 	return mu_mix64(h);
 }
+
+/* One lane: what is absorbed is multiplied into it.  The factors come back by
+ * xor, so a factor of zero does not wipe out what was there. */
+struct lane {
+	uint64_t a, b;
+};
+
+static inline void
+absorb(struct lane *l, uint64_t x, uint64_t y)
+{
+	__extension__ unsigned __int128 product;
+
+	x ^= l->a;
+	y ^= l->b;
+	product = x;
+	product *= y;
+	l->a = (uint64_t)product ^ y;
+	l->b = (uint64_t)(product >> 64) ^ x;
+}
+
+static inline void
+absorb_bytes(struct lane *l, const uint8_t *p)
+{
+	uint64_t x, y;
+
+	memcpy(&x, p, 8);
+	memcpy(&y, p + 8, 8);
+	absorb(l, x, y);
+}
+
+void
+mu_hash128(const uint64_t seed[2], const void *p, size_t len, uint64_t out[2])
+{
+	struct lane l = { seed[0] ^ len, seed[1] };
+	struct lane m = { mu_mix64(seed[1] + 1), mu_mix64(seed[0] + 1) };
+	uint8_t tail[16] = { 0 };
+	const uint8_t *b = p;
+
+	for (; len >= 32; b += 32, len -= 32) {
+		absorb_bytes(&l, b);
+		absorb_bytes(&m, b + 16);
+	}
+	if (len >= 16) {
+		absorb_bytes(&l, b);
+		b += 16;
+		len -= 16;
+	}
+	if (len > 0) {
+		memcpy(tail, b, len);
+		absorb_bytes(&m, tail);
+	}
+	absorb(&l, m.a, m.b);
+	absorb(&l, seed[1], seed[0]);
+	out[0] = mu_mix64(l.a);
+	out[1] = mu_mix64(l.b);
+}

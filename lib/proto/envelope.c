@@ -61,8 +61,7 @@ mu_envelope_enc(struct mu_buf *b, const struct mu_uuid *sender,
 			b->error = MUSTER_ELIMIT;
 		return;
 	}
-	mu_buf_u32(b,
-	    (uint32_t)(MU_ENVELOPE_HEAD + topic_len + payload_len));
+	mu_buf_u32(b, (uint32_t)(MU_ENVELOPE_HEAD + topic_len + payload_len));
 	mu_buf_put(b, sender->bytes, sizeof sender->bytes);
 	mu_buf_put(b, receiver == NULL ? nil.bytes : receiver->bytes,
 	    sizeof nil.bytes);

@@ -19,10 +19,10 @@ enum mu_envelope_type {
 	MU_PONG = 5
 };
 
-#define MU_TTL 16
-#define MU_ENVELOPE_HEAD 37 /* bytes before the topic, without the prefix */
+#define MU_TTL            16
+#define MU_ENVELOPE_HEAD  37 /* bytes before the topic, without the prefix */
 #define MU_RESERVED_TOPIC "<$>"
-#define MU_LOCAL_PREFIX "<$>/local/"
+#define MU_LOCAL_PREFIX   "<$>/local/"
 
 /* A view: everything points into the frame. */
 struct mu_envelope {

@@ -45,7 +45,7 @@ static size_t
 announced(const uint8_t *p)
 {
 	return (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 |
-	    (size_t)p[3];
+	       (size_t)p[3];
 }
 
 /* How much room is wanted behind what is there. */
@@ -70,8 +70,8 @@ int
 mu_frames_reserve(struct mu_frames *f, uint8_t **at, size_t *room)
 {
 	release(f);
-	return mu_buf_reserve(&f->in, wanted(f), at, room) == 0
-	    ? 0 : MUSTER_ENOMEM;
+	return mu_buf_reserve(&f->in, wanted(f), at, room) == 0 ? 0
+								: MUSTER_ENOMEM;
 }
 
 void

@@ -13,11 +13,11 @@
 const char *
 mu_ec_name(unsigned code)
 {
-	static const char *const names[] = {
-		"none", "unspecified", "peer_incompatible", "peer_invalid",
-		"peer_unavailable", "peer_disconnect_during_handshake",
-		"peer_timeout", "master_exists", "no_such_master",
-		"no_such_key", "request_timeout", "type_clash", "invalid_data",
+	static const char *const names[] = { "none", "unspecified",
+		"peer_incompatible", "peer_invalid", "peer_unavailable",
+		"peer_disconnect_during_handshake", "peer_timeout",
+		"master_exists", "no_such_master", "no_such_key",
+		"request_timeout", "type_clash", "invalid_data",
 		"backend_failure", "stale_data", "cannot_open_file",
 		"cannot_write_file", "invalid_topic_key", "end_of_file",
 		"invalid_tag", "invalid_message", "invalid_status",
@@ -29,8 +29,7 @@ mu_ec_name(unsigned code)
 		"no_path_to_peer", "no_connector_available",
 		"cannot_open_resource", "serialization_failed",
 		"deserialization_failed", "wrong_magic_number",
-		"redundant_connection", "logic_error", "invalid_json"
-	};
+		"redundant_connection", "logic_error", "invalid_json" };
 
 	if (code >= sizeof names / sizeof names[0])
 		return "unknown";
@@ -188,8 +187,8 @@ read_drop_conn(struct mu_handshake *h, struct mu_cursor *c)
 	/* Broker answers a code it has no name for with "unspecified" and the
 	 * description it was given. */
 	if (h->code > MU_EC_LOGIC_ERROR)
-		return (struct verdict){ MUSTER_EPROTO, MU_EC_UNSPECIFIED,
-			NULL };
+		return (
+		    struct verdict){ MUSTER_EPROTO, MU_EC_UNSPECIFIED, NULL };
 	return good;
 }
 
@@ -224,8 +223,8 @@ read_message(struct mu_handshake *h, struct mu_cursor *c, size_t max_topics)
 	case MU_DROP_CONN:
 		return read_drop_conn(h, c);
 	case MU_ORIGINATOR_SYN:
-		return read_filter(h, c, max_topics,
-		    "failed to parse v1::originator_syn_msg");
+		return read_filter(
+		    h, c, max_topics, "failed to parse v1::originator_syn_msg");
 	case MU_RESPONDER_SYN_ACK:
 		return read_filter(h, c, max_topics,
 		    "failed to parse v1::responder_syn_ack_msg");
@@ -328,8 +327,8 @@ mu_handshake_enc(struct mu_buf *b, const struct mu_handshake *h)
 }
 
 void
-mu_handshake_enc_filter(struct mu_buf *b, enum mu_handshake_tag tag,
-    const struct muster_filter *f)
+mu_handshake_enc_filter(
+    struct mu_buf *b, enum mu_handshake_tag tag, const struct muster_filter *f)
 {
 	size_t start = mu_buf_len(b);
 

@@ -11,7 +11,7 @@
 #include "base/buf.h"
 #include "base/uuid.h"
 
-#define MU_MAGIC 0x5a45454bu /* "ZEEK" */
+#define MU_MAGIC            0x5a45454bu /* "ZEEK" */
 #define MU_PROTOCOL_VERSION 1
 
 enum mu_handshake_tag {
@@ -42,13 +42,13 @@ struct muster_filter;
 
 struct mu_handshake {
 	enum mu_handshake_tag tag;
-	struct mu_uuid sender;         /* hello, version_select, drop_conn */
+	struct mu_uuid sender;            /* hello, version_select, drop_conn */
 	uint8_t min_version, max_version; /* hello */
-	uint8_t version;               /* version_select */
-	uint8_t code;                  /* drop_conn */
-	const char *text;              /* drop_conn: borrowed, not terminated */
+	uint8_t version;                  /* version_select */
+	uint8_t code;                     /* drop_conn */
+	const char *text; /* drop_conn: borrowed, not terminated */
 	size_t text_len;
-	struct muster_filter *filter;  /* syn, syn_ack: owned */
+	struct muster_filter *filter; /* syn, syn_ack: owned */
 };
 
 /*
@@ -68,8 +68,8 @@ void mu_handshake_clear(struct mu_handshake *h);
 /* Append the complete frame with its prefix; failure sticks in b. */
 void mu_handshake_enc(struct mu_buf *b, const struct mu_handshake *h);
 /* The same for originator_syn and responder_syn_ack with a borrowed filter. */
-void mu_handshake_enc_filter(struct mu_buf *b, enum mu_handshake_tag tag,
-    const struct muster_filter *f);
+void mu_handshake_enc_filter(
+    struct mu_buf *b, enum mu_handshake_tag tag, const struct muster_filter *f);
 
 /* Append a filter (varbyte count, strings); read one (owned by caller). */
 void mu_filter_enc(struct mu_buf *b, const struct muster_filter *f);

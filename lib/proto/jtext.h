@@ -52,11 +52,12 @@ struct mu_jtext_walk {
 };
 struct mu_jtext_walk mu_jtext_walk(const struct mu_jtext *v);
 /* The next one; key is set for objects and may be NULL.  false: no more. */
-bool mu_jtext_next(struct mu_jtext_walk *w, struct mu_jtext *key,
-    struct mu_jtext *value);
+bool mu_jtext_next(
+    struct mu_jtext_walk *w, struct mu_jtext *key, struct mu_jtext *value);
 
 /* The value of the first member with that name; kind NONE when absent. */
-struct mu_jtext mu_jtext_member(const struct mu_jtext *object, const char *name);
+struct mu_jtext mu_jtext_member(
+    const struct mu_jtext *object, const char *name);
 
 /*
  * Append the bytes of a string, escapes undone.  Failure sticks in out; a lone

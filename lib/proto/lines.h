@@ -13,12 +13,12 @@
 
 struct mu_lines {
 	struct mu_buf in;
-	size_t max;     /* longest line without its end */
-	size_t taken;   /* bytes of the line given out last */
-	size_t scanned; /* bytes known to hold no line end */
-	size_t unfinished;  /* bytes after the last line end */
-	bool ends_with_cr;  /* is the last of them a CR? */
-	bool broken;        /* a line was too long; nothing more is taken */
+	size_t max;        /* longest line without its end */
+	size_t taken;      /* bytes of the line given out last */
+	size_t scanned;    /* bytes known to hold no line end */
+	size_t unfinished; /* bytes after the last line end */
+	bool ends_with_cr; /* is the last of them a CR? */
+	bool broken;       /* a line was too long; nothing more is taken */
 };
 
 void mu_lines_init(struct mu_lines *l, size_t max);

@@ -1,5 +1,5 @@
 /*
- * The peering machine: its doors, time and verbs.  Frames are looked at one by
+ * The peering machine: its doors and verbs.  Frames are looked at one by
  * one when the owner asks for the next consequence, so what comes out never
  * depends on how the bytes came in.
  */
@@ -40,24 +40,11 @@ mu_peer_reason_name(enum mu_peer_reason r)
 	return names[r];
 }
 
-/* at + after; 0 stands for never, as does what does not fit. */
-static uint64_t
-after(uint64_t at, uint64_t ns)
-{
-	return ns == 0 || ns > UINT64_MAX - at ? UINT64_MAX : at + ns;
-}
-
-static unsigned
-in_ms(uint64_t ns)
-{
-	return (unsigned)(ns / 1000000);
-}
-
 /* --- life ----------------------------------------------------------------- */
 
 struct mu_peer *
-mu_peer_new(const struct mu_peer_config *cfg, enum mu_peer_role role,
-    uint64_t now)
+mu_peer_new(
+    const struct mu_peer_config *cfg, enum mu_peer_role role, uint64_t now)
 {
 	struct mu_peer *p = mu_calloc(1, sizeof *p);
 
@@ -173,8 +160,8 @@ mu_peer_eof(struct mu_peer *p, const char *text)
 	p->eof = true;
 	p->eof_named = text != NULL;
 	if (text != NULL)
-		mu_text_printable(text, strlen(text), p->eof_text,
-		    sizeof p->eof_text);
+		mu_text_printable(
+		    text, strlen(text), p->eof_text, sizeof p->eof_text);
 }
 
 void
@@ -199,121 +186,6 @@ on_eof(struct mu_peer *p)
 		    "closed by the peer during the handshake");
 	else
 		mu_peer_finish(p, MU_PEER_LOST, 0, "closed by the peer");
-}
-
-/* --- time ----------------------------------------------------------------- */
-
-/* When the next ping because of silence is due. */
-static uint64_t
-alive_due(const struct mu_peer *p)
-{
-	uint64_t since = p->silent_since;
-
-	if (p->pinged > since)
-		since = p->pinged;
-	return after(since, p->cfg.ping_ns);
-}
-
-uint64_t
-mu_peer_deadline(const struct mu_peer *p)
-{
-	uint64_t d, t;
-
-	if (p->phase == PHASE_OVER)
-		return UINT64_MAX;
-	if (p->phase != PHASE_UP)
-		return after(p->started, p->cfg.handshake_ns);
-	d = alive_due(p);
-	t = after(p->silent_since, p->cfg.dead_ns);
-	if (t < d)
-		d = t;
-	if (p->leaving && p->bye_deadline < d)
-		d = p->bye_deadline;
-	for (size_t i = 0; i < NPINGS; i++)
-		if (p->pings[i].out && p->pings[i].deadline < d)
-			d = p->pings[i].deadline;
-	return d;
-}
-
-/*
- * When this process itself slept (stopped, suspended, starved), the silence
- * was ours: what the peer sent meanwhile waits in the socket.  Count anew.
- */
-static void
-excuse_own_sleep(struct mu_peer *p, uint64_t now)
-{
-	uint64_t due = mu_peer_deadline(p);
-	uint64_t lateness = p->cfg.ping_ns == 0 ? p->cfg.dead_ns
-						: p->cfg.ping_ns;
-
-	if (due == UINT64_MAX || lateness == 0 || now <= after(due, lateness))
-		return;
-	p->silent_since = now;
-	for (size_t i = 0; i < NPINGS; i++)
-		if (p->pings[i].out && p->pings[i].timeout != 0)
-			p->pings[i].deadline = after(now, p->pings[i].timeout);
-}
-
-/* Pings with a time limit; true: the peer is dead. */
-static bool
-check_pings(struct mu_peer *p)
-{
-	for (size_t i = 0; i < NPINGS; i++) {
-		struct ping *ping = &p->pings[i];
-
-		if (!ping->out || p->now < ping->deadline)
-			continue;
-		/* A busy peer's pong stands behind its data: any byte that
-		 * came after the ping left is a sign of life. */
-		if (p->heard > ping->sent &&
-		    p->now < after(p->heard, ping->timeout)) {
-			ping->deadline = after(p->heard, ping->timeout);
-			continue;
-		}
-		mu_peer_finish(p, MU_PEER_DEAD, 0,
-		    "no answer to a ping within %u ms", in_ms(ping->timeout));
-		return true;
-	}
-	return false;
-}
-
-static void
-tick_up(struct mu_peer *p)
-{
-	if (p->leaving && p->now >= p->bye_deadline) {
-		mu_peer_finish(p, MU_PEER_REMOVED, 0,
-		    "timeout during graceful disconnect");
-		return;
-	}
-	if (check_pings(p))
-		return;
-	if (p->now >= after(p->silent_since, p->cfg.dead_ns)) {
-		mu_peer_finish(p, MU_PEER_DEAD, 0, "silent for %u ms",
-		    in_ms(p->now - p->heard));
-		return;
-	}
-	if (p->now >= alive_due(p)) {
-		p->pinged = p->now;
-		mu_peer_send_ping(p, PING_ALIVE, 0, 0);
-	}
-}
-
-void
-mu_peer_tick(struct mu_peer *p, uint64_t now)
-{
-	if (p->phase == PHASE_OVER || p->eof)
-		return;
-	if (p->phase == PHASE_UP) {
-		excuse_own_sleep(p, now);
-		p->now = now;
-		tick_up(p);
-		return;
-	}
-	p->now = now;
-	if (now >= after(p->started, p->cfg.handshake_ns))
-		mu_peer_finish(p, MU_PEER_TIMEOUT, 0,
-		    "handshake not finished after %u ms",
-		    in_ms(p->cfg.handshake_ns));
 }
 
 /* --- consequences --------------------------------------------------------- */
@@ -359,7 +231,8 @@ step(struct mu_peer *p, struct mu_peer_out *out)
 	if (rc == 1) {
 		if (p->phase == PHASE_UP)
 			return mu_peer_envelope_frame(p, frame, len, out)
-			    ? STEP_OUT : STEP_AGAIN;
+				   ? STEP_OUT
+				   : STEP_AGAIN;
 		mu_peer_handshake_frame(p, frame + 4, len - 4);
 		return STEP_AGAIN;
 	}
@@ -460,8 +333,8 @@ mu_peer_announce(struct mu_peer *p)
 }
 
 void
-mu_peer_ping(struct mu_peer *p, uint64_t token, uint64_t timeout_ns,
-    uint64_t now)
+mu_peer_ping(
+    struct mu_peer *p, uint64_t token, uint64_t timeout_ns, uint64_t now)
 {
 	enum ping_slot slot = PING_OWNER;
 
@@ -487,12 +360,12 @@ mu_peer_goodbye(struct mu_peer *p, uint64_t now)
 		return;
 	p->now = now;
 	if (p->phase != PHASE_UP) {
-		mu_peer_stop(p, MU_PEER_REMOVED, MU_EC_SHUTTING_DOWN,
-		    "shutting down");
+		mu_peer_stop(
+		    p, MU_PEER_REMOVED, MU_EC_SHUTTING_DOWN, "shutting down");
 		return;
 	}
 	p->leaving = true;
-	p->bye_deadline = after(now, p->cfg.goodbye_ns);
+	p->bye_deadline = mu_peer_after(now, p->cfg.goodbye_ns);
 	mu_peer_send_bye(p);
 }
 

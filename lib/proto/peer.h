@@ -28,8 +28,7 @@ void mu_peer_table_free(struct mu_peer_table *t);
 /* From now on every handshake is answered with "shutting down" (28). */
 void mu_peer_table_close(struct mu_peer_table *t);
 /* Is there a finished peering with id? */
-bool mu_peer_table_has(const struct mu_peer_table *t,
-    const struct mu_uuid *id);
+bool mu_peer_table_has(const struct mu_peer_table *t, const struct mu_uuid *id);
 /*
  * A machine whose situation changed because of another one (a parked duplicate
  * was decided; a peering is suspected because its peer dials again and shall
@@ -43,9 +42,9 @@ struct mu_peer *mu_peer_table_wake(struct mu_peer_table *t);
 struct mu_peer_config {
 	struct mu_peer_table *table;
 	const struct muster_filter *filter; /* own; read when it is sent */
-	size_t max_handshake; /* bytes of a frame before the peering is up */
-	size_t max_frame;     /* after */
-	size_t max_topics;    /* entries of a remote filter */
+	size_t max_handshake;  /* bytes of a frame before the peering is up */
+	size_t max_frame;      /* after */
+	size_t max_topics;     /* entries of a remote filter */
 	uint64_t handshake_ns; /* from creation to up */
 	uint64_t ping_ns;      /* silence before a ping; 0: never */
 	uint64_t dead_ns;      /* silence before DOWN; 0: never */
@@ -59,8 +58,8 @@ enum mu_peer_role {
 };
 
 /* NULL when memory is out.  now: monotonic nanoseconds, here and below. */
-struct mu_peer *mu_peer_new(const struct mu_peer_config *cfg,
-    enum mu_peer_role role, uint64_t now);
+struct mu_peer *mu_peer_new(
+    const struct mu_peer_config *cfg, enum mu_peer_role role, uint64_t now);
 /* Also ends whatever the table knows of it. */
 void mu_peer_free(struct mu_peer *p);
 void *mu_peer_owner(const struct mu_peer *p);
@@ -73,7 +72,8 @@ enum mu_peer_reason {
 	MU_PEER_DEAD,      /* silent, and no answer to pings */
 	MU_PEER_VERSION,   /* no common version */
 	MU_PEER_REFUSED,   /* the peer sent drop_conn, not a duplicate */
-	MU_PEER_DUPLICATE, /* a peering with this peer exists already: success */
+	MU_PEER_DUPLICATE, /* a peering with this peer exists already: success
+			    */
 	MU_PEER_SELF,      /* we connected to ourselves */
 	MU_PEER_CLOSING,   /* our own endpoint shuts down */
 	MU_PEER_REMOVED,   /* ended by us: BYE answered, timed out, or stop */
@@ -113,8 +113,8 @@ struct mu_peer_out {
  */
 int mu_peer_reserve(struct mu_peer *p, uint8_t **at, size_t *room);
 void mu_peer_commit(struct mu_peer *p, size_t n, uint64_t now);
-int mu_peer_feed(struct mu_peer *p, const uint8_t *buf, size_t len,
-    uint64_t now);
+int mu_peer_feed(
+    struct mu_peer *p, const uint8_t *buf, size_t len, uint64_t now);
 /* The transport ended; text says why (NULL: closed by the peer). */
 void mu_peer_eof(struct mu_peer *p, const char *text);
 
@@ -150,8 +150,8 @@ void mu_peer_announce(struct mu_peer *p);
 /* Ask for a PONG with this token within timeout_ns (0: no limit), else DOWN
  * (DEAD).  The time starts again while other bytes arrive: the pong stands
  * behind them.  Up to four may be on their way; a fifth replaces the oldest. */
-void mu_peer_ping(struct mu_peer *p, uint64_t token, uint64_t timeout_ns,
-    uint64_t now);
+void mu_peer_ping(
+    struct mu_peer *p, uint64_t token, uint64_t timeout_ns, uint64_t now);
 /* Graceful end: BYE, then DOWN (REMOVED) on its answer or after goodbye_ns. */
 void mu_peer_goodbye(struct mu_peer *p, uint64_t now);
 /* End at once: DOWN with this reason; before UP with drop_conn if ec != 0. */

@@ -101,8 +101,8 @@ met_ourselves(struct mu_peer *p)
 	}
 	/* So that a dialler that is us learns it as well. */
 	send_message(p, MU_HELLO);
-	mu_peer_finish(p, MU_PEER_PROTOCOL, 0,
-	    "the peer uses our own endpoint id %s", id);
+	mu_peer_finish(
+	    p, MU_PEER_PROTOCOL, 0, "the peer uses our own endpoint id %s", id);
 }
 
 static bool
@@ -147,8 +147,8 @@ on_hello(struct mu_peer *p, struct mu_handshake *h)
 		    "redundant connection");
 		break;
 	case CLAIM_CLOSED:
-		refuse(p, MU_PEER_CLOSING, MU_EC_SHUTTING_DOWN,
-		    "shutting down");
+		refuse(
+		    p, MU_PEER_CLOSING, MU_EC_SHUTTING_DOWN, "shutting down");
 		break;
 	}
 }
@@ -182,8 +182,8 @@ on_version_select(struct mu_peer *p, struct mu_handshake *h)
 		refuse(p, MU_PEER_DUPLICATE, MU_EC_LOGIC_ERROR, taken);
 		break;
 	case CLAIM_CLOSED:
-		refuse(p, MU_PEER_CLOSING, MU_EC_SHUTTING_DOWN,
-		    "shutting down");
+		refuse(
+		    p, MU_PEER_CLOSING, MU_EC_SHUTTING_DOWN, "shutting down");
 		break;
 	}
 }
@@ -228,8 +228,7 @@ refused(struct mu_peer *p, const struct mu_handshake *h)
 static void
 on_drop(struct mu_peer *p, struct mu_handshake *h)
 {
-	if (h->code == MU_EC_REDUNDANT &&
-	    mu_peer_table_held(p, &h->sender)) {
+	if (h->code == MU_EC_REDUNDANT && mu_peer_table_held(p, &h->sender)) {
 		p->id = h->sender;
 		mu_peer_finish(p, MU_PEER_DUPLICATE, h->code,
 		    "the peer prefers another connection with us");
@@ -283,9 +282,9 @@ static const struct rule rules[] = {
 static const char *
 message_name(enum mu_handshake_tag tag)
 {
-	static const char *const names[] = { "hello", "probe",
-		"version_select", "drop_conn", "originator_syn",
-		"responder_syn_ack", "originator_ack" };
+	static const char *const names[] = { "hello", "probe", "version_select",
+		"drop_conn", "originator_syn", "responder_syn_ack",
+		"originator_ack" };
 
 	return names[tag - MU_HELLO];
 }
@@ -299,8 +298,8 @@ dispatch(struct mu_peer *p, struct mu_handshake *h)
 			return;
 		}
 	}
-	mu_peer_finish(p, MU_PEER_PROTOCOL, 0,
-	    "unexpected %s in the handshake", message_name(h->tag));
+	mu_peer_finish(p, MU_PEER_PROTOCOL, 0, "unexpected %s in the handshake",
+	    message_name(h->tag));
 }
 
 /* What cannot be read is answered with Broker's code and words. */
@@ -322,8 +321,11 @@ reject(struct mu_peer *p, const struct mu_handshake *h, int rc, unsigned ec,
 		    echo);
 		return;
 	}
-	refuse(p, rc == MUSTER_EVERSION ? MU_PEER_VERSION :
-	    rc == MUSTER_ELIMIT ? MU_PEER_LIMIT : MU_PEER_PROTOCOL, ec, text);
+	refuse(p,
+	    rc == MUSTER_EVERSION ? MU_PEER_VERSION
+	    : rc == MUSTER_ELIMIT ? MU_PEER_LIMIT
+				  : MU_PEER_PROTOCOL,
+	    ec, text);
 }
 
 void
@@ -335,8 +337,8 @@ mu_peer_handshake_frame(struct mu_peer *p, const uint8_t *payload, size_t len)
 	int rc;
 
 	if (len == 0) {
-		mu_peer_finish(p, MU_PEER_PROTOCOL, 0,
-		    "empty frame in the handshake");
+		mu_peer_finish(
+		    p, MU_PEER_PROTOCOL, 0, "empty frame in the handshake");
 		return;
 	}
 	rc = mu_handshake_dec(&h, payload, len, p->cfg.max_topics, &ec, &text);

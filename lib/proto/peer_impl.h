@@ -1,7 +1,7 @@
 /*
- * The inside of the peering machine, shared by its four files: peer.c (doors,
- * time, verbs), peer_table.c (who else is connected), peer_handshake.c (phases
- * 1 and 2) and peer_phase3.c (envelopes).
+ * The inside of the peering machine, shared by its five files: peer.c (doors
+ * and verbs), peer_time.c (ticks), peer_table.c (who else is connected),
+ * peer_handshake.c (phases 1 and 2) and peer_phase3.c (envelopes).
  */
 #ifndef MU_PROTO_PEER_IMPL_H
 #define MU_PROTO_PEER_IMPL_H
@@ -42,9 +42,9 @@ enum ping_slot {
 };
 
 struct ping {
-	bool out;          /* not answered yet */
-	uint64_t serial;   /* in its payload */
-	uint64_t token;    /* the owner's */
+	bool out;        /* not answered yet */
+	uint64_t serial; /* in its payload */
+	uint64_t token;  /* the owner's */
 	uint64_t sent;
 	uint64_t timeout;  /* 0: none */
 	uint64_t deadline; /* UINT64_MAX: none */
@@ -69,18 +69,18 @@ struct mu_peer {
 	size_t given;      /* of out, by the last next() */
 	bool up_due;       /* UP was not given yet */
 	bool down_given;
-	bool eof;          /* the transport ended */
-	bool eof_named;    /* ... for the reason in eof_text */
+	bool eof;       /* the transport ended */
+	bool eof_named; /* ... for the reason in eof_text */
 	char eof_text[160];
 
 	struct mu_uuid id; /* of the peer, as soon as it is known */
 	bool originator;
-	bool filter_sent;  /* ours, in syn or syn_ack */
-	bool announce_due; /* ours changed between that and UP */
+	bool filter_sent;             /* ours, in syn or syn_ack */
+	bool announce_due;            /* ours changed between that and UP */
 	struct muster_filter *filter; /* the peer's; owned */
 
-	bool bye_seen; /* the peer said goodbye */
-	bool leaving;  /* we did */
+	bool bye_seen;         /* the peer said goodbye */
+	bool leaving;          /* we did */
 	uint8_t bye[MARK_LEN]; /* the payload we sent */
 	uint64_t bye_deadline;
 	struct ping pings[NPINGS];
@@ -112,6 +112,11 @@ void mu_peer_finish(struct mu_peer *p, enum mu_peer_reason reason, unsigned ec,
 /* PHASE_UP: the handshake is complete. */
 void mu_peer_complete(struct mu_peer *p);
 
+/* --- peer_time.c --- */
+
+/* at + ns; 0 stands for never, as does a sum that does not fit. */
+uint64_t mu_peer_after(uint64_t at, uint64_t ns);
+
 /* --- peer_table.c --- */
 
 enum claim_result {
@@ -135,21 +140,21 @@ void mu_peer_table_forget(struct mu_peer *p);
 /* --- peer_handshake.c --- */
 
 void mu_peer_open(struct mu_peer *p);
-void mu_peer_handshake_frame(struct mu_peer *p, const uint8_t *payload,
-    size_t len);
+void mu_peer_handshake_frame(
+    struct mu_peer *p, const uint8_t *payload, size_t len);
 /* The originator's next step once it holds p->id. */
 void mu_peer_proceed(struct mu_peer *p);
-void mu_peer_send_drop(struct mu_peer *p, unsigned ec, const char *text,
-    size_t len);
+void mu_peer_send_drop(
+    struct mu_peer *p, unsigned ec, const char *text, size_t len);
 
 /* --- peer_phase3.c --- */
 
 /* Look at one frame; true: out is set. */
-bool mu_peer_envelope_frame(struct mu_peer *p, uint8_t *frame, size_t len,
-    struct mu_peer_out *out);
+bool mu_peer_envelope_frame(
+    struct mu_peer *p, uint8_t *frame, size_t len, struct mu_peer_out *out);
 void mu_peer_send_filter(struct mu_peer *p);
-void mu_peer_send_ping(struct mu_peer *p, enum ping_slot slot, uint64_t token,
-    uint64_t timeout);
+void mu_peer_send_ping(
+    struct mu_peer *p, enum ping_slot slot, uint64_t token, uint64_t timeout);
 void mu_peer_send_bye(struct mu_peer *p);
 
 #endif

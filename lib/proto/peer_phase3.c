@@ -22,8 +22,8 @@ static const char reserved[] = MU_RESERVED_TOPIC;
 /* --- sending -------------------------------------------------------------- */
 
 static void
-send_internal(struct mu_peer *p, enum mu_envelope_type type, const void *payload,
-    size_t len)
+send_internal(struct mu_peer *p, enum mu_envelope_type type,
+    const void *payload, size_t len)
 {
 	mu_envelope_enc(&p->out, &p->cfg.table->self, &p->id, type, reserved,
 	    sizeof reserved - 1, payload, len);
@@ -45,16 +45,16 @@ mu_peer_send_filter(struct mu_peer *p)
 	mu_buf_init(&b, 0);
 	mu_filter_enc(&b, p->cfg.filter);
 	if (mu_buf_error(&b) == 0)
-		send_internal(p, MU_ROUTING_UPDATE, mu_buf_data(&b),
-		    mu_buf_len(&b));
+		send_internal(
+		    p, MU_ROUTING_UPDATE, mu_buf_data(&b), mu_buf_len(&b));
 	else if (p->out.error == 0)
 		p->out.error = mu_buf_error(&b);
 	mu_buf_clear(&b);
 }
 
 void
-mu_peer_send_ping(struct mu_peer *p, enum ping_slot slot, uint64_t token,
-    uint64_t timeout)
+mu_peer_send_ping(
+    struct mu_peer *p, enum ping_slot slot, uint64_t token, uint64_t timeout)
 {
 	struct ping *ping = &p->pings[slot];
 	uint8_t mark[MARK_LEN];
@@ -65,7 +65,8 @@ mu_peer_send_ping(struct mu_peer *p, enum ping_slot slot, uint64_t token,
 	ping->sent = p->now;
 	ping->timeout = timeout;
 	ping->deadline = timeout == 0 || timeout > UINT64_MAX - p->now
-	    ? UINT64_MAX : p->now + timeout;
+			     ? UINT64_MAX
+			     : p->now + timeout;
 	make_mark(mark, "PNG", ping->serial);
 	send_internal(p, MU_PING, mark, sizeof mark);
 }
@@ -97,8 +98,8 @@ malformed(struct mu_peer *p, size_t len, struct mu_peer_out *out)
 
 /* A topic that nobody may send to us (reference 3.6). */
 static bool
-forged(struct mu_peer *p, const struct mu_envelope *env,
-    struct mu_peer_out *out)
+forged(
+    struct mu_peer *p, const struct mu_envelope *env, struct mu_peer_out *out)
 {
 	char topic[96];
 
@@ -109,8 +110,8 @@ forged(struct mu_peer *p, const struct mu_envelope *env,
 }
 
 static bool
-on_filter(struct mu_peer *p, const struct mu_envelope *env,
-    struct mu_peer_out *out)
+on_filter(
+    struct mu_peer *p, const struct mu_envelope *env, struct mu_peer_out *out)
 {
 	struct mu_cursor c = mu_cursor_over(env->payload, env->payload_len);
 	struct muster_filter *f = mu_filter_dec(&c, p->cfg.max_topics);
@@ -134,12 +135,12 @@ on_filter(struct mu_peer *p, const struct mu_envelope *env,
 }
 
 static bool
-on_ping(struct mu_peer *p, const struct mu_envelope *env,
-    struct mu_peer_out *out)
+on_ping(
+    struct mu_peer *p, const struct mu_envelope *env, struct mu_peer_out *out)
 {
 	if (env->payload_len > LONGEST_PING) {
-		snprintf(p->text, sizeof p->text,
-		    "dropped a ping of %zu bytes", env->payload_len);
+		snprintf(p->text, sizeof p->text, "dropped a ping of %zu bytes",
+		    env->payload_len);
 		return problem(p, out);
 	}
 	if (env->payload_len == MARK_LEN && memcmp(env->payload, "BYE", 3) == 0)
@@ -166,8 +167,8 @@ find_ping(struct mu_peer *p, const struct mu_envelope *env)
 }
 
 static bool
-on_pong(struct mu_peer *p, const struct mu_envelope *env,
-    struct mu_peer_out *out)
+on_pong(
+    struct mu_peer *p, const struct mu_envelope *env, struct mu_peer_out *out)
 {
 	struct ping *ping;
 
@@ -190,8 +191,8 @@ on_pong(struct mu_peer *p, const struct mu_envelope *env,
 }
 
 bool
-mu_peer_envelope_frame(struct mu_peer *p, uint8_t *frame, size_t len,
-    struct mu_peer_out *out)
+mu_peer_envelope_frame(
+    struct mu_peer *p, uint8_t *frame, size_t len, struct mu_peer_out *out)
 {
 	struct mu_envelope *env = &out->env;
 

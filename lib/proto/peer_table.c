@@ -120,8 +120,8 @@ holder(const struct mu_peer_table *t, const struct mu_uuid *id)
 {
 	struct mu_peer *p = t->first;
 
-	while (p != NULL && (p->claim < CLAIM_CONNECTING ||
-				!mu_uuid_eq(&p->id, id)))
+	while (p != NULL &&
+	       (p->claim < CLAIM_CONNECTING || !mu_uuid_eq(&p->id, id)))
 		p = p->next;
 	return p;
 }
@@ -205,8 +205,8 @@ mu_peer_table_settle(struct mu_peer *p)
 	while ((other = parked(t, &p->id)) != NULL) {
 		static const char text[] = "redundant connection";
 
-		mu_peer_send_drop(other, MU_EC_REDUNDANT, text,
-		    sizeof text - 1);
+		mu_peer_send_drop(
+		    other, MU_EC_REDUNDANT, text, sizeof text - 1);
 		mu_peer_finish(other, MU_PEER_DUPLICATE, MU_EC_REDUNDANT,
 		    "another connection with the same peer was first");
 		wake(other);

@@ -27,8 +27,8 @@ struct muster_filter {
 };
 
 MU_EXPORT bool
-muster_topic_matches(const char *prefix, size_t plen, const char *topic,
-    size_t tlen)
+muster_topic_matches(
+    const char *prefix, size_t plen, const char *topic, size_t tlen)
 {
 	return plen <= tlen && (plen == 0 || memcmp(prefix, topic, plen) == 0);
 }
@@ -211,8 +211,8 @@ muster_filter_at(const struct muster_filter *f, size_t i, size_t *len)
 }
 
 MU_EXPORT bool
-muster_filter_matches(const struct muster_filter *f, const char *topic,
-    size_t len)
+muster_filter_matches(
+    const struct muster_filter *f, const char *topic, size_t len)
 {
 	return covered(f, lower_bound(f, topic, len), topic, len);
 }
@@ -225,8 +225,8 @@ mu_filter_copy(const struct muster_filter *f)
 	if (copy == NULL)
 		return NULL;
 	for (size_t i = 0; i < f->n; i++) {
-		if (mu_filter_append(copy, f->entries[i].bytes,
-			f->entries[i].len) != 0) {
+		if (mu_filter_append(
+			copy, f->entries[i].bytes, f->entries[i].len) != 0) {
 			muster_filter_free(copy);
 			return NULL;
 		}
@@ -251,12 +251,12 @@ mu_filter_has(const struct muster_filter *f, const char *prefix, size_t len)
 	size_t at = lower_bound(f, prefix, len);
 
 	return at < f->n && f->entries[at].len == len &&
-	    begins_with(&f->entries[at], prefix, len);
+	       begins_with(&f->entries[at], prefix, len);
 }
 
 bool
-mu_filter_has_below(const struct muster_filter *f, const char *prefix,
-    size_t len)
+mu_filter_has_below(
+    const struct muster_filter *f, const char *prefix, size_t len)
 {
 	size_t at = lower_bound(f, prefix, len);
 

@@ -12,11 +12,11 @@
 struct muster_filter *mu_filter_copy(const struct muster_filter *f);
 bool mu_filter_eq(const struct muster_filter *a, const struct muster_filter *b);
 /* Is prefix [len] itself an entry (not merely covered)? */
-bool mu_filter_has(const struct muster_filter *f, const char *prefix,
-    size_t len);
+bool mu_filter_has(
+    const struct muster_filter *f, const char *prefix, size_t len);
 /* Does any entry begin with prefix [len]?  (Is the peer interested below?) */
-bool mu_filter_has_below(const struct muster_filter *f, const char *prefix,
-    size_t len);
+bool mu_filter_has_below(
+    const struct muster_filter *f, const char *prefix, size_t len);
 
 /*
  * Many prefixes at once: append each, in any order, then normalize once.  In

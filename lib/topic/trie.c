@@ -1,8 +1,7 @@
 /*
- * A radix trie: edges carry several bytes, nodes the subscribers of the prefix
- * that ends there.  Because a filter holds no prefix of another of its
- * entries, a subscriber stands at most once on any path, and a walk gives
- * each subscriber once without marking anybody.
+ * From subscribers to a radix trie (trie_node.c) and back.  Because a filter
+ * holds no prefix of another of its entries, a subscriber stands at most once
+ * on any path, and a walk gives each subscriber once without marking anybody.
  *
  * Changing a subscriber's prefixes first adds all new ones (which may fail and
  * is undone) and then removes the old ones (which cannot fail): on failure the
@@ -19,31 +18,22 @@
 #include "muster/err.h"
 #include "topic/filter.h"
 #include "topic/trie_cache.h"
+#include "topic/trie_node.h"
 
-struct subscription {
+struct mu_subscription {
 	void *who;                    /* the caller's */
 	uint64_t order;               /* of attachment */
 	struct muster_filter *filter; /* what is in the trie; owned */
 };
 
-struct node {
-	struct node *parent; /* NULL: the root */
-	char *label;         /* owned: bytes of the edge from parent */
-	size_t label_len;
-	struct node **kids; /* owned [nkids], by first byte of the label */
-	size_t nkids;
-	struct subscription **subs; /* owned [nsubs], by order */
-	size_t nsubs;
-};
-
 struct mu_trie {
-	struct node root;
-	struct subscription **all; /* owned [nall], by order */
+	struct mu_trie_node root;
+	struct mu_subscription **all; /* owned [nall], by order */
 	size_t nall;
 	uint64_t next_order;
 	size_t nprefixes; /* nodes that have subscribers */
 	void **scratch;   /* owned [scratch_cap >= nall]: the last result */
-	struct subscription **found; /* owned, the same size */
+	struct mu_subscription **found; /* owned, the same size */
 	size_t scratch_cap;
 	struct mu_trie_cache cache;
 };
@@ -59,43 +49,12 @@ mu_trie_new(uint64_t seed, size_t cache_max)
 	return t;
 }
 
-static void
-free_node(struct node *n)
-{
-	mu_free(n->label);
-	mu_free(n->kids);
-	mu_free(n->subs);
-	mu_free(n);
-}
-
-/* Without recursion: how deep a trie is, peers decide. */
-static void
-free_below(struct node *root)
-{
-	struct node *n = root;
-
-	for (;;) {
-		if (n->nkids > 0) {
-			n = n->kids[--n->nkids];
-		} else if (n != root) {
-			struct node *parent = n->parent;
-
-			free_node(n);
-			n = parent;
-		} else {
-			break;
-		}
-	}
-	mu_free(root->kids);
-	mu_free(root->subs);
-}
-
 void
 mu_trie_free(struct mu_trie *t)
 {
 	if (t == NULL)
 		return;
-	free_below(&t->root);
+	mu_trie_node_clear(&t->root);
 	for (size_t i = 0; i < t->nall; i++) {
 		muster_filter_free(t->all[i]->filter);
 		mu_free(t->all[i]);
@@ -107,190 +66,10 @@ mu_trie_free(struct mu_trie *t)
 	mu_free(t);
 }
 
-/* --- nodes ---------------------------------------------------------------- */
-
-/* Where among n's kids a label that begins with byte is or belongs. */
-static size_t
-kid_at(const struct node *n, unsigned char byte, bool *there)
-{
-	size_t lo = 0, hi = n->nkids;
-
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-		unsigned char first = (unsigned char)n->kids[mid]->label[0];
-
-		if (first < byte)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	*there = lo < n->nkids &&
-	    (unsigned char)n->kids[lo]->label[0] == byte;
-	return lo;
-}
-
-static struct node *
-new_node(struct node *parent, const char *label, size_t len)
-{
-	struct node *n = mu_calloc(1, sizeof *n);
-
-	if (n == NULL)
-		return NULL;
-	n->parent = parent;
-	n->label = mu_memdup0(label, len);
-	n->label_len = len;
-	if (n->label == NULL) {
-		mu_free(n);
-		return NULL;
-	}
-	return n;
-}
-
-/* Hang a new leaf below n at position at. */
-static struct node *
-add_kid(struct node *n, size_t at, const char *label, size_t len)
-{
-	struct node *kid = new_node(n, label, len);
-	struct node **kids;
-
-	if (kid == NULL)
-		return NULL;
-	kids = mu_reallocarray(n->kids, n->nkids + 1, sizeof *kids);
-	if (kids == NULL) {
-		free_node(kid);
-		return NULL;
-	}
-	n->kids = kids;
-	memmove(kids + at + 1, kids + at, (n->nkids - at) * sizeof *kids);
-	kids[at] = kid;
-	n->nkids++;
-	return kid;
-}
-
-/* Cut the edge to kid i of n after len bytes; returns the node in between. */
-static struct node *
-split_edge(struct node *n, size_t i, size_t len)
-{
-	struct node *kid = n->kids[i];
-	struct node *mid = new_node(n, kid->label, len);
-
-	if (mid == NULL)
-		return NULL;
-	mid->kids = mu_malloc(sizeof *mid->kids);
-	if (mid->kids == NULL) {
-		free_node(mid);
-		return NULL;
-	}
-	memmove(kid->label, kid->label + len, kid->label_len - len + 1);
-	kid->label_len -= len;
-	kid->parent = mid;
-	mid->kids[0] = kid;
-	mid->nkids = 1;
-	n->kids[i] = mid;
-	return mid;
-}
-
-static size_t
-common_length(const char *a, size_t alen, const char *b, size_t blen)
-{
-	size_t n = 0;
-
-	while (n < alen && n < blen && a[n] == b[n])
-		n++;
-	return n;
-}
-
-/* The node of a prefix, made if need be; NULL when memory is out.  A node
- * made half-way is harmless and goes with the next removal below it. */
-static struct node *
-make_node(struct node *n, const char *p, size_t len)
-{
-	while (len > 0) {
-		bool there;
-		size_t at = kid_at(n, (unsigned char)*p, &there);
-		struct node *kid;
-		size_t common;
-
-		if (!there)
-			return add_kid(n, at, p, len);
-		kid = n->kids[at];
-		common = common_length(kid->label, kid->label_len, p, len);
-		if (common < kid->label_len) {
-			kid = split_edge(n, at, common);
-			if (kid == NULL)
-				return NULL;
-		}
-		n = kid;
-		p += common;
-		len -= common;
-	}
-	return n;
-}
-
-/* The node of a prefix that is in the trie. */
-static struct node *
-find_node(struct node *n, const char *p, size_t len)
-{
-	while (len > 0) {
-		bool there;
-		size_t at = kid_at(n, (unsigned char)*p, &there);
-		struct node *kid = there ? n->kids[at] : NULL;
-
-		if (kid == NULL || kid->label_len > len ||
-		    memcmp(kid->label, p, kid->label_len) != 0)
-			return NULL;
-		n = kid;
-		p += kid->label_len;
-		len -= kid->label_len;
-	}
-	return n;
-}
-
-/* Join n with its only kid; without memory both stay, which is only slower. */
-static void
-join_kid(struct node *n)
-{
-	struct node *kid = n->kids[0];
-	char *label = mu_realloc(n->label, n->label_len + kid->label_len + 1);
-
-	if (label == NULL)
-		return;
-	memcpy(label + n->label_len, kid->label, kid->label_len + 1);
-	mu_free(kid->label);
-	kid->label = label;
-	kid->label_len += n->label_len;
-	kid->parent = n->parent;
-	for (size_t i = 0; i < n->parent->nkids; i++)
-		if (n->parent->kids[i] == n)
-			n->parent->kids[i] = kid;
-	n->label = NULL;
-	free_node(n);
-}
-
-/* Remove what is no longer needed from n upwards. */
-static void
-prune(struct node *n)
-{
-	while (n->parent != NULL && n->nsubs == 0 && n->nkids == 0) {
-		struct node *parent = n->parent;
-		bool there;
-		size_t at = kid_at(parent, (unsigned char)n->label[0], &there);
-
-		assert(there && parent->kids[at] == n);
-		memmove(parent->kids + at, parent->kids + at + 1,
-		    (parent->nkids - at - 1) * sizeof *parent->kids);
-		parent->nkids--;
-		free_node(n);
-		n = parent;
-	}
-	if (n->parent != NULL && n->nsubs == 0 && n->nkids == 1)
-		join_kid(n);
-}
-
 /* --- subscribers ---------------------------------------------------------- */
 
 static size_t
-sub_at(struct subscription *const *subs, size_t n, uint64_t order)
+sub_at(struct mu_subscription *const *subs, size_t n, uint64_t order)
 {
 	size_t lo = 0, hi = n;
 
@@ -306,10 +85,11 @@ sub_at(struct subscription *const *subs, size_t n, uint64_t order)
 }
 
 static int
-add_prefix(struct mu_trie *t, struct subscription *s, const char *p, size_t len)
+add_prefix(
+    struct mu_trie *t, struct mu_subscription *s, const char *p, size_t len)
 {
-	struct node *n = make_node(&t->root, p, len);
-	struct subscription **subs;
+	struct mu_trie_node *n = mu_trie_node_make(&t->root, p, len);
+	struct mu_subscription **subs;
 	size_t at;
 
 	if (n == NULL)
@@ -319,7 +99,7 @@ add_prefix(struct mu_trie *t, struct subscription *s, const char *p, size_t len)
 		return 0;
 	subs = mu_reallocarray(n->subs, n->nsubs + 1, sizeof *subs);
 	if (subs == NULL) {
-		prune(n);
+		mu_trie_node_prune(n);
 		return MUSTER_ENOMEM;
 	}
 	n->subs = subs;
@@ -331,10 +111,10 @@ add_prefix(struct mu_trie *t, struct subscription *s, const char *p, size_t len)
 }
 
 static void
-remove_prefix(struct mu_trie *t, struct subscription *s, const char *p,
-    size_t len)
+remove_prefix(
+    struct mu_trie *t, struct mu_subscription *s, const char *p, size_t len)
 {
-	struct node *n = find_node(&t->root, p, len);
+	struct mu_trie_node *n = mu_trie_node_find(&t->root, p, len);
 	size_t at;
 
 	if (n == NULL)
@@ -348,13 +128,13 @@ remove_prefix(struct mu_trie *t, struct subscription *s, const char *p,
 		t->nprefixes--;
 		mu_free(n->subs);
 		n->subs = NULL;
-		prune(n);
+		mu_trie_node_prune(n);
 	}
 }
 
 /* Remove the prefixes of f that are not entries of keep (or NULL). */
 static void
-remove_prefixes(struct mu_trie *t, struct subscription *s,
+remove_prefixes(struct mu_trie *t, struct mu_subscription *s,
     const struct muster_filter *f, const struct muster_filter *keep)
 {
 	for (size_t i = 0; i < muster_filter_size(f); i++) {
@@ -368,7 +148,7 @@ remove_prefixes(struct mu_trie *t, struct subscription *s,
 
 /* Replace the prefixes of s by those of f, which is taken on success. */
 static int
-replace(struct mu_trie *t, struct subscription *s, struct muster_filter *f)
+replace(struct mu_trie *t, struct mu_subscription *s, struct muster_filter *f)
 {
 	for (size_t i = 0; i < muster_filter_size(f); i++) {
 		size_t len;
@@ -390,7 +170,7 @@ static int
 make_room(struct mu_trie *t)
 {
 	size_t cap = t->scratch_cap == 0 ? 16 : t->scratch_cap * 2;
-	struct subscription **p;
+	struct mu_subscription **p;
 	void **scratch;
 
 	if (t->nall < t->scratch_cap)
@@ -414,7 +194,7 @@ make_room(struct mu_trie *t)
 static int
 attach(struct mu_trie *t, void *who, struct muster_filter *f)
 {
-	struct subscription *s;
+	struct mu_subscription *s;
 
 	if (make_room(t) != 0)
 		return MUSTER_ENOMEM;
@@ -437,11 +217,10 @@ attach(struct mu_trie *t, void *who, struct muster_filter *f)
 static void
 detach(struct mu_trie *t, size_t i)
 {
-	struct subscription *s = t->all[i];
+	struct mu_subscription *s = t->all[i];
 
 	remove_prefixes(t, s, s->filter, NULL);
-	memmove(t->all + i, t->all + i + 1,
-	    (t->nall - i - 1) * sizeof *t->all);
+	memmove(t->all + i, t->all + i + 1, (t->nall - i - 1) * sizeof *t->all);
 	t->nall--;
 	muster_filter_free(s->filter);
 	mu_free(s);
@@ -480,7 +259,7 @@ mu_trie_set(struct mu_trie *t, void *subscriber, const struct muster_filter *f)
 static int
 by_order(const void *va, const void *vb)
 {
-	const struct subscription *const *a = va, *const *b = vb;
+	const struct mu_subscription *const *a = va, *const *b = vb;
 
 	return (*a)->order < (*b)->order ? -1 : (*a)->order > (*b)->order;
 }
@@ -489,7 +268,7 @@ by_order(const void *va, const void *vb)
 static size_t
 walk(const struct mu_trie *t, const char *topic, size_t len)
 {
-	const struct node *n = &t->root;
+	const struct mu_trie_node *n = &t->root;
 	size_t count = 0;
 	bool sorted = true;
 
@@ -498,8 +277,8 @@ walk(const struct mu_trie *t, const char *topic, size_t len)
 		size_t at;
 
 		if (n->nsubs > 0) {
-			if (count > 0 && t->found[count - 1]->order >
-			    n->subs[0]->order)
+			if (count > 0 &&
+			    t->found[count - 1]->order > n->subs[0]->order)
 				sorted = false;
 			assert(count + n->nsubs <= t->nall);
 			memcpy(t->found + count, n->subs,
@@ -508,7 +287,7 @@ walk(const struct mu_trie *t, const char *topic, size_t len)
 		}
 		if (len == 0 || n->nkids == 0)
 			break;
-		at = kid_at(n, (unsigned char)*topic, &there);
+		at = mu_trie_node_kid(n, (unsigned char)*topic, &there);
 		if (!there)
 			break;
 		n = n->kids[at];

@@ -25,8 +25,8 @@ void mu_trie_free(struct mu_trie *t);
 
 /* Replace all prefixes of subscriber by those of f (NULL: none, which forgets
  * the subscriber).  On MUSTER_ENOMEM the old ones stay. */
-int mu_trie_set(struct mu_trie *t, void *subscriber,
-    const struct muster_filter *f);
+int mu_trie_set(
+    struct mu_trie *t, void *subscriber, const struct muster_filter *f);
 
 /*
  * Who gets topic [len]?  The result is borrowed until the next mu_trie_set;

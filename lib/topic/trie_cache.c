@@ -88,8 +88,8 @@ find(struct mu_trie_cache *c, const char *topic, size_t len, uint64_t hash)
 }
 
 const struct mu_match *
-mu_trie_cache_get(struct mu_trie_cache *c, const char *topic, size_t len,
-    uint64_t *hash)
+mu_trie_cache_get(
+    struct mu_trie_cache *c, const char *topic, size_t len, uint64_t *hash)
 {
 	struct mu_trie_slot *s;
 
@@ -114,8 +114,7 @@ cut(struct mu_trie_cache *c, size_t size)
 	if (size > CHUNK_SIZE)
 		return NULL;
 	if (chunk == NULL || chunk->used + size > CHUNK_SIZE) {
-		if (chunk != NULL &&
-		    c->chunk_bytes > c->max * BYTES_PER_ENTRY)
+		if (chunk != NULL && c->chunk_bytes > c->max * BYTES_PER_ENTRY)
 			return NULL;
 		chunk = mu_malloc(sizeof *chunk);
 		if (chunk == NULL)

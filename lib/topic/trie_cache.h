@@ -23,12 +23,12 @@ struct mu_trie_chunk;
 
 struct mu_trie_cache {
 	uint64_t seed;
-	size_t max;                 /* entries at most; 0: no cache */
-	size_t n;                   /* entries now */
-	size_t mask;                /* slots - 1 */
-	struct mu_trie_slot *slots; /* allocated at the first put */
+	size_t max;                   /* entries at most; 0: no cache */
+	size_t n;                     /* entries now */
+	size_t mask;                  /* slots - 1 */
+	struct mu_trie_slot *slots;   /* allocated at the first put */
 	struct mu_trie_chunk *chunks; /* where topics and arrays live */
-	size_t chunk_bytes;         /* of all chunks */
+	size_t chunk_bytes;           /* of all chunks */
 };
 
 void mu_trie_cache_init(struct mu_trie_cache *c, uint64_t seed, size_t max);
@@ -37,8 +37,8 @@ void mu_trie_cache_clear(struct mu_trie_cache *c);
 void mu_trie_cache_reset(struct mu_trie_cache *c);
 
 /* The remembered result or NULL; *hash is for the put that follows. */
-const struct mu_match *mu_trie_cache_get(struct mu_trie_cache *c,
-    const char *topic, size_t len, uint64_t *hash);
+const struct mu_match *mu_trie_cache_get(
+    struct mu_trie_cache *c, const char *topic, size_t len, uint64_t *hash);
 /* Remember a copy of m; the copy, or NULL when it was not remembered. */
 const struct mu_match *mu_trie_cache_put(struct mu_trie_cache *c,
     const char *topic, size_t len, uint64_t hash, const struct mu_match *m);

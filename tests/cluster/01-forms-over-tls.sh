@@ -9,7 +9,7 @@ set -eu
 check_manager_logs() {
 	local node
 	messages manager >"$T/messages"
-	expect_lines 1 "$T/messages" "^listening on :${P[0]}/tcp$"
+	expect_lines 1 "$T/messages" "^listening on [0-9.]*:${P[0]}/tcp$"
 	for i in 1 2; do
 		expect_lines 1 "$T/messages" "^initiate peering with \
 127\.0\.0\.1:${P[$i]}/tcp, retry=1\.0 sec, status=T$"
@@ -24,7 +24,7 @@ check_manager_logs() {
 	# Its own report, and one for each logger without a manager.
 	expect_lines 3 "$T/messages" '^fully connected$'
 	expect_lines 8 "$(log_of manager broker)" \
-	    $'^[0-9.]+\tBroker::STATUS\tpeer-added\t[0-9.]+\t[0-9]+/tcp\thandshake successful$'
+	    $'^[0-9.]+\tBroker::STATUS\tpeer-added\t[0-9.]+\t[0-9]+\thandshake successful$'
 }
 
 check_worker_logs() {

@@ -47,10 +47,9 @@ expect_lines 1 "$T/worker-2.out" ' Cluster::Experimental::cluster_started '
 expect_lines 1 "$T/worker-2.out" ' Cluster::hello '
 await started manager logger-1 proxy-1 worker-1
 stop manager logger-1 proxy-1 worker-1
-kill9 worker-2
+finish worker-2 5 # it saw the manager go
 
 say "a foreign manager hears worker-1 say hello, then report once"
-start logger-1 proxy-1
 manager() { # NAME RESENDING STEP...: a manager that waits for worker-1's report
 	local name=$1 resending=$2
 	shift 2
@@ -73,9 +72,8 @@ nodes:
   worker-1: {role: worker, host: 127.0.0.1}
   worker-2: {role: worker, host: 127.0.0.1}
 END
-stop proxy-1
 LAYOUT=$T/two.yaml
-start proxy-1
+start logger-1 proxy-1
 manager manager-1 F publish zeek/cluster/experimental/started \
     Cluster::Experimental::cluster_started . quiet 300
 start worker-1

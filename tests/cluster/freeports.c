@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MOST 512
+#define MOST   512
 #define LOWEST 10000
 
 /* The first port the kernel uses by itself. */

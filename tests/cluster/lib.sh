@@ -22,6 +22,8 @@ LAYOUT=$T/cluster.yaml
 declare -A PID=()   # of nodes by name
 declare -a OTHERS=() # further processes of ours
 STATUS=
+WHY=
+AT_END= # a command for the end
 exec {PAUSE}<> <(:) # nothing ever comes from here: a pause without sleep
 
 # --- the end -------------------------------------------------------------------
@@ -39,12 +41,13 @@ cleanup() {
 			echo "--- ${name##*/}"
 			tail -n 15 "$name"
 		done 2>/dev/null | tail -n 200
-		echo "status $rc"
+		echo "FAILED with status $rc: ${WHY:-a command failed}"
 	fi
 	for p in "${PID[@]}" "${OTHERS[@]}"; do
 		patiently 8 gone "$p" || kill -KILL "$p" 2>/dev/null
 	done
-	wait
+	wait 2>/dev/null
+	$AT_END
 	rm -rf "$T"
 	exit "$rc"
 }
@@ -53,6 +56,7 @@ trap 'exit 130' INT TERM HUP
 
 fail() {
 	echo "FAILED: $*"
+	WHY=$*
 	exit 1
 }
 
@@ -74,14 +78,30 @@ pause() {
 
 # patiently SECONDS COMMAND...: until it succeeds; false after the deadline
 patiently() {
-	local end=$((SECONDS + $1 * slow + 1))
+	local end
+	end=$(($(now_ms) + $(ms "$1") * slow))
 	shift
 	until "$@" >/dev/null 2>&1; do
-		if [ "$SECONDS" -ge "$end" ]; then
+		if [ "$(now_ms)" -ge "$end" ]; then
 			return 1
 		fi
 		pause
 	done
+}
+
+now_ms() {
+	local t=$EPOCHREALTIME
+	echo "${t%.*}${t:$((${#t} - 6)):3}"
+}
+
+# ms SECONDS: "1.5" gives 1500
+ms() {
+	local whole=${1%.*} rest=
+	case $1 in
+	*.*)	rest=${1#*.} ;;
+	esac
+	rest=${rest}000
+	echo $((10#$whole * 1000 + 10#${rest:0:3}))
 }
 
 # until_true SECONDS COMMAND...: the same, and it must
@@ -186,7 +206,7 @@ start() {
 finish() {
 	until_true "$2" gone "${PID[$1]}"
 	STATUS=0
-	wait "${PID[$1]}" || STATUS=$?
+	{ wait "${PID[$1]}"; } 2>/dev/null || STATUS=$?
 	unset "PID[$1]"
 }
 
@@ -206,8 +226,10 @@ stop() {
 kill9() {
 	local node
 	for node; do
+		disown "${PID[$node]}" # or the shell would report its death
 		kill -KILL "${PID[$node]}"
-		finish "$node" 5
+		until_true 5 gone "${PID[$node]}"
+		unset "PID[$node]"
 	done
 }
 

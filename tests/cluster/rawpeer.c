@@ -18,7 +18,7 @@
  *   data TOPIC HEX       an envelope with these payload bytes
  *   send HEX, frame HEX  raw bytes; behind a length
  *   envelope TYPE TOPIC HEX
- *   nested N             a data envelope of N nested vectors
+ *   nested TOPIC N       a data envelope of N nested vectors
  *   flood TOPIC N SIZE   N events with a string of SIZE bytes
  *   expect TOPIC EVENT   read until it came ("-": any)
  *   eof                  read until the peer ends the connection
@@ -95,10 +95,9 @@ read_until(const char *topic, const char *event, int ms)
 	while (!found && (f = wire_next(&wire, &len, ms)) != NULL) {
 		char *e, *t = wire_show(&wire, f, len, &e);
 
-		found = topic != NULL && t != NULL &&
-		    strcmp(t, topic) == 0 &&
-		    (strcmp(event, "-") == 0 ||
-		        (e != NULL && strcmp(e, event) == 0));
+		found = topic != NULL && t != NULL && strcmp(t, topic) == 0 &&
+			(strcmp(event, "-") == 0 ||
+			    (e != NULL && strcmp(e, event) == 0));
 		free(t);
 		free(e);
 		free(f);
@@ -125,7 +124,8 @@ publish(const char *topic, const char *name, struct muster_value *vector,
 	return ok;
 }
 
-/* --- steps --------------------------------------------------------------------- */
+/* --- steps
+ * --------------------------------------------------------------------- */
 
 static bool
 do_handshake(void)
@@ -152,8 +152,7 @@ do_hello(void)
 	snprintf(topic, sizeof topic, "zeek/cluster/nodeid/%s/",
 	    mu_uuid_format(&peer, id));
 	muster_value_append(v, muster_value_cstring(word("name")));
-	muster_value_append(v,
-	    muster_value_cstring(mu_uuid_format(&own, id)));
+	muster_value_append(v, muster_value_cstring(mu_uuid_format(&own, id)));
 	return publish(topic, "Cluster::hello", v, false);
 }
 
@@ -201,8 +200,7 @@ do_raw(bool framed)
 {
 	size_t len;
 	uint8_t *p = unhex(word("hex"), &len);
-	bool ok = framed ? wire_frame(&wire, p, len) :
-	                   wire_send(&wire, p, len);
+	bool ok = framed ? wire_frame(&wire, p, len) : wire_send(&wire, p, len);
 
 	free(p);
 	return ok;
@@ -223,6 +221,7 @@ do_frame(void)
 static bool
 do_nested(void)
 {
+	const char *topic = word("topic");
 	size_t n = (size_t)atol(word("depth"));
 	uint8_t *p = malloc(2 * n + 1);
 	bool ok;
@@ -232,7 +231,7 @@ do_nested(void)
 		p[2 * i + 1] = 1;
 	}
 	p[2 * n] = 0;
-	ok = wire_data(&wire, "zeek/cluster/worker", p, 2 * n + 1, false);
+	ok = wire_data(&wire, topic, p, 2 * n + 1, false);
 	free(p);
 	return ok;
 }
@@ -391,7 +390,7 @@ options(struct wire_tls *tls)
 		} else if (strcmp(o, "--id") == 0) {
 			id = word("id");
 		} else if (strcmp(o, "--filter") == 0 &&
-		    wire.ntopics < MAX_TOPICS) {
+			   wire.ntopics < MAX_TOPICS) {
 			topics[wire.ntopics++] = word("topic");
 		} else if (strcmp(o, "--magic") == 0) {
 			wire.magic = (uint32_t)strtoul(word("magic"), NULL, 16);

@@ -21,7 +21,8 @@
 
 enum { HELLO = 6, PROBE, VERSION_SELECT, DROP_CONN, SYN, SYN_ACK, ACK };
 
-/* --- sockets ------------------------------------------------------------------- */
+/* --- sockets
+ * ------------------------------------------------------------------- */
 
 static int
 open_socket(const char *host, const char *port, bool server)
@@ -36,9 +37,9 @@ open_socket(const char *host, const char *port, bool server)
 	for (struct addrinfo *a = list; a != NULL && fd < 0; a = a->ai_next) {
 		fd = socket(a->ai_family, a->ai_socktype, 0);
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-		if (fd >= 0 && (server ? bind(fd, a->ai_addr, a->ai_addrlen) :
-		                         connect(fd, a->ai_addr,
-		                             a->ai_addrlen)) != 0) {
+		if (fd >= 0 &&
+		    (server ? bind(fd, a->ai_addr, a->ai_addrlen)
+			    : connect(fd, a->ai_addr, a->ai_addrlen)) != 0) {
 			close(fd);
 			fd = -1;
 		}
@@ -51,16 +52,17 @@ static bool
 start_tls(struct wire *w, const struct wire_tls *tls, char *why, size_t size)
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_method());
+	char group[] = "P-384"; /* the macro wants it writable */
 	SSL *ssl;
 
 	if (tls->anonymous) {
 		SSL_CTX_set_cipher_list(ctx, "AECDH-AES256-SHA@SECLEVEL=0");
-		SSL_CTX_set1_groups_list(ctx, "P-384");
+		SSL_CTX_set1_groups_list(ctx, group);
 		SSL_CTX_set_max_proto_version(ctx, TLS1_2_VERSION);
 	} else if (tls->cert != NULL &&
-	    (SSL_CTX_use_certificate_chain_file(ctx, tls->cert) != 1 ||
-	        SSL_CTX_use_PrivateKey_file(ctx, tls->key,
-	            SSL_FILETYPE_PEM) != 1)) {
+		   (SSL_CTX_use_certificate_chain_file(ctx, tls->cert) != 1 ||
+		       SSL_CTX_use_PrivateKey_file(
+			   ctx, tls->key, SSL_FILETYPE_PEM) != 1)) {
 		snprintf(why, size, "cannot use %s", tls->cert);
 		return false;
 	}
@@ -119,10 +121,11 @@ wire_send(struct wire *w, const void *p, size_t len)
 	const uint8_t *at = p;
 
 	while (len > 0) {
-		int n = w->ssl != NULL ?
-		    SSL_write(w->ssl, at, len > 1 << 20 ? 1 << 20 : (int)len) :
-		    (int)send(w->fd, at, len > 1 << 20 ? 1 << 20 : len,
-		        MSG_NOSIGNAL);
+		int n = w->ssl != NULL
+			    ? SSL_write(w->ssl, at,
+				  len > 1 << 20 ? 1 << 20 : (int)len)
+			    : (int)send(w->fd, at,
+				  len > 1 << 20 ? 1 << 20 : len, MSG_NOSIGNAL);
 
 		if (n <= 0) {
 			w->closed = true;
@@ -172,9 +175,9 @@ read_more(struct wire *w, int ms)
 	if ((w->ssl == NULL || SSL_pending(w->ssl) == 0) &&
 	    poll(&p, 1, ms) <= 0)
 		return false;
-	n = w->ssl != NULL ?
-	    SSL_read(w->ssl, w->in + w->len, (int)(w->cap - w->len)) :
-	    (int)recv(w->fd, w->in + w->len, w->cap - w->len, 0);
+	n = w->ssl != NULL
+		? SSL_read(w->ssl, w->in + w->len, (int)(w->cap - w->len))
+		: (int)recv(w->fd, w->in + w->len, w->cap - w->len, 0);
 	if (n <= 0) {
 		w->closed = true;
 		return false;
@@ -192,7 +195,7 @@ wire_next(struct wire *w, size_t *len, int ms)
 	for (;;) {
 		if (w->len >= 4) {
 			size = (size_t)w->in[0] << 24 | (size_t)w->in[1] << 16 |
-			    (size_t)w->in[2] << 8 | w->in[3];
+			       (size_t)w->in[2] << 8 | w->in[3];
 			if (w->len - 4 >= size)
 				break;
 		}
@@ -207,7 +210,8 @@ wire_next(struct wire *w, size_t *len, int ms)
 	return frame;
 }
 
-/* --- handshake ----------------------------------------------------------------- */
+/* --- handshake
+ * ----------------------------------------------------------------- */
 
 static size_t
 put_varbyte(uint8_t *p, size_t v)
@@ -380,7 +384,8 @@ wire_handshake(struct wire *w, int ms)
 	return r > 0;
 }
 
-/* --- envelopes ----------------------------------------------------------------- */
+/* --- envelopes
+ * ----------------------------------------------------------------- */
 
 bool
 wire_envelope(struct wire *w, uint8_t type, const char *topic,

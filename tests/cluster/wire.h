@@ -14,17 +14,17 @@
 
 struct wire {
 	int fd;
-	void *ssl;           /* SSL *, or NULL: plain */
-	bool server;         /* accepted, not connected */
-	uint8_t id[ID];      /* own */
-	uint8_t peer[ID];    /* the other's, after the handshake */
+	void *ssl;                 /* SSL *, or NULL: plain */
+	bool server;               /* accepted, not connected */
+	uint8_t id[ID];            /* own */
+	uint8_t peer[ID];          /* the other's, after the handshake */
 	const char *const *topics; /* own filter */
 	size_t ntopics;
-	uint8_t version;     /* offered */
+	uint8_t version; /* offered */
 	uint32_t magic;
-	uint8_t *in;         /* bytes read, not used yet */
+	uint8_t *in; /* bytes read, not used yet */
 	size_t len, cap;
-	bool closed;         /* the peer ended the connection */
+	bool closed; /* the peer ended the connection */
 };
 
 struct wire_tls {

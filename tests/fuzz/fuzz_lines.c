@@ -45,14 +45,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	mu_buf_init(&whole, 0);
 	mu_buf_init(&split, 0);
 	rc_whole = run(data + 2, size - 2, SIZE_MAX, data[1], &whole);
-	rc_split = run(data + 2, size - 2, (size_t)data[0] + 1, data[1],
-	    &split);
+	rc_split =
+	    run(data + 2, size - 2, (size_t)data[0] + 1, data[1], &split);
 	assert(rc_whole == rc_split);
 	if (rc_whole == 0) {
 		assert(mu_buf_len(&whole) == mu_buf_len(&split));
 		assert(mu_buf_len(&whole) == 0 ||
-		    memcmp(mu_buf_data(&whole), mu_buf_data(&split),
-			mu_buf_len(&whole)) == 0);
+		       memcmp(mu_buf_data(&whole), mu_buf_data(&split),
+			   mu_buf_len(&whole)) == 0);
 	}
 	mu_buf_clear(&whole);
 	mu_buf_clear(&split);

@@ -43,7 +43,9 @@ make_standing(struct fixture *f)
 {
 	struct mu_peer *p = mu_peer_new(&f->cfg, MU_PEER_DIALED, 0);
 	struct mu_handshake h = { .tag = MU_VERSION_SELECT,
-		.sender = f->other, .version = 1, .filter = f->filter };
+		.sender = f->other,
+		.version = 1,
+		.filter = f->filter };
 
 	assert(p != NULL);
 	put(p, &h);
@@ -68,9 +70,14 @@ fixture_init(struct fixture *f, unsigned flags)
 	assert(muster_filter_add(f->filter, "own/", 4) == 1);
 	f->table = mu_peer_table_new(&f->self);
 	f->cfg = (struct mu_peer_config){ .table = f->table,
-		.filter = f->filter, .max_handshake = 1 << 16,
-		.max_frame = 1 << 20, .max_topics = 50, .handshake_ns = 1000,
-		.ping_ns = 1000, .dead_ns = 5000, .goodbye_ns = 1000 };
+		.filter = f->filter,
+		.max_handshake = 1 << 16,
+		.max_frame = 1 << 20,
+		.max_topics = 50,
+		.handshake_ns = 1000,
+		.ping_ns = 1000,
+		.dead_ns = 5000,
+		.goodbye_ns = 1000 };
 	if ((flags & 4) != 0)
 		f->standing = make_standing(f);
 }
@@ -108,8 +115,8 @@ run(unsigned flags, const uint8_t *p, size_t len, size_t piece,
 	bool down = false;
 
 	fixture_init(&f, flags);
-	peer = mu_peer_new(&f.cfg,
-	    (flags & 1) != 0 ? MU_PEER_DIALED : MU_PEER_ACCEPTED, 0);
+	peer = mu_peer_new(
+	    &f.cfg, (flags & 1) != 0 ? MU_PEER_DIALED : MU_PEER_ACCEPTED, 0);
 	assert(peer != NULL);
 	for (;;) {
 		size_t n = piece < len ? piece : len;
@@ -142,8 +149,9 @@ run(unsigned flags, const uint8_t *p, size_t len, size_t piece,
 static bool
 same(const struct mu_buf *a, const struct mu_buf *b)
 {
-	return mu_buf_len(a) == mu_buf_len(b) && (mu_buf_len(a) == 0 ||
-	    memcmp(mu_buf_data(a), mu_buf_data(b), mu_buf_len(a)) == 0);
+	return mu_buf_len(a) == mu_buf_len(b) &&
+	       (mu_buf_len(a) == 0 ||
+		   memcmp(mu_buf_data(a), mu_buf_data(b), mu_buf_len(a)) == 0);
 }
 
 int

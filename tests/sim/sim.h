@@ -3,10 +3,12 @@
  * virtual time, joined by a seeded network that delays, cuts, heals, falls
  * silent and loses processes.  The same seed gives the same run.
  *
- *   sim_net.c    virtual time, connections, what happens to bytes
- *   sim_node.c   processes: start, kill, drain, probes
- *   sim_check.c  what must hold, after each step and when it is quiet
- *   sim_main.c   scenarios and options
+ *   sim_heap.c      virtual time: what comes next
+ *   sim_net.c       connections, what happens to bytes
+ *   sim_node.c      processes: start, kill, drain, probes
+ *   sim_check.c     what must hold, after each step and when it is quiet
+ *   sim_scenario.c  what is done to a cluster
+ *   sim_main.c      options
  */
 #ifndef SIM_SIM_H
 #define SIM_SIM_H
@@ -21,13 +23,13 @@
 #include "core/router.h"
 #include "layout/layout.h"
 
-#define MS UINT64_C(1000000)
+#define MS     UINT64_C(1000000)
 #define SECOND UINT64_C(1000000000)
 
 struct sim;
 struct node;
 
-/* --- network --------------------------------------------------------------- */
+/* --- network -------------------------------------------------------------- */
 
 enum path {
 	PATH_OPEN,
@@ -56,17 +58,17 @@ enum event_kind {
 	EVENT_ARRIVE,    /* the request to connect reaches end 1 */
 	EVENT_CONNECTED, /* and the answer end 0 */
 	EVENT_FAILED,
-	EVENT_TIMEOUT,   /* end 0 waited long enough */
-	EVENT_BYTES,     /* from end dir to the other */
+	EVENT_TIMEOUT, /* end 0 waited long enough */
+	EVENT_BYTES,   /* from end dir to the other */
 	EVENT_EOF
 };
 
 struct event {
 	uint64_t at, seq;
 	enum event_kind kind;
-	struct node *node;  /* WAKE */
+	struct node *node; /* WAKE */
 	struct conn *conn;
-	int dir;            /* who sent it: end 0 or 1 */
+	int dir; /* who sent it: end 0 or 1 */
 	uint8_t *bytes;
 	size_t len;
 };
@@ -76,7 +78,7 @@ struct held {
 	size_t n, cap;
 };
 
-/* --- processes ------------------------------------------------------------- */
+/* --- processes ------------------------------------------------------------ */
 
 struct probe {
 	struct subscriber sub;
@@ -85,26 +87,26 @@ struct probe {
 
 struct node {
 	struct sim *sim;
-	size_t index;      /* row of the layout */
+	size_t index; /* row of the layout */
 	const struct mu_layout_node *row;
 	struct endpoint *e; /* NULL: not running */
 	struct mu_uuid id;
-	unsigned life;     /* grows with each start */
-	bool stopped;      /* as by SIGSTOP */
-	bool ending;       /* endpoint_stop was asked for */
-	uint64_t wake;     /* earliest WAKE scheduled, or UINT64_MAX */
+	unsigned life; /* grows with each start */
+	bool stopped;  /* as by SIGSTOP */
+	bool ending;   /* endpoint_stop was asked for */
+	uint64_t wake; /* earliest WAKE scheduled, or UINT64_MAX */
 	struct probe service, client;
-	uint8_t *seen;     /* bits: probes that arrived in this life */
+	uint8_t *seen; /* bits: probes that arrived in this life */
 	size_t seen_size;
 	/* Facts for the checks; of this life. */
-	uint64_t since;    /* when it began */
+	uint64_t since;       /* when it began */
 	uint64_t last_report; /* when it last published one, in any life */
 	bool heard_resending; /* a report with T reached this manager */
 	unsigned broadcasts;  /* of cluster_started */
-	bool *greeted;     /* rows whose hello it got */
+	bool *greeted;        /* rows whose hello it got */
 };
 
-/* --- everything ------------------------------------------------------------- */
+/* --- everything ----------------------------------------------------------- */
 
 struct sim {
 	struct mu_layout *layout;
@@ -119,20 +121,27 @@ struct sim {
 	size_t nheap, cap;
 	uint64_t seq;
 	struct conn *conns;
-	uint8_t *paths;      /* [n * n] enum path, symmetric */
-	struct held held;    /* events waiting for a path or a process */
+	uint8_t *paths;   /* [n * n] enum path, symmetric */
+	uint8_t *up;      /* [n * n] scratch of the checks */
+	struct held held; /* events waiting for a path or a process */
 	uint64_t delay_min, delay_max;
 
 	size_t nprobes;
-	size_t *probes;      /* [nprobes] sender of each */
+	size_t *probes; /* [nprobes] sender of each */
 
 	uint64_t steps, kills, deliveries;
 	bool failed;
 	char why[512];
 };
 
+/* sim_heap.c */
+void heap_push(struct sim *s, struct event *e);
+/* The earliest; there must be one. */
+struct event heap_pop(struct sim *s);
+/* Keep it until net_set_path, net_heal or net_resume. */
+void heap_hold(struct sim *s, const struct event *e);
+
 /* sim_net.c */
-void net_push(struct sim *s, struct event *e);
 /* Do the next thing; false when nothing is scheduled before until. */
 bool net_step(struct sim *s, uint64_t until);
 void net_wake(struct node *n, uint64_t at);
@@ -177,7 +186,20 @@ void check_delivery(struct sim *s);
 /* Did the manager's life begin the cluster once, or adopt it? */
 void check_manager(struct sim *s);
 
-/* sim_main.c */
+/* sim_scenario.c */
+struct options {
+	size_t nodes;
+	uint64_t seed;
+	size_t runs;
+	size_t kills;
+	const char *scenario;
+	bool verbose;
+	const char *program;
+};
+
+struct sim *sim_open(const struct options *o, uint64_t seed);
+void sim_close(struct sim *s);
+void sim_scenario(struct sim *s, const struct options *o);
 void sim_run(struct sim *s, uint64_t ns);
 void sim_settle(struct sim *s);
 

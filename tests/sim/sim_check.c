@@ -18,14 +18,14 @@ fail(struct sim *s, const char *fmt, ...)
 	if (s->failed)
 		return;
 	s->failed = true;
-	n = snprintf(s->why, sizeof s->why, "at %.6f s: ",
-	    (double)s->now / 1e9);
+	n = snprintf(
+	    s->why, sizeof s->why, "at %.6f s: ", (double)s->now / 1e9);
 	va_start(ap, fmt);
 	vsnprintf(s->why + n, sizeof s->why - (size_t)n, fmt, ap);
 	va_end(ap);
 }
 
-/* --- the start ---------------------------------------------------------------- */
+/* --- the start ------------------------------------------------------------ */
 
 void
 check_cluster_log(struct node *n, const char *text)
@@ -71,18 +71,20 @@ check_broadcast(struct node *n)
 		fail(s, "cluster_started is broadcast twice");
 	if (n->heard_resending)
 		fail(s, "cluster_started is broadcast by a manager that was "
-		    "told of the start");
+			"told of the start");
 	for (i = 0; i < s->n; i++) {
 		const struct node *o = &s->nodes[i];
-		bool spoken = o->row->role == MU_ROLE_LOGGER &&
-		    o->row->manager == NULL;
+		bool spoken =
+		    o->row->role == MU_ROLE_LOGGER && o->row->manager == NULL;
 
 		if (o == n || o->row->role == MU_ROLE_CONTROL)
 			continue;
-		if (spoken ? !n->greeted[i] : o->last_report < n->since ||
-		    o->last_report == 0)
-			fail(s, "cluster_started is broadcast before %s "
-			    "reported", o->row->name);
+		if (spoken ? !n->greeted[i]
+			   : o->last_report < n->since || o->last_report == 0)
+			fail(s,
+			    "cluster_started is broadcast before %s "
+			    "reported",
+			    o->row->name);
 	}
 }
 
@@ -92,15 +94,15 @@ check_manager(struct sim *s)
 {
 	const struct node *m = s->manager;
 
-	if (m->e == NULL || members_state(endpoint_members(m->e)) ==
-	    MEMBERS_STARTING)
+	if (m->e == NULL ||
+	    members_state(endpoint_members(m->e)) == MEMBERS_STARTING)
 		return;
 	if (m->broadcasts == 0 && !m->heard_resending)
 		fail(s, "the manager believes the cluster to be started, but "
-		    "it neither said so nor was told");
+			"it neither said so nor was told");
 }
 
-/* --- probes ------------------------------------------------------------------- */
+/* --- probes --------------------------------------------------------------- */
 
 void
 check_probe(struct node *n, size_t probe)
@@ -128,30 +130,36 @@ check_probe(struct node *n, size_t probe)
 	n->seen[probe / 8] |= (uint8_t)(1u << probe % 8);
 }
 
-/* --- quiet --------------------------------------------------------------------- */
+/* --- quiet ---------------------------------------------------------------- */
 
-static struct link *
-link_to(const struct node *a, const struct node *b)
+/* Who has which link up, by the ids that both know: up[a * n + b]. */
+static void
+note_links(struct sim *s, const struct node *a)
 {
+	uint8_t *up = s->up + a->index * s->n;
 	struct link_facts f;
-	size_t i;
+	size_t i, k;
 
+	memset(up, 0, s->n);
+	if (a->e == NULL)
+		return;
 	for (i = 0; i < endpoint_nlinks(a->e); i++) {
-		struct link *l = endpoint_link(a->e, i);
+		const struct mu_layout_node *row;
 
-		link_facts(l, &f);
-		if (f.state == LINK_UP && mu_uuid_eq(&f.id, &b->id))
-			return l;
+		link_facts(endpoint_link(a->e, i), &f);
+		if (f.state != LINK_UP || f.name == NULL)
+			continue;
+		row = mu_layout_node(s->layout, f.name);
+		k = (size_t)(row - s->layout->nodes);
+		if (s->nodes[k].e != NULL && mu_uuid_eq(&f.id, &s->nodes[k].id))
+			up[k] = 1;
 	}
-	return NULL;
 }
 
 static bool
-is_named(const struct node *a, const struct node *b)
+is_linked(const struct sim *s, const struct node *a, const struct node *b)
 {
-	const char *name = members_name_of(endpoint_members(a->e), &b->id);
-
-	return name != NULL && strcmp(name, b->row->name) == 0;
+	return s->up[a->index * s->n + b->index] != 0;
 }
 
 static bool
@@ -168,8 +176,7 @@ check_links(struct sim *s, struct node *a, char *why, size_t size)
 	for (i = 0; i < n && ok; i++) {
 		struct node *b = &s->nodes[to[i] - s->layout->nodes];
 
-		ok = link_to(a, b) != NULL && link_to(b, a) != NULL &&
-		    is_named(a, b) && is_named(b, a);
+		ok = is_linked(s, a, b) && is_linked(s, b, a);
 		if (!ok)
 			snprintf(why, size, "no link %s - %s", a->row->name,
 			    b->row->name);
@@ -201,6 +208,8 @@ check_quiet(struct sim *s, char *why, size_t size)
 		}
 	}
 	for (i = 0; i < s->n; i++)
+		note_links(s, &s->nodes[i]);
+	for (i = 0; i < s->n; i++)
 		if (s->nodes[i].e != NULL &&
 		    !check_links(s, &s->nodes[i], why, size))
 			return false;
@@ -217,6 +226,8 @@ check_delivery(struct sim *s)
 		if (s->nodes[i].e != NULL)
 			node_probe(&s->nodes[i]);
 	sim_run(s, SECOND);
+	for (i = 0; i < s->n; i++)
+		note_links(s, &s->nodes[i]);
 	for (k = first; k < s->nprobes && !s->failed; k++) {
 		struct node *from = &s->nodes[s->probes[k]];
 
@@ -226,11 +237,12 @@ check_delivery(struct sim *s)
 
 			if (to->e == NULL || to == from)
 				continue;
-			linked = link_to(to, from) != NULL;
+			linked = is_linked(s, to, from);
 			if (node_saw(to, k) != linked)
 				fail(s, "probe of %s %s %s", from->row->name,
-				    linked ? "is lost on the way to" :
-				    "takes a strange way to", to->row->name);
+				    linked ? "is lost on the way to"
+					   : "takes a strange way to",
+				    to->row->name);
 		}
 	}
 }

@@ -1,74 +1,13 @@
 /*
- * The network: a heap of things to come.  Each direction of a connection is a
- * pipe that keeps its order; a path between two hosts may be cut (connections
- * break) or silent (nothing arrives until it is healed, as TCP would send it
- * again).
+ * The network.  Each direction of a connection is a pipe that keeps its order;
+ * a path between two hosts may be cut (connections break) or silent (nothing
+ * arrives until it is healed, as TCP would send it again).
  */
 #include "sim.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* --- the heap -------------------------------------------------------------- */
-
-static bool
-before(const struct event *a, const struct event *b)
-{
-	return a->at != b->at ? a->at < b->at : a->seq < b->seq;
-}
-
-static void *
-grow(void *p, size_t *cap, size_t size)
-{
-	*cap = *cap == 0 ? 256 : *cap * 2;
-	p = realloc(p, *cap * size);
-	if (p == NULL)
-		abort();
-	return p;
-}
-
-void
-net_push(struct sim *s, struct event *e)
-{
-	size_t i;
-
-	if (s->nheap == s->cap)
-		s->heap = grow(s->heap, &s->cap, sizeof *s->heap);
-	e->seq = s->seq++;
-	for (i = s->nheap++; i > 0; i = (i - 1) / 2) {
-		if (!before(e, &s->heap[(i - 1) / 2]))
-			break;
-		s->heap[i] = s->heap[(i - 1) / 2];
-	}
-	s->heap[i] = *e;
-}
-
-static struct event
-pop(struct sim *s)
-{
-	struct event first = s->heap[0], last = s->heap[--s->nheap];
-	size_t i = 0, k;
-
-	while ((k = 2 * i + 1) < s->nheap) {
-		if (k + 1 < s->nheap && before(&s->heap[k + 1], &s->heap[k]))
-			k++;
-		if (!before(&s->heap[k], &last))
-			break;
-		s->heap[i] = s->heap[k];
-		i = k;
-	}
-	s->heap[i] = last;
-	return first;
-}
-
-static void
-hold(struct sim *s, const struct event *e)
-{
-	if (s->held.n == s->held.cap)
-		s->held.v = grow(s->held.v, &s->held.cap, sizeof *s->held.v);
-	s->held.v[s->held.n++] = *e;
-}
 
 void
 net_wake(struct node *n, uint64_t at)
@@ -80,16 +19,16 @@ net_wake(struct node *n, uint64_t at)
 	if (e.at >= n->wake)
 		return;
 	n->wake = e.at;
-	net_push(n->sim, &e);
+	heap_push(n->sim, &e);
 }
 
-/* --- connections ----------------------------------------------------------- */
+/* --- connections ---------------------------------------------------------- */
 
 static uint64_t
 delay(struct sim *s)
 {
 	return s->delay_min +
-	    mu_rng_below(&s->rng, s->delay_max - s->delay_min + 1);
+	       mu_rng_below(&s->rng, s->delay_max - s->delay_min + 1);
 }
 
 static void
@@ -128,22 +67,23 @@ static void
 post(struct sim *s, struct conn *c, int dir, enum event_kind kind,
     uint8_t *bytes, size_t len)
 {
-	struct event e = { .kind = kind, .conn = c, .dir = dir,
-		.bytes = bytes, .len = len };
+	struct event e = {
+		.kind = kind, .conn = c, .dir = dir, .bytes = bytes, .len = len
+	};
 
 	e.at = s->now + delay(s);
 	if (e.at < c->last[dir])
 		e.at = c->last[dir];
 	c->last[dir] = e.at;
 	c->refs++;
-	net_push(s, &e);
+	heap_push(s, &e);
 }
 
 static bool
 is_open(const struct end *e)
 {
 	return !e->closed && e->node != NULL && e->node->e != NULL &&
-	    e->life == e->node->life;
+	       e->life == e->node->life;
 }
 
 static void
@@ -186,7 +126,7 @@ net_dial(struct node *n, const struct endpoint_out *o)
 	e.conn = c;
 	e.at = n->sim->now + (uint64_t)n->sim->layout->limits.connect_ns;
 	c->refs++;
-	net_push(n->sim, &e);
+	heap_push(n->sim, &e);
 }
 
 void
@@ -275,7 +215,7 @@ net_lose(struct node *n, bool quiet)
 	}
 }
 
-/* --- paths ------------------------------------------------------------------ */
+/* --- paths ---------------------------------------------------------------- */
 
 static enum path
 path(const struct sim *s, const struct conn *c)
@@ -305,7 +245,7 @@ release(struct sim *s)
 		e->at = s->now + s->delay_min;
 		if (e->kind != EVENT_TIMEOUT && e->conn->last[e->dir] < e->at)
 			e->conn->last[e->dir] = e->at;
-		net_push(s, e);
+		heap_push(s, e);
 	}
 	free(old.v);
 }
@@ -319,9 +259,9 @@ net_set_path(struct sim *s, size_t a, size_t b, enum path p)
 	if (p == PATH_CUT)
 		for (c = s->conns; c != NULL; c = c->next)
 			if ((c->end[0].node->index == a &&
-			    c->end[1].node->index == b) ||
+				c->end[1].node->index == b) ||
 			    (c->end[0].node->index == b &&
-			    c->end[1].node->index == a))
+				c->end[1].node->index == a))
 				sever(s, c);
 	if (p != PATH_SILENT)
 		release(s);
@@ -343,7 +283,7 @@ net_resume(struct node *n)
 	release(n->sim);
 }
 
-/* --- what happens ------------------------------------------------------------- */
+/* --- what happens --------------------------------------------------------- */
 
 static void
 answer(struct sim *s, struct conn *c, enum event_kind kind)
@@ -496,7 +436,7 @@ must_wait(const struct sim *s, const struct event *e)
 	if (target(e)->stopped)
 		return e->kind != EVENT_WAKE;
 	return e->conn != NULL && e->kind != EVENT_TIMEOUT &&
-	    path(s, e->conn) == PATH_SILENT;
+	       path(s, e->conn) == PATH_SILENT;
 }
 
 static void
@@ -537,11 +477,11 @@ net_step(struct sim *s, uint64_t until)
 
 	if (s->nheap == 0 || s->heap[0].at > until)
 		return false;
-	e = pop(s);
+	e = heap_pop(s);
 	if (e.at > s->now)
 		s->now = e.at;
 	if (must_wait(s, &e)) {
-		hold(s, &e);
+		heap_hold(s, &e);
 		return true;
 	}
 	s->steps++;

@@ -16,17 +16,17 @@
 #include "value/codec.h"
 
 #define PROBE_TOPIC "sim/probe"
-#define REPORT "Cluster::Experimental::node_fully_connected"
-#define HELLO "Cluster::hello"
-#define STARTED "Cluster::Experimental::cluster_started"
+#define REPORT      "Cluster::Experimental::node_fully_connected"
+#define HELLO       "Cluster::hello"
+#define STARTED     "Cluster::Experimental::cluster_started"
 
 static bool
 is_event(const struct message *m, const char *name, struct mu_peek *peek)
 {
 	return mu_peek_message(m->env.payload, m->env.payload_len, peek) == 0 &&
-	    peek->kind == MUSTER_MESSAGE_EVENT &&
-	    peek->name_len == strlen(name) &&
-	    memcmp(peek->name, name, peek->name_len) == 0;
+	       peek->kind == MUSTER_MESSAGE_EVENT &&
+	       peek->name_len == strlen(name) &&
+	       memcmp(peek->name, name, peek->name_len) == 0;
 }
 
 /* The third argument: the last byte of the encoded vector. */
@@ -40,7 +40,7 @@ static bool
 is_topic(const struct message *m, const char *topic)
 {
 	return m->env.topic_len == strlen(topic) &&
-	    memcmp(m->env.topic, topic, m->env.topic_len) == 0;
+	       memcmp(m->env.topic, topic, m->env.topic_len) == 0;
 }
 
 static struct muster_value *
@@ -71,8 +71,8 @@ on_service(struct subscriber *sub, struct message *m)
 		check_report(n, is_resending(&peek));
 	} else if (is_event(m, HELLO, &peek)) {
 		v = decode(m);
-		name = muster_value_get_string(muster_value_at(
-		    muster_event_args(v), 0), &len);
+		name = muster_value_get_string(
+		    muster_value_at(muster_event_args(v), 0), &len);
 		check_hello(n, name, len);
 		muster_value_unref(v);
 	}
@@ -150,8 +150,8 @@ node_start(struct node *n)
 	listen_to(n, &n->service, SUBSCRIBER_SERVICE, on_service);
 	listen_to(n, &n->client, SUBSCRIBER_CLIENT, on_client);
 	if (s->verbose)
-		printf("%10.6f %s: starts\n", (double)s->now / 1e9,
-		    n->row->name);
+		printf(
+		    "%10.6f %s: starts\n", (double)s->now / 1e9, n->row->name);
 	node_drain(n);
 }
 
@@ -179,13 +179,15 @@ node_kill(struct node *n, bool quiet)
 	unplug(n);
 }
 
-/* --- what it says ----------------------------------------------------------- */
+/* --- what it says --------------------------------------------------------- */
 
 static const char *
 level_name(int level)
 {
-	return level == LOG_LEVEL_ERR ? "error" : level == LOG_LEVEL_WARN ?
-	    "warning" : level == LOG_LEVEL_INFO ? "info" : "debug";
+	return level == LOG_LEVEL_ERR    ? "error"
+	       : level == LOG_LEVEL_WARN ? "warning"
+	       : level == LOG_LEVEL_INFO ? "info"
+					 : "debug";
 }
 
 static void
@@ -223,8 +225,8 @@ obey(struct node *n, const struct endpoint_out *o)
 		print(n, o->ev, o->text);
 		break;
 	case ENDPOINT_STATE:
-		print(n, "state", members_state_name(members_state(
-		    endpoint_members(n->e))));
+		print(n, "state",
+		    members_state_name(members_state(endpoint_members(n->e))));
 		break;
 	}
 }
@@ -248,7 +250,7 @@ node_tick(struct node *n)
 	node_drain(n);
 }
 
-/* --- probes ------------------------------------------------------------------ */
+/* --- probes --------------------------------------------------------------- */
 
 void
 node_probe(struct node *n)
@@ -260,8 +262,8 @@ node_probe(struct node *n)
 	int rc;
 
 	if (s->nprobes % 1024 == 0) {
-		s->probes = realloc(s->probes,
-		    (s->nprobes + 1024) * sizeof *s->probes);
+		s->probes =
+		    realloc(s->probes, (s->nprobes + 1024) * sizeof *s->probes);
 		if (s->probes == NULL)
 			abort();
 	}
@@ -269,8 +271,8 @@ node_probe(struct node *n)
 	if (v == NULL || muster_value_enc(v, &bytes, &len) != 0)
 		abort();
 	s->probes[s->nprobes++] = n->index;
-	rc = router_publish(endpoint_router(n->e), &n->service.sub,
-	    PROBE_TOPIC, strlen(PROBE_TOPIC), bytes, len);
+	rc = router_publish(endpoint_router(n->e), &n->service.sub, PROBE_TOPIC,
+	    strlen(PROBE_TOPIC), bytes, len);
 	if (rc < 0)
 		fail(s, "%s: publishing a probe gives %d", n->row->name, rc);
 	muster_value_unref(v);
@@ -282,5 +284,5 @@ bool
 node_saw(const struct node *n, size_t probe)
 {
 	return probe / 8 < n->seen_size &&
-	    (n->seen[probe / 8] >> (probe % 8) & 1) != 0;
+	       (n->seen[probe / 8] >> (probe % 8) & 1) != 0;
 }

@@ -556,6 +556,72 @@ START_TEST(hash_depends_on_seed_bytes_and_length)
 }
 END_TEST
 
+static int
+by_value(const void *a, const void *b)
+{
+	const uint64_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+/* Messages that differ in one bit, in a counter, in their length: neither
+ * half of the hash may coincide for any two. */
+START_TEST(hash128_tells_similar_messages_apart)
+{
+	enum { BYTES = 97, COUNTERS = 50000, N = COUNTERS + BYTES * 9 };
+	static uint64_t half[2][N];
+	const uint64_t seed[2] = { 1, 2 };
+	uint8_t text[BYTES] = { 0 };
+	uint64_t out[2];
+	size_t n = 0;
+
+	for (size_t len = 0; len < BYTES; len++, n++) {
+		mu_hash128(seed, text, len, out);
+		half[0][n] = out[0];
+		half[1][n] = out[1];
+	}
+	for (size_t bit = 0; bit < (size_t)BYTES * 8; bit++, n++) {
+		text[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		mu_hash128(seed, text, BYTES, out);
+		text[bit / 8] ^= (uint8_t)(1u << bit % 8);
+		half[0][n] = out[0];
+		half[1][n] = out[1];
+	}
+	for (uint32_t i = 1; i <= COUNTERS; i++, n++) {
+		/* 256 apart: none of them is a single bit of above */
+		uint32_t counter = i * 257 + (1u << 31);
+
+		memcpy(text + 40, &counter, sizeof counter);
+		mu_hash128(seed, text, BYTES, out);
+		half[0][n] = out[0];
+		half[1][n] = out[1];
+	}
+	ck_assert_uint_eq(n, N);
+	for (int h = 0; h < 2; h++) {
+		qsort(half[h], N, sizeof half[h][0], by_value);
+		for (size_t i = 1; i < N; i++)
+			ck_assert_uint_ne(half[h][i], half[h][i - 1]);
+	}
+}
+END_TEST
+
+START_TEST(hash128_depends_on_both_seeds_and_not_on_alignment)
+{
+	const uint64_t a[2] = { 1, 2 }, b[2] = { 1, 3 }, c[2] = { 0, 2 };
+	uint64_t x[2], y[2];
+	char text[80] = "a message of which two copies lie at different places";
+
+	mu_hash128(a, text, 50, x);
+	memmove(text + 1, text, 60);
+	mu_hash128(a, text + 1, 50, y);
+	ck_assert(x[0] == y[0] && x[1] == y[1]);
+	mu_hash128(b, text + 1, 50, y);
+	ck_assert(x[0] != y[0] && x[1] != y[1]);
+	mu_hash128(c, text + 1, 50, y);
+	ck_assert(x[0] != y[0] && x[1] != y[1]);
+}
+END_TEST
+
 static Suite *
 base_suite(void)
 {
@@ -595,6 +661,8 @@ base_suite(void)
 	tcase_add_test(t, same_seed_same_numbers);
 	tcase_add_test(t, numbers_cover_their_range);
 	tcase_add_test(t, hash_depends_on_seed_bytes_and_length);
+	tcase_add_test(t, hash128_tells_similar_messages_apart);
+	tcase_add_test(t, hash128_depends_on_both_seeds_and_not_on_alignment);
 	suite_add_tcase(s, t);
 	return s;
 }

@@ -14,7 +14,7 @@
 #include "proto/jtext.h"
 #include "value/codec.h"
 
-#define MS 1000000u
+#define MS    1000000u
 #define START 1000000000u
 
 static const char layout_text[] =
@@ -110,7 +110,8 @@ teardown(void)
 	mu_layout_free(layout);
 }
 
-/* --- helpers ------------------------------------------------------------------- */
+/* --- helpers
+ * ------------------------------------------------------------------- */
 
 static int
 feed(struct control_session *s, const char *text)
@@ -155,7 +156,8 @@ publish(const char *topic, const char *name, size_t size)
 	mu_buf_init(&b, 0);
 	mu_event_enc(&b, name, strlen(name), args, false);
 	ck_assert_int_ge(router_publish(endpoint_router(endpoint), NULL, topic,
-	        strlen(topic), mu_buf_data(&b), mu_buf_len(&b)), 0);
+			     strlen(topic), mu_buf_data(&b), mu_buf_len(&b)),
+	    0);
 	mu_buf_clear(&b);
 	muster_value_unref(args);
 	free(text);
@@ -171,7 +173,8 @@ count(const char *text, const char *what)
 	return n;
 }
 
-/* --- requests ------------------------------------------------------------------ */
+/* --- requests
+ * ------------------------------------------------------------------ */
 
 START_TEST(status_tells_who_and_what)
 {
@@ -209,7 +212,7 @@ START_TEST(pipelined_requests_are_answered_in_order)
 {
 	struct control_session *s = control_session_new(control, START);
 	const char *a = ask(s, "{\"op\":\"version\"}\n\n{\"op\":\"nonsense\"}\n"
-	                       "{\"op\":\"version\"}\n");
+			       "{\"op\":\"version\"}\n");
 
 	ck_assert_str_eq(a,
 	    "{\"ok\":true,\"version\":\"1.2.3\",\"protocol\":1}\n"
@@ -222,7 +225,8 @@ END_TEST
 
 START_TEST(any_split_gives_the_same_answers)
 {
-	static const char requests[] = "{\"op\":\"version\"}\n"
+	static const char requests[] =
+	    "{\"op\":\"version\"}\n"
 	    "{\"op\":\"publish\",\"topic\":\"a\",\"event\":\"b\"}\r\n"
 	    "{\"op\":\"peers\"}\n";
 	struct control_session *s = control_session_new(control, START);
@@ -230,8 +234,8 @@ START_TEST(any_split_gives_the_same_answers)
 
 	for (size_t cut = 1; cut < sizeof requests - 1; cut++) {
 		control_session_feed(s, requests, cut, START);
-		control_session_feed(s, requests + cut,
-		    sizeof requests - 1 - cut, START);
+		control_session_feed(
+		    s, requests + cut, sizeof requests - 1 - cut, START);
 		ck_assert_str_eq(taken(s), whole);
 	}
 	free(whole);
@@ -250,19 +254,24 @@ START_TEST(wrong_requests_are_refused_with_a_reason)
 		{ "{\"op\":\"status\",\"topic\":\"x\"}", "status takes no" },
 		{ "{\"op\":\"status\",\"strange\":1}", "status takes no" },
 		{ "{\"op\":\"watch\"}", "watch wants topics" },
-		{ "{\"op\":\"watch\",\"topics\":\"x\"}", "topics: not an array" },
+		{ "{\"op\":\"watch\",\"topics\":\"x\"}",
+		    "topics: not an array" },
 		{ "{\"op\":\"watch\",\"topics\":[1]}", "not all are strings" },
-		{ "{\"op\":\"publish\",\"event\":\"x\"}", "publish wants topic" },
-		{ "{\"op\":\"publish\",\"topic\":\"x\"}", "publish wants one of" },
+		{ "{\"op\":\"publish\",\"event\":\"x\"}",
+		    "publish wants topic" },
+		{ "{\"op\":\"publish\",\"topic\":\"x\"}",
+		    "publish wants one of" },
 		{ "{\"op\":\"publish\",\"topic\":\"x\",\"event\":\"e\","
-		  "\"payload\":\"00\"}", "publish wants one of" },
+		  "\"payload\":\"00\"}",
+		    "publish wants one of" },
 		{ "{\"op\":\"publish\",\"topic\":\"x\",\"data\":"
 		  "{\"@data-type\":\"count\",\"data\":1},\"args\":[]}",
 		    "publish wants one of" },
 		{ "{\"op\":\"publish\",\"topic\":\"x\",\"event\":\"\"}",
 		    "event: not a name" },
 		{ "{\"op\":\"publish\",\"topic\":\"x\",\"event\":\"e\","
-		  "\"args\":[1]}", "args: not all are values" },
+		  "\"args\":[1]}",
+		    "args: not all are values" },
 		{ "{\"op\":\"publish\",\"topic\":\"x\",\"data\":{}}",
 		    "data: not a value" },
 		{ "{\"op\":\"publish\",\"topic\":\"x\",\"payload\":\"0\"}",
@@ -270,7 +279,8 @@ START_TEST(wrong_requests_are_refused_with_a_reason)
 		{ "{\"op\":\"publish\",\"topic\":\"x\",\"payload\":\"ff\"}",
 		    "payload: not one" },
 		{ "{\"op\":\"publish\",\"topic\":\"<$>/local/x\","
-		  "\"event\":\"e\"}", "topic: not a topic" },
+		  "\"event\":\"e\"}",
+		    "topic: not a topic" },
 		{ "{\"op\":\"wait\",\"for\":\"godot\"}", "for: not listening" },
 		{ "{\"op\":\"wait\",\"for\":\"started\",\"timeout_ms\":-1}",
 		    "timeout_ms" },
@@ -371,7 +381,8 @@ START_TEST(clients_are_limited)
 }
 END_TEST
 
-/* --- watch and publish --------------------------------------------------------- */
+/* --- watch and publish
+ * --------------------------------------------------------- */
 
 START_TEST(watchers_get_what_begins_with_their_topics)
 {
@@ -406,8 +417,8 @@ START_TEST(watched_topics_are_announced)
 	uint64_t before = router_filter_version(endpoint_router(endpoint));
 
 	ask(s, "{\"op\":\"watch\",\"topics\":[\"app/\"]}\n");
-	ck_assert_uint_gt(router_filter_version(endpoint_router(endpoint)),
-	    before);
+	ck_assert_uint_gt(
+	    router_filter_version(endpoint_router(endpoint)), before);
 	ck_assert(muster_filter_matches(
 	    router_filter(endpoint_router(endpoint)), "app/x", 5));
 	control_session_free(s);
@@ -432,9 +443,10 @@ START_TEST(a_client_gets_what_another_publishes_but_not_its_own)
 
 	ask(one, "{\"op\":\"watch\",\"topics\":[\"t\"]}\n");
 	ask(two, "{\"op\":\"watch\",\"topics\":[\"t\"]}\n");
-	ck_assert_str_eq(ask(one, "{\"op\":\"publish\",\"topic\":\"t\","
-	        "\"event\":\"E\",\"args\":[{\"@data-type\":\"count\","
-	        "\"data\":18446744073709551615}]}\n"),
+	ck_assert_str_eq(
+	    ask(one, "{\"op\":\"publish\",\"topic\":\"t\","
+		     "\"event\":\"E\",\"args\":[{\"@data-type\":\"count\","
+		     "\"data\":18446744073709551615}]}\n"),
 	    "{\"ok\":true,\"receivers\":1}\n");
 	ck_assert_ptr_nonnull(
 	    strstr(taken(two), "\"data\":18446744073709551615"));
@@ -450,9 +462,9 @@ START_TEST(data_and_payload_are_published_as_they_are)
 
 	ask(two, "{\"op\":\"watch\",\"topics\":[\"t\"]}\n");
 	ask(one, "{\"op\":\"publish\",\"topic\":\"t\",\"data\":"
-	         "{\"@data-type\":\"string\",\"data\":\"hi\"}}\n"
-	         "{\"op\":\"publish\",\"topic\":\"t\\u0000\","
-	         "\"payload\":\"020000000000000007\"}\n");
+		 "{\"@data-type\":\"string\",\"data\":\"hi\"}}\n"
+		 "{\"op\":\"publish\",\"topic\":\"t\\u0000\","
+		 "\"payload\":\"020000000000000007\"}\n");
 	ck_assert_str_eq(taken(two),
 	    "{\"event\":{\"topic\":\"t\","
 	    "\"from\":\"55555555-5555-5555-5555-555555555555\","
@@ -481,8 +493,8 @@ START_TEST(a_slow_watcher_loses_events_and_is_told)
 	ck_assert_uint_ge(seen, 40);
 	ck_assert_uint_le(seen, 64);
 	ck_assert_uint_eq(count(a, "{\"dropped\":"), 1);
-	ck_assert_int_eq(atoi(strstr(a, "{\"dropped\":") + 11),
-	    100 - (int)seen);
+	ck_assert_int_eq(
+	    atoi(strstr(a, "{\"dropped\":") + 11), 100 - (int)seen);
 	publish("t", "E", 1000);
 	ck_assert_uint_eq(count(taken(s), "{\"event\""), 1);
 	ck_assert_ptr_nonnull(
@@ -523,7 +535,8 @@ START_TEST(requests_pause_while_the_client_does_not_read)
 }
 END_TEST
 
-/* --- wait ---------------------------------------------------------------------- */
+/* --- wait
+ * ---------------------------------------------------------------------- */
 
 START_TEST(wait_ends_at_once_when_it_is_so)
 {
@@ -542,14 +555,16 @@ START_TEST(wait_ends_when_it_becomes_so)
 
 	bound = false;
 	ck_assert_str_eq(ask(s, "{\"op\":\"wait\",\"for\":\"listening\"}\n"
-	                        "{\"op\":\"version\"}\n"), "");
+				"{\"op\":\"version\"}\n"),
+	    "");
 	ck_assert_uint_le(control_deadline(control), START + 100 * MS);
 	control_tick(control, START + 50 * MS);
 	ck_assert_ptr_null(control_wake(control));
 	bound = true;
 	control_tick(control, START + 100 * MS);
 	ck_assert_ptr_eq(control_wake(control), s);
-	ck_assert_str_eq(taken(s), "{\"ok\":true,\"for\":\"listening\"}\n"
+	ck_assert_str_eq(taken(s),
+	    "{\"ok\":true,\"for\":\"listening\"}\n"
 	    "{\"ok\":true,\"version\":\"1.2.3\",\"protocol\":1}\n");
 	control_session_free(s);
 }
@@ -564,7 +579,8 @@ START_TEST(wait_gives_up)
 	control_tick(control, START + 19 * MS);
 	ck_assert_str_eq(taken(s), "");
 	control_tick(control, START + 20 * MS);
-	ck_assert_str_eq(taken(s), "{\"ok\":false,\"error\":"
+	ck_assert_str_eq(taken(s),
+	    "{\"ok\":false,\"error\":"
 	    "\"not started in time\",\"code\":\"timeout\"}\n");
 	ck_assert(!control_session_done(s));
 	control_session_free(s);
@@ -598,7 +614,8 @@ START_TEST(a_client_that_waits_may_leave)
 }
 END_TEST
 
-/* --- memory -------------------------------------------------------------------- */
+/* --- memory
+ * -------------------------------------------------------------------- */
 
 static bool
 fail_nth(void *ctx)
@@ -612,11 +629,11 @@ static void
 everything(struct control_session *s)
 {
 	feed(s, "{\"op\":\"status\"}\n{\"op\":\"filters\"}\n"
-	        "{\"op\":\"watch\",\"topics\":[\"t\",\"u\"]}\n"
-	        "{\"op\":\"publish\",\"topic\":\"t\",\"event\":\"E\",\"args\":"
-	        "[{\"@data-type\":\"set\",\"data\":[]}]}\n"
-	        "{\"op\":\"publish\",\"topic\":\"t\",\"payload\":\"00\"}\n"
-	        "{\"op\":\"wait\",\"for\":\"started\",\"timeout_ms\":0}\n");
+		"{\"op\":\"watch\",\"topics\":[\"t\",\"u\"]}\n"
+		"{\"op\":\"publish\",\"topic\":\"t\",\"event\":\"E\",\"args\":"
+		"[{\"@data-type\":\"set\",\"data\":[]}]}\n"
+		"{\"op\":\"publish\",\"topic\":\"t\",\"payload\":\"00\"}\n"
+		"{\"op\":\"wait\",\"for\":\"started\",\"timeout_ms\":0}\n");
 	control_tick(control, START);
 }
 

@@ -165,7 +165,8 @@ START_TEST(any_bytes_become_a_valid_string)
 		mu_buf_reset(&b);
 		mu_jtext_put_string(&b, bytes + at, sizeof bytes - at);
 		ck_assert_int_eq(mu_jtext_check((char *)mu_buf_data(&b),
-		                     mu_buf_len(&b), NULL), 0);
+				     mu_buf_len(&b), NULL),
+		    0);
 	}
 	mu_buf_reset(&b);
 	mu_jtext_put_string(&b, "\0\x1f\"\\\x7f\xc3\xa9\xc3", 8);

@@ -72,8 +72,8 @@ START_TEST(any_cut_of_the_head_is_refused)
 		uint8_t *exact = malloc(len + 1);
 
 		memcpy(exact, mu_buf_data(&b), len);
-		ck_assert_int_eq(mu_envelope_view(exact, len, &e),
-		    MUSTER_EPROTO);
+		ck_assert_int_eq(
+		    mu_envelope_view(exact, len, &e), MUSTER_EPROTO);
 		free(exact);
 	}
 	ck_assert_int_eq(
@@ -108,14 +108,14 @@ START_TEST(a_topic_too_long_is_not_written)
 	struct mu_buf b;
 
 	mu_buf_init(&b, 0);
-	mu_envelope_enc(&b, &from, NULL, MU_DATA, topic, MUSTER_TOPIC_MAX,
-	    NULL, 0);
+	mu_envelope_enc(
+	    &b, &from, NULL, MU_DATA, topic, MUSTER_TOPIC_MAX, NULL, 0);
 	ck_assert_int_eq(mu_buf_error(&b), 0);
 	ck_assert_int_eq(
 	    mu_envelope_view(mu_buf_data(&b), mu_buf_len(&b), &e), 0);
 	ck_assert_uint_eq(e.topic_len, MUSTER_TOPIC_MAX);
-	mu_envelope_enc(&b, &from, NULL, MU_DATA, topic, MUSTER_TOPIC_MAX + 1,
-	    NULL, 0);
+	mu_envelope_enc(
+	    &b, &from, NULL, MU_DATA, topic, MUSTER_TOPIC_MAX + 1, NULL, 0);
 	ck_assert_int_eq(mu_buf_error(&b), MUSTER_ELIMIT);
 	mu_buf_clear(&b);
 	free(topic);

@@ -223,8 +223,8 @@ suite(void)
 	Suite *s = suite_create("frame");
 	TCase *t = tcase_create("frame");
 
-	tcase_add_loop_test(t, frames_come_out_however_the_stream_is_split, 0,
-	    10);
+	tcase_add_loop_test(
+	    t, frames_come_out_however_the_stream_is_split, 0, 10);
 	tcase_add_test(t, one_byte_at_a_time_is_enough);
 	tcase_add_test(t, a_claim_moves_no_memory);
 	tcase_add_test(t, a_longer_frame_than_permitted_is_an_error);

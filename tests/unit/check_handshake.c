@@ -25,8 +25,8 @@ dec(struct mu_handshake *h, const struct mu_buf *b, size_t max_topics)
 {
 	const char *text;
 	unsigned ec;
-	int rc = mu_handshake_dec(h, mu_buf_data(b) + 4, mu_buf_len(b) - 4,
-	    max_topics, &ec, &text);
+	int rc = mu_handshake_dec(
+	    h, mu_buf_data(b) + 4, mu_buf_len(b) - 4, max_topics, &ec, &text);
 
 	ck_assert((rc == 0) == (ec == MU_EC_NONE) || ec == MU_EC_UNSPECIFIED);
 	return rc;
@@ -36,9 +36,15 @@ START_TEST(every_message_survives_the_wire)
 {
 	for (int tag = MU_HELLO; tag <= MU_ORIGINATOR_ACK; tag++) {
 		struct mu_handshake in = { .tag = (enum mu_handshake_tag)tag,
-			.sender = some_id, .min_version = 1, .max_version = 9,
-			.version = 1, .code = 39, .text = "why", .text_len = 3,
-			.filter = muster_filter_new() }, out;
+			.sender = some_id,
+			.min_version = 1,
+			.max_version = 9,
+			.version = 1,
+			.code = 39,
+			.text = "why",
+			.text_len = 3,
+			.filter = muster_filter_new() },
+				    out;
 		struct mu_buf b;
 
 		muster_filter_add(in.filter, "a/", 2);
@@ -62,8 +68,12 @@ END_TEST
 
 START_TEST(any_cut_is_refused_and_read_no_further)
 {
-	struct mu_handshake in = { .tag = MU_DROP_CONN, .sender = some_id,
-		.code = 1, .text = "text", .text_len = 4 }, out;
+	struct mu_handshake in = { .tag = MU_DROP_CONN,
+		.sender = some_id,
+		.code = 1,
+		.text = "text",
+		.text_len = 4 },
+			    out;
 	struct mu_buf b;
 
 	mu_buf_init(&b, 0);
@@ -123,8 +133,7 @@ START_TEST(too_many_topics_are_answered)
 	const char *text;
 	unsigned ec;
 
-	ck_assert_int_eq(
-	    mu_handshake_dec(&h, wire, sizeof wire, 1, &ec, &text),
+	ck_assert_int_eq(mu_handshake_dec(&h, wire, sizeof wire, 1, &ec, &text),
 	    MUSTER_ELIMIT);
 	ck_assert_uint_eq(ec, MU_EC_INVALID_MESSAGE);
 	ck_assert_ptr_nonnull(text);
@@ -136,8 +145,8 @@ END_TEST
 
 START_TEST(memory_running_out_anywhere_is_told)
 {
-	static const uint8_t wire[] = { MU_RESPONDER_SYN_ACK, 3, 1, 'a', 1,
-		'b', 1, 'c' };
+	static const uint8_t wire[] = { MU_RESPONDER_SYN_ACK, 3, 1, 'a', 1, 'b',
+		1, 'c' };
 	int rc = MUSTER_ENOMEM;
 
 	for (int n = 0; rc != 0; n++) {

@@ -183,7 +183,7 @@ START_TEST(started_has_zeeks_bytes)
 }
 END_TEST
 
-/* --- subscriptions --------------------------------------------------------- */
+/* --- subscriptions -------------------------------------------------------- */
 
 static void
 subscribes(const char *yaml, const char *name, const char *want)
@@ -206,6 +206,7 @@ subscribes(const char *yaml, const char *name, const char *want)
 			mu_buf_printf(&b, "%.*s\n", (int)len, t);
 	}
 	text = mu_buf_take_string(&b);
+	mu_buf_clear(&b);
 	ck_assert_str_eq(text, want);
 	mu_free(text);
 	world_close(w);
@@ -235,7 +236,7 @@ START_TEST(subscriptions_follow_the_role)
 }
 END_TEST
 
-/* --- reports ---------------------------------------------------------------- */
+/* --- reports -------------------------------------------------------------- */
 
 START_TEST(missing_connectee_delays_the_report)
 {
@@ -352,7 +353,7 @@ START_TEST(who_died_before_the_start_does_not_hold_it_up)
 }
 END_TEST
 
-/* --- restarts ---------------------------------------------------------------- */
+/* --- restarts ------------------------------------------------------------- */
 
 static struct world *
 five(size_t at[5])
@@ -538,7 +539,7 @@ START_TEST(lost_link_is_node_down_on_both_sides)
 }
 END_TEST
 
-/* --- for any order of events ------------------------------------------------ */
+/* --- for any order of events ---------------------------------------------- */
 
 static void
 churn(struct world *w, size_t at[5])

@@ -69,12 +69,15 @@ teardown(void)
 static void
 feed_input(struct end *e, enum input input)
 {
-	static const enum mu_handshake_tag tags[NINPUTS] = { MU_PROBE,
-		MU_HELLO, MU_HELLO, MU_VERSION_SELECT, MU_ORIGINATOR_SYN,
+	static const enum mu_handshake_tag tags[NINPUTS] = { MU_PROBE, MU_HELLO,
+		MU_HELLO, MU_VERSION_SELECT, MU_ORIGINATOR_SYN,
 		MU_RESPONDER_SYN_ACK, MU_ORIGINATOR_ACK, MU_DROP_CONN };
 	struct mu_handshake h = { .tag = tags[input],
 		.sender = id_of(input == HELLO_BIG ? 0x90 : 0x10),
-		.min_version = 1, .max_version = 1, .version = 1, .code = 1 };
+		.min_version = 1,
+		.max_version = 1,
+		.version = 1,
+		.code = 1 };
 	struct mu_buf b;
 
 	h.filter = muster_filter_new();
@@ -89,8 +92,8 @@ feed_input(struct end *e, enum input input)
 static const char *
 observed(struct end *e)
 {
-	static const char *const names[] = { "hello", "probe", "select",
-		"drop", "syn", "syn_ack", "ack" };
+	static const char *const names[] = { "hello", "probe", "select", "drop",
+		"syn", "syn_ack", "ack" };
 	static char text[256];
 	const uint8_t *p = mu_buf_data(&e->wire);
 	size_t left = mu_buf_len(&e->wire);
@@ -240,12 +243,12 @@ suite(void)
 	TCase *t = tcase_create("states");
 
 	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_add_loop_test(t,
-	    every_message_in_every_state_does_what_the_table_says, 0, NWAYS);
-	tcase_add_loop_test(t, what_cannot_be_read_is_answered_in_every_state,
-	    0, NWAYS);
-	tcase_add_loop_test(t,
-	    the_end_of_the_transport_is_noticed_in_every_state, 0, NWAYS);
+	tcase_add_loop_test(
+	    t, every_message_in_every_state_does_what_the_table_says, 0, NWAYS);
+	tcase_add_loop_test(
+	    t, what_cannot_be_read_is_answered_in_every_state, 0, NWAYS);
+	tcase_add_loop_test(
+	    t, the_end_of_the_transport_is_noticed_in_every_state, 0, NWAYS);
 	tcase_add_loop_test(t, no_state_waits_for_ever, 0, NWAYS);
 	suite_add_tcase(s, t);
 	return s;

@@ -32,8 +32,8 @@ link_open(struct link *k, bool low_dials)
 {
 	memset(k, 0, sizeof *k);
 	end_open(&k->l, &low, low_dials ? MU_PEER_DIALED : MU_PEER_ACCEPTED, 0);
-	end_open(&k->h, &high, low_dials ? MU_PEER_ACCEPTED : MU_PEER_DIALED,
-	    0);
+	end_open(
+	    &k->h, &high, low_dials ? MU_PEER_ACCEPTED : MU_PEER_DIALED, 0);
 }
 
 static void
@@ -90,8 +90,8 @@ settle_all(struct link *links, size_t n, struct mu_rng *r)
 	size_t quiet = 0;
 
 	while (quiet < 20 * n)
-		quiet = link_step(&links[mu_rng_below(r, n)], r) ? 0
-								 : quiet + 1;
+		quiet =
+		    link_step(&links[mu_rng_below(r, n)], r) ? 0 : quiet + 1;
 }
 
 /* --- one after the other -------------------------------------------------- */
@@ -254,7 +254,7 @@ START_TEST(a_parked_connection_takes_over_when_the_first_fails)
 	link_open(&first, true);
 	link_open(&second, false);
 	carry(&first.h, &first.l, SIZE_MAX, 0);
-	carry(&first.l, &first.h, 4 + 23, 0); /* hello only */
+	carry(&first.l, &first.h, 4 + 23, 0);   /* hello only */
 	carry(&first.h, &first.l, SIZE_MAX, 0); /* low has selected */
 	carry(&second.h, &second.l, SIZE_MAX, 0);
 	ck_assert_str_eq(end_log(&second.l), "");
@@ -327,8 +327,8 @@ START_TEST(a_closed_table_answers_28)
 	mu_peer_table_close(_i < 2 ? low.table : high.table);
 	link_open(&k, _i % 2 == 0);
 	link_settle(&k);
-	ck_assert_str_eq(end_log(_i < 2 ? &k.l : &k.h),
-	    "down shutting down 28");
+	ck_assert_str_eq(
+	    end_log(_i < 2 ? &k.l : &k.h), "down shutting down 28");
 	ck_assert_str_eq(end_log(_i < 2 ? &k.h : &k.l), "down refused 28");
 	link_clear(&k);
 }
@@ -368,10 +368,10 @@ suite(void)
 	tcase_add_test(t, a_peering_is_suspected_when_its_peer_dials_again);
 	tcase_add_test(t, the_responder_refuses_with_40_and_suspects_too);
 	tcase_add_test(t, a_healthy_peering_survives_suspicion);
-	tcase_add_loop_test(t, simultaneous_connects_leave_exactly_one_peering,
-	    0, 10);
-	tcase_add_loop_test(t,
-	    a_parked_connection_takes_over_when_the_first_fails, 0, 2);
+	tcase_add_loop_test(
+	    t, simultaneous_connects_leave_exactly_one_peering, 0, 10);
+	tcase_add_loop_test(
+	    t, a_parked_connection_takes_over_when_the_first_fails, 0, 2);
 	tcase_add_test(t, a_parked_machine_may_be_freed);
 	tcase_add_test(t, a_woken_machine_may_be_freed);
 	tcase_add_loop_test(t, a_closed_table_answers_28, 0, 4);

@@ -184,7 +184,8 @@ START_TEST(memory_comes_back_while_nothing_happens)
 	payload[300000] = '\0';
 	end_publish(&b, &high, MU_DATA, "t", payload);
 	ck_assert_int_eq(mu_peer_feed(a.p, mu_buf_data(&b.wire),
-			     mu_buf_len(&b.wire), 101 * S), 0);
+			     mu_buf_len(&b.wire), 101 * S),
+	    0);
 	mu_buf_reset(&b.wire);
 	end_drain(&a);
 	mu_peer_idle(a.p);

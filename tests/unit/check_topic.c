@@ -168,9 +168,10 @@ START_TEST(any_order_of_adding_gives_the_naive_answer)
 		for (size_t i = 0; i < n; i++) {
 			size_t len = random_topic(&r, added[i]);
 
-			ck_assert_int_ge(muster_filter_add(f, added[i], len), 0);
-			ck_assert_int_eq(mu_filter_append(bulk, added[i], len),
-			    0);
+			ck_assert_int_ge(
+			    muster_filter_add(f, added[i], len), 0);
+			ck_assert_int_eq(
+			    mu_filter_append(bulk, added[i], len), 0);
 		}
 		mu_filter_normalize(bulk);
 		ck_assert(mu_filter_eq(f, bulk));
@@ -181,21 +182,23 @@ START_TEST(any_order_of_adding_gives_the_naive_answer)
 			for (size_t i = 0; i < n; i++) {
 				size_t alen = strlen(added[i]);
 
-				any |= muster_topic_matches(added[i], alen,
-				    topic, len);
-				below |= muster_topic_matches(topic, len,
-				    added[i], alen);
+				any |= muster_topic_matches(
+				    added[i], alen, topic, len);
+				below |= muster_topic_matches(
+				    topic, len, added[i], alen);
 			}
 			ck_assert(muster_filter_matches(f, topic, len) == any);
 			/* An entry below may have been absorbed by a shorter
 			 * one, which then covers topic itself. */
 			ck_assert(!mu_filter_has_below(f, topic, len) || below);
-			ck_assert(mu_filter_has_below(f, topic, len) || !below ||
-			    any);
+			ck_assert(mu_filter_has_below(f, topic, len) ||
+				  !below || any);
 		}
 		for (size_t i = 1; i < muster_filter_size(f); i++)
-			ck_assert_int_lt(strcmp(muster_filter_at(f, i - 1, NULL),
-			    muster_filter_at(f, i, NULL)), 0);
+			ck_assert_int_lt(
+			    strcmp(muster_filter_at(f, i - 1, NULL),
+				muster_filter_at(f, i, NULL)),
+			    0);
 		muster_filter_free(f);
 		muster_filter_free(bulk);
 	}
@@ -258,7 +261,8 @@ suite(void)
 	tcase_add_test(t, an_empty_filter_matches_nothing);
 	tcase_add_test(t, bytes_above_127_sort_last);
 	tcase_add_test(t, topics_have_a_longest_length);
-	tcase_add_loop_test(t, any_order_of_adding_gives_the_naive_answer, 0, 5);
+	tcase_add_loop_test(
+	    t, any_order_of_adding_gives_the_naive_answer, 0, 5);
 	tcase_add_test(t, without_memory_the_filter_is_unchanged);
 	tcase_add_test(t, copies_fail_cleanly);
 	suite_add_tcase(s, t);

@@ -22,14 +22,14 @@
 /* One recorded connection, one of whose ends is ours. */
 struct conn {
 	int number;
-	bool ours;            /* this endpoint has a part in it */
+	bool ours; /* this endpoint has a part in it */
 	bool we_dial;
 	struct end e;
 	struct muster_filter *filter; /* as recorded, when it is sent */
-	struct mu_buf want;   /* what our side sent, the machine's part */
-	unsigned envelopes;   /* fed to us */
+	struct mu_buf want; /* what our side sent, the machine's part */
+	unsigned envelopes; /* fed to us */
 	bool other_ended, we_ended;
-	bool down_in_time;    /* DOWN before the other side ended */
+	bool down_in_time; /* DOWN before the other side ended */
 	bool up_recorded;
 };
 
@@ -253,7 +253,8 @@ answer_our_bye(struct conn *c, uint8_t *frame, size_t n)
 	    !is_bye(&env))
 		return;
 	while (left > 0) {
-		size_t len = 4 + ((size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3]);
+		size_t len =
+		    4 + ((size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3]);
 		uint8_t copy[256];
 
 		if (len <= sizeof copy) {
@@ -306,7 +307,8 @@ on_end(struct conn *c, const json_t *line)
 		c->down_in_time = c->e.down;
 		c->other_ended = true;
 		mu_peer_eof(c->e.p, strcmp(string(line, "event"), "reset") == 0
-		    ? "connection reset by peer" : NULL);
+					? "connection reset by peer"
+					: NULL);
 		end_drain(&c->e);
 		endpoint_wake(&at);
 	}
@@ -354,7 +356,8 @@ comparable(struct conn *c, struct mu_buf *out)
 
 	mu_buf_init(out, 0);
 	while (left > 0) {
-		size_t len = 4 + ((size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3]);
+		size_t len =
+		    4 + ((size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3]);
 		struct mu_envelope env;
 
 		ck_assert_uint_le(len, left);
@@ -512,8 +515,8 @@ suite(void)
 	Suite *s = suite_create("transcripts");
 	TCase *t = tcase_create("transcripts");
 
-	tcase_add_loop_test(t, our_machine_says_what_broker_said, 0,
-	    NRECORDINGS);
+	tcase_add_loop_test(
+	    t, our_machine_says_what_broker_said, 0, NRECORDINGS);
 	tcase_add_test(t, bad_clients_get_brokers_answers);
 	suite_add_tcase(s, t);
 	return s;

@@ -329,15 +329,16 @@ ns_per_match(struct mu_trie *t, bool fresh)
 
 	clock_gettime(CLOCK_MONOTONIC, &from);
 	for (int i = 0; i < ROUNDS; i++) {
-		int n = snprintf(topic, sizeof topic, "peer/0/prefix/0/%d",
-		    fresh ? i : 0);
+		int n = snprintf(
+		    topic, sizeof topic, "peer/0/prefix/0/%d", fresh ? i : 0);
 
 		sum += mu_trie_match(t, topic, (size_t)n).n;
 	}
 	clock_gettime(CLOCK_MONOTONIC, &to);
 	ck_assert_uint_eq(sum, ROUNDS);
 	return ((double)(to.tv_sec - from.tv_sec) * 1e9 +
-		   (double)(to.tv_nsec - from.tv_nsec)) / ROUNDS;
+		   (double)(to.tv_nsec - from.tv_nsec)) /
+	       ROUNDS;
 }
 
 /* 200 peers of 100 prefixes cost about what one of one does.  The bound is
@@ -376,8 +377,8 @@ suite(void)
 	TCase *t = tcase_create("trie");
 
 	/* with 0, 1 and 2 cached topics */
-	tcase_add_loop_test(t,
-	    everybody_with_a_prefix_gets_it_in_order_of_attachment, 0, 3);
+	tcase_add_loop_test(
+	    t, everybody_with_a_prefix_gets_it_in_order_of_attachment, 0, 3);
 	tcase_add_loop_test(t, the_empty_prefix_gets_all, 0, 3);
 	tcase_add_test(t, new_prefixes_replace_old_ones_at_once);
 	tcase_add_test(t, a_full_cache_starts_over_and_stays_right);

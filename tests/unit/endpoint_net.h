@@ -62,7 +62,7 @@ net_init(struct net *n, const struct mu_layout *layout)
 	log_set_level(LOG_LEVEL_INFO);
 }
 
-/* --- wires ------------------------------------------------------------------ */
+/* --- wires --------------------------------------------------------------- */
 
 static inline struct net_wire *
 net_wire(struct net *n)
@@ -156,7 +156,7 @@ net_read(struct net *n, struct net_side *s)
 	return any;
 }
 
-/* --- consequences ------------------------------------------------------------- */
+/* --- consequences -------------------------------------------------------- */
 
 static inline size_t
 net_at_port(const struct net *n, uint16_t port)
@@ -317,7 +317,7 @@ net_run(struct net *n, uint64_t ns)
 	net_settle(n);
 }
 
-/* --- nodes ----------------------------------------------------------------------- */
+/* --- nodes --------------------------------------------------------------- */
 
 /* (Re)start a node of the layout; returns its number. */
 static inline size_t
@@ -391,7 +391,7 @@ net_clear(struct net *n)
 	}
 }
 
-/* --- what they said ----------------------------------------------------------------- */
+/* --- what they said ------------------------------------------------------ */
 
 static inline const char *
 net_said(struct net *n, size_t i)

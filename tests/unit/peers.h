@@ -128,8 +128,8 @@ end_note(struct end *e, const struct mu_peer_out *out)
 		mu_buf_str(&e->log, "problem");
 		break;
 	case MU_PEER_PONG:
-		mu_buf_printf(&e->log, "pong %llu",
-		    (unsigned long long)out->token);
+		mu_buf_printf(
+		    &e->log, "pong %llu", (unsigned long long)out->token);
 		break;
 	case MU_PEER_DOWN:
 		ck_assert(!e->down);
@@ -158,8 +158,8 @@ end_drain(struct end *e)
 }
 
 static inline void
-end_open(struct end *e, struct endpoint *at, enum mu_peer_role role,
-    uint64_t now)
+end_open(
+    struct end *e, struct endpoint *at, enum mu_peer_role role, uint64_t now)
 {
 	end_init(e);
 	at->cfg.owner = e;
@@ -188,14 +188,25 @@ end_feed(struct end *e, const void *p, size_t len, uint64_t now)
 	end_drain(e);
 }
 
+/* Give e one handshake message. */
+static inline void
+feed_message(struct end *e, struct mu_handshake h)
+{
+	struct mu_buf b;
+
+	mu_buf_init(&b, 0);
+	mu_handshake_enc(&b, &h);
+	end_feed(e, mu_buf_data(&b), mu_buf_len(&b), 0);
+	mu_buf_clear(&b);
+}
+
 static inline const char *
 end_log(struct end *e)
 {
 	static char text[4096];
 
 	snprintf(text, sizeof text, "%.*s", (int)mu_buf_len(&e->log),
-	    mu_buf_data(&e->log) == NULL ? ""
-					 : (char *)mu_buf_data(&e->log));
+	    mu_buf_data(&e->log) == NULL ? "" : (char *)mu_buf_data(&e->log));
 	mu_buf_reset(&e->log);
 	return text;
 }
@@ -236,8 +247,8 @@ settle_split(struct end *a, struct end *b, struct mu_rng *r, uint64_t now)
 
 /* Put an envelope on e's wire as its router would. */
 static inline void
-end_publish(struct end *e, const struct endpoint *at, enum mu_envelope_type type,
-    const char *topic, const char *payload)
+end_publish(struct end *e, const struct endpoint *at,
+    enum mu_envelope_type type, const char *topic, const char *payload)
 {
 	mu_envelope_enc(&e->wire, &at->id, NULL, type, topic, strlen(topic),
 	    payload, strlen(payload));

@@ -1,0 +1,83 @@
+# bash completion for musterctl, written by "musterctl completion bash"
+_musterctl_nodes() {
+	local i dir=/run/muster
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		[[ ${COMP_WORDS[i]} == -r ]] && dir=${COMP_WORDS[i+1]}$dir
+	done
+	COMPREPLY=($(compgen -W "$(ls "$dir" 2>/dev/null | sed -n 's/\.sock$//p')" -- "$cur"))
+}
+_musterctl() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} cmd= i
+	case $prev in
+	--layout|-f) COMPREPLY=($(compgen -f -- "$cur")); return;;
+	--root|-r) COMPREPLY=($(compgen -d -- "$cur")); return;;
+	--node|-n) _musterctl_nodes; return;;
+	--for) COMPREPLY=($(compgen -W 'started connected listening degraded restored' -- "$cur")); return;;
+	--timeout) COMPREPLY=(); return;;
+	--count) COMPREPLY=(); return;;
+	--days) COMPREPLY=(); return;;
+	--start-days) COMPREPLY=(); return;;
+	esac
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i]} in
+		-f|-r|-n) ((i++));;
+		-*) ;;
+		*) cmd=${cmd:+$cmd }${COMP_WORDS[i]};;
+		esac
+	done
+	local options='--layout --root --node --json --quiet --help --version'
+	case $cmd in
+	'') if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W "$options" -- "$cur"))
+	else
+		COMPREPLY=($(compgen -W 'status peers wait watch publish check schema tls reload log-level stop version completion' -- "$cur"))
+	fi;;
+	tls) COMPREPLY=($(compgen -W 'init issue show' -- "$cur"));;
+	'status'*) if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W "$options" -- "$cur"))
+	else COMPREPLY=(); fi;;
+	'peers'*) if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W "$options --topics" -- "$cur"))
+	else COMPREPLY=(); fi;;
+	'wait'*) if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W "$options --for --timeout" -- "$cur"))
+	else COMPREPLY=(); fi;;
+	'watch'*) if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W "$options --count --timeout" -- "$cur"))
+	else COMPREPLY=(); fi;;
+	'publish'*) if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W "$options --stdin --data" -- "$cur"))
+	else COMPREPLY=(); fi;;
+	'check'*) if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W "$options" -- "$cur"))
+	else COMPREPLY=($(compgen -f -- "$cur")); fi;;
+	'schema'*) if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W "$options" -- "$cur"))
+	else COMPREPLY=(); fi;;
+	'tls init'*) if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W "$options --days" -- "$cur"))
+	else COMPREPLY=(); fi;;
+	'tls issue'*) if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W "$options --all --force --days --start-days" -- "$cur"))
+	else _musterctl_nodes; fi;;
+	'tls show'*) if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W "$options" -- "$cur"))
+	else COMPREPLY=(); fi;;
+	'reload'*) if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W "$options" -- "$cur"))
+	else COMPREPLY=(); fi;;
+	'log-level'*) if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W "$options" -- "$cur"))
+	else COMPREPLY=($(compgen -W 'error warning info debug' -- "$cur")); fi;;
+	'stop'*) if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W "$options --timeout" -- "$cur"))
+	else COMPREPLY=(); fi;;
+	'version'*) if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W "$options" -- "$cur"))
+	else COMPREPLY=(); fi;;
+	'completion'*) if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W "$options" -- "$cur"))
+	else COMPREPLY=($(compgen -W 'bash zsh' -- "$cur")); fi;;
+	esac
+}
+complete -F _musterctl musterctl

@@ -1,0 +1,33 @@
+#!/usr/bin/env bash
+# A peer that says nothing at all is noticed within seconds, and is back as
+# soon as it goes on; a quiet one that answers is left alone.
+set -eu
+. "$(dirname "$0")/lib.sh"
+
+five_nodes 'limits: {ping: 400 ms, dead: 1500 ms}'
+certificates
+# shellcheck disable=SC2086
+start $NODES
+# shellcheck disable=SC2086
+await started $NODES
+
+say 'quiet peers are pinged and stay'
+never 3 has "$(log_of manager cluster)" 'node down'
+is manager peers '[.peers[] | .rtt_us > 0] | all' ||
+    fail 'nobody was pinged'
+
+say 'worker-2 stops dead'
+freeze worker-2
+since=$(now_ms)
+until_true 10 has "$(log_of manager cluster)" 'node down: worker-2'
+took=$(($(now_ms) - since))
+[ $took -lt $((6000 * slow)) ] || fail "noticed only after $took ms"
+until_true 10 is manager status '.state == "degraded"'
+expect_lines 1 "$(log_of manager cluster)" 'node down'
+until_true 10 has "$(log_of proxy-1 cluster)" 'node down: worker-2'
+
+say 'it goes on'
+thaw worker-2
+# shellcheck disable=SC2086
+await restored $NODES
+expect_lines 2 "$(log_of manager cluster)" 'got hello from worker-2'

@@ -1,0 +1,315 @@
+#!/usr/bin/env bash
+#
+# make demo: a cluster of nine nodes on this machine.  Installs what is missing,
+# builds, makes a CA and certificates, starts everything over mutual TLS, sends
+# real Zeek events and shows where they arrived, kills a worker, stops
+# everything it started.  The exit status says whether all of it worked.
+#
+#   B     where to build (default: build)
+#   KEEP  if set, the cluster goes on until a key is pressed or Ctrl-C
+set -eu
+export LC_ALL=C
+cd "$(dirname "$0")/.."
+B=${B:-build}
+unset MUSTER_NODE CLUSTER_NODE
+
+root=
+pids=()
+exec {pause}<> <(:) # nothing ever comes from here: a pause without sleep
+
+# --- how it looks ----------------------------------------------------------------
+
+if [ -t 1 ] && [ "${TERM:-dumb}" != dumb ] && [ -z "${NO_COLOR:-}" ]; then
+	bold=$'\e[1m' dim=$'\e[2m' green=$'\e[32m' red=$'\e[31m' off=$'\e[0m'
+	terminal=yes
+else
+	bold='' dim='' green='' red='' off='' terminal=
+fi
+
+step() {
+	printf '%s==> %s%s\n' "$bold" "$*" "$off"
+}
+
+# The command that a reader could type, then its output.
+shown() {
+	printf '%s$ %s%s\n' "$dim" "$*" "$off"
+}
+
+progress() { # HAVE WANT
+	local bar
+	if [ -z "$terminal" ]; then
+		echo "    $1 of $2"
+		return
+	fi
+	bar=$(printf '%*s' "$1" '' | tr ' ' '#')
+	printf '\r    [%-*s] %s of %s' "$2" "$bar" "$1" "$2"
+	[ "$1" != "$2" ] || echo
+}
+
+# --- the end ---------------------------------------------------------------------
+
+cleanup() {
+	local rc=$? p
+	trap - EXIT INT TERM HUP
+	set +e
+	if [ "$rc" -ne 0 ] && [ -n "$root" ]; then
+		printf '\n%sthe demo failed%s; the last messages of the nodes:\n' \
+		    "$red" "$off"
+		tail -n 20 "$root/musterd.out" 2>/dev/null
+	fi
+	for p in "${pids[@]}"; do
+		kill -TERM "$p" 2>/dev/null
+	done
+	for p in "${pids[@]}"; do
+		wait "$p" 2>/dev/null
+	done
+	[ -z "$root" ] || rm -rf "$root"
+	exit "$rc"
+}
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+die() {
+	echo "demo: $*" >&2
+	exit 1
+}
+
+# until_true SECONDS COMMAND...
+until_true() {
+	local end=$((SECONDS + $1))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ "$SECONDS" -lt "$end" ] || die "this did not happen: $*"
+		read -r -t 0.1 -u "$pause" || :
+	done
+}
+
+ctl() {
+	"$B/musterctl" -f "$layout" -r "$root" "$@"
+}
+
+# --- build -----------------------------------------------------------------------
+
+step 'what is needed, and the build'
+build-aux/deps.sh build
+log=$(mktemp)
+if ! make -j"$(nproc)" B="$B" >"$log" 2>&1; then
+	tail -n 40 "$log"
+	rm -f "$log"
+	die 'the build failed'
+fi
+rm -f "$log"
+"$B/musterctl" --version
+began=$SECONDS
+
+# --- layout and certificates ------------------------------------------------------
+
+root=$(mktemp -d)
+layout=$root/demo.yaml
+
+# Does anybody listen there?
+taken() {
+	(exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
+}
+
+# The first digits of five ports that are free: 1234 for 12341 to 12345.
+free_ports() {
+	local try port
+	for try in $(seq 100); do
+		: "$try"
+		set -- $((1000 + RANDOM % 2200))
+		for port in 1 2 3 4 5; do
+			if taken "$1$port"; then
+				continue 2
+			fi
+		done
+		echo "$1"
+		return
+	done
+	die 'no free ports'
+}
+
+step 'a layout of nine nodes, a private CA, a certificate for each'
+sed "s/4776/$(free_ports)/" conf/demo.yaml >"$layout"
+sed -n '/^nodes:/,$p' "$layout"
+shown 'musterctl check demo.yaml; musterctl tls init; musterctl tls issue --all'
+ctl -q check "$layout"
+ctl -q tls init
+ctl -q tls issue --all
+ctl tls show | cut -c 1-60
+
+# --- start -----------------------------------------------------------------------
+
+step 'all nodes start, each a process of its own'
+shown 'musterd -a -d -f demo.yaml'
+"$B/musterd" -a -d -f "$layout" -r "$root" >"$root/musterd.out" 2>&1 \
+    </dev/null &
+pids+=($!)
+
+# "HAVE WANT" as the manager counts the nodes that reported
+reported() {
+	ctl -n manager status --json 2>/dev/null |
+	    sed -n 's/.*"progress":{"have":\([0-9]*\),"want":\([0-9]*\)}.*/\1 \2/p'
+}
+last=
+end=$((SECONDS + 30))
+while [ "${last% *}" != "${last#* }" ] || [ -z "$last" ]; do
+	[ "$SECONDS" -lt "$end" ] || die 'the cluster does not form'
+	now=$(reported)
+	if [ -n "$now" ] && [ "$now" != "$last" ]; then
+		last=$now
+		# shellcheck disable=SC2086
+		progress $now
+	fi
+	read -r -t 0.05 -u "$pause" || :
+done
+ctl -n manager wait --for started --timeout 20s
+for i in 1 2 3 4; do
+	ctl -n "worker-$i" wait --for started --timeout 20s
+done
+echo "${green}cluster started${off}"
+shown 'musterctl -n manager status'
+ctl -n manager status | cut -c 1-70
+
+# --- events ----------------------------------------------------------------------
+
+step 'real Zeek events go from the workers to whoever subscribed'
+
+# The recording if it is there, else our part of it; as musterctl takes it.
+events() {
+	local all=../shared/data/events/sample.jsonl
+	if [ -f "$all" ]; then
+		sed -n 's/^{"topic": \("[^"]*"\), "zeek": "[^"]*", "payload": \("[0-9a-f]*"\).*/{"topic":\1,"payload":\2}/p' "$all"
+	else
+		cat tests/data/events.jsonl
+	fi
+}
+
+topic_of='"topic": *"[^"]*"'
+events >"$root/events"
+# What is meant for workers comes from the manager, the rest from the workers.
+grep '"topic": *"zeek/cluster/worker"' "$root/events" >"$root/from.manager" || :
+grep -v '"topic": *"zeek/cluster/worker"' "$root/events" |
+    awk -v root="$root" '{ print >(root "/from.worker-" NR % 4 + 1) }'
+
+# watch NODE TOPIC...: what arrives there, counted later
+watchers=()
+follow() {
+	local node=$1
+	shift
+	"$B/musterctl" -q -f "$layout" -r "$root" -n "$node" watch --json "$@" \
+	    >"$root/at.$node" 2>&1 </dev/null &
+	pids+=($!)
+	watchers+=("$node")
+}
+follow manager zeek/events/ zeek/cluster/manager
+follow logger-1 zeek/logs/
+follow logger-2 zeek/logs/
+follow proxy-1 zeek/cluster/pool/proxy
+follow proxy-2 zeek/cluster/pool/proxy
+for i in 1 2 3 4; do
+	follow "worker-$i" zeek/cluster/worker
+done
+
+# Everybody knows what the others want to hear.
+announced() {
+	local i
+	for i in 1 2 3 4; do
+		ctl -n "worker-$i" peers --topics | grep -q 'manager  zeek/events/' &&
+		    ctl -n "worker-$i" peers --topics |
+		    grep -q 'proxy-2  zeek/cluster/pool/proxy' || return 1
+	done
+}
+watching() {
+	ctl -n "$1" status --json | grep -q '"clients":2'
+}
+for node in "${watchers[@]}"; do
+	until_true 10 watching "$node"
+done
+until_true 10 announced
+shown 'musterctl -n worker-1 publish --stdin < events'
+for from in "$root"/from.*; do
+	node=${from##*/from.}
+	ctl -n "$node" publish --stdin <"$from" 2>"$root/said.$node" ||
+	    die "$(cat "$root/said.$node")"
+	printf '    %-9s %s\n' "$node" "$(cat "$root/said.$node")"
+done
+
+# expected PATTERN: lines whose topic begins so
+expected() {
+	grep -cE "\"topic\": *\"($1)" "$root/events" || :
+}
+arrived() {
+	grep -c '^{"event"' "$root/at.$1" || :
+}
+all_there() {
+	local i
+	[ "$(arrived manager)" -ge "$(expected 'zeek/events/|zeek/cluster/manager')" ] &&
+	    [ "$(arrived logger-1)" -ge "$(expected zeek/logs/)" ] &&
+	    [ "$(arrived logger-2)" -ge "$(expected zeek/logs/)" ] &&
+	    [ "$(arrived proxy-1)" -ge "$(expected zeek/cluster/pool/proxy)" ] &&
+	    [ "$(arrived proxy-2)" -ge "$(expected zeek/cluster/pool/proxy)" ] ||
+	    return 1
+	for i in 1 2 3 4; do
+		[ "$(arrived "worker-$i")" -ge "$(wc -l <"$root/from.manager")" ] ||
+		    return 1
+	done
+}
+until_true 20 all_there
+echo "arrived:"
+for node in "${watchers[@]}"; do
+	grep -o "^{\"event\":{$topic_of" "$root/at.$node" |
+	    sed 's/.*"\(zeek\/logs\)\/.*/\1/
+		s/.*"\(zeek\/[a-z]*\/[a-z0-9]*\).*/\1/' |
+	    sort | uniq -c | sort -rn |
+	    awk -v node="$node" '
+		NR <= 6 { printf "    %-9s %5d  %s\n", node, $1, $2; node = "" }
+		NR > 6 { more += $1; kinds++ }
+		END { if (kinds) printf "    %-9s %5d  in %d more topics\n", "",
+		    more, kinds }'
+done
+
+# --- degraded, restored ------------------------------------------------------------
+
+step 'worker-2 is killed with -9: degraded, restarted by musterd -a, restored'
+"$B/musterctl" -q -f "$layout" -r "$root" -n logger-1 watch \
+    muster/cluster/state >"$root/state" 2>&1 </dev/null &
+pids+=($!)
+attached() {
+	ctl -n logger-1 status --json | grep -q '"clients":3'
+}
+until_true 10 attached
+pid=$(cat "$root/var/lib/muster/worker-2/lock")
+shown "kill -9 $pid"
+kill -9 "$pid"
+until_true 20 grep -q Muster::cluster_degraded "$root/state"
+until_true 20 grep -q Muster::cluster_restored "$root/state"
+ctl -n manager wait --for restored --timeout 20s
+sed 's/^/    event  /' "$root/state"
+shown 'tail cluster.log'
+grep -E $'\t(node down|cluster (connected|degraded|restored)|got hello from worker-2)' \
+    "$root/var/log/muster/manager/cluster.log" | cut -f 2,3 | sed 's/^/    /'
+
+# --- further -----------------------------------------------------------------------
+
+step "everything worked, in $((SECONDS - began)) s after the build"
+cat <<END
+To look around yourself:
+    B=$B
+    cp conf/demo.yaml cluster.yaml
+    \$B/musterctl -f cluster.yaml tls init
+    \$B/musterctl -f cluster.yaml tls issue --all
+    \$B/musterd -a -d -f cluster.yaml -r root
+and in another terminal
+    \$B/musterctl -r root -n manager status
+    \$B/musterctl -r root -n worker-1 peers
+    \$B/musterctl -r root -n manager watch zeek/ app/
+    \$B/musterctl -r root -n worker-1 publish app/x App::hello 192.0.2.1 5min
+    \$B/musterctl publish --help
+Manual: man ./man/musterctl.8, ./man/musterd.8, ./man/muster.yaml.5
+END
+if [ -n "${KEEP:-}" ]; then
+	echo "The cluster goes on below $root until you press return."
+	read -r _ || :
+fi

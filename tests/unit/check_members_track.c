@@ -1,0 +1,616 @@
+/*
+ * What became of the cluster since its start: degraded and restored, in the
+ * eyes of the manager and of the others; layouts that differ; reloads.
+ */
+#include "check_members.h"
+
+#include "nomem.h"
+
+enum { M, L, P, W1, W2 };
+static const char *const names[] = { "manager", "logger-1", "proxy-1",
+	"worker-1", "worker-2" };
+
+static struct world *
+formed_of(const char *yaml, size_t at[5])
+{
+	struct world *w = world_open(yaml);
+
+	for (size_t i = 0; i < 5; i++)
+		at[i] = world_start(w, names[i]);
+	world_dial_all(w);
+	world_run(w);
+	for (size_t i = 0; i < 5; i++)
+		state(w, at[i], "started");
+	world_forget(w);
+	return w;
+}
+
+static struct world *
+formed(size_t at[5])
+{
+	return formed_of(FIVE, at);
+}
+
+static void
+all_are(struct world *w, const size_t at[5], const char *what)
+{
+	for (size_t i = 0; i < 5; i++)
+		if (w->nodes[at[i]].m != NULL)
+			state(w, at[i], what);
+}
+
+/* --- degraded and restored ------------------------------------------------ */
+
+START_TEST(lost_node_is_missed_by_all_and_welcomed_back)
+{
+	size_t at[5];
+	struct world *w = formed(at);
+
+	world_kill(w, at[W1]);
+	world_run(w);
+	all_are(w, at, "degraded");
+	for (size_t i = 0; i < 5; i++) {
+		if (i == W1)
+			continue;
+		missing(w, at[i], "worker-1");
+		said(w, at[i], "degraded worker-1", 1);
+		said(w, at[i], "cluster.log cluster degraded, missing: "
+		    "worker-1", 1);
+	}
+	said(w, at[M], "publish muster/cluster/state "
+	    "Muster::cluster_degraded((worker-1))", 1);
+	at[W1] = world_start(w, "worker-1");
+	world_dial_all(w);
+	world_run(w);
+	all_are(w, at, "started");
+	for (size_t i = 0; i < W1; i++) {
+		missing(w, at[i], "");
+		said(w, at[i], "restored", 1);
+		said(w, at[i], "degraded", 1);
+		said(w, at[i], "cluster.log cluster restored", 1);
+	}
+	said(w, at[M], "publish muster/cluster/state "
+	    "Muster::cluster_restored()", 1);
+	said(w, at[W1], "degraded", 0);
+	world_close(w);
+}
+END_TEST
+
+/* Both ends live: only who dialled can tell. */
+START_TEST(lost_link_is_told_to_the_manager)
+{
+	size_t at[5];
+	struct world *w = formed(at);
+
+	world_cut(w, at[W1], at[P]);
+	world_run(w);
+	said(w, at[W1], "publish muster/cluster/report "
+	    "Muster::link_down(worker-1, proxy-1)", 1);
+	for (size_t i = 0; i < 5; i++)
+		missing(w, at[i], "link worker-1 - proxy-1");
+	all_are(w, at, "degraded");
+	world_dial_all(w);
+	world_run(w);
+	said(w, at[W1], "publish muster/cluster/report "
+	    "Muster::link_up(worker-1, proxy-1)", 1);
+	all_are(w, at, "started");
+	said(w, at[M], "degraded", 1);
+	said(w, at[M], "restored", 1);
+	world_close(w);
+}
+END_TEST
+
+START_TEST(link_to_a_missing_node_is_not_named)
+{
+	size_t at[5];
+	struct world *w = formed(at);
+
+	world_kill(w, at[P]);
+	world_run(w);
+	missing(w, at[M], "proxy-1");
+	world_close(w);
+}
+END_TEST
+
+START_TEST(node_that_has_not_reported_again_is_missing)
+{
+	size_t at[5];
+	struct world *w = formed(at);
+
+	world_kill(w, at[P]);
+	world_kill(w, at[W1]);
+	world_run(w);
+	at[W1] = world_start(w, "worker-1");
+	world_dial_all(w);
+	world_run(w);
+	/* It is here, but lacks the proxy. */
+	missing(w, at[M], "proxy-1, worker-1");
+	missing(w, at[W1], "proxy-1");
+	state(w, at[W1], "starting");
+	at[P] = world_start(w, "proxy-1");
+	world_dial_all(w);
+	world_run(w);
+	all_are(w, at, "started");
+	world_close(w);
+}
+END_TEST
+
+START_TEST(without_the_manager_nodes_believe_their_eyes)
+{
+	size_t at[5];
+	struct world *w = formed(at);
+
+	world_kill(w, at[M]);
+	world_run(w);
+	all_are(w, at, "degraded");
+	missing(w, at[W1], "manager");
+	missing(w, at[L], "manager");
+	world_kill(w, at[W2]);
+	world_run(w);
+	missing(w, at[W1], "manager"); /* never met worker-2 */
+	missing(w, at[P], "manager, worker-2");
+	world_cut(w, at[W1], at[P]);
+	missing(w, at[W1], "manager, proxy-1");
+	at[M] = world_start(w, "manager");
+	at[W2] = world_start(w, "worker-2");
+	world_dial_all(w);
+	world_run(w);
+	all_are(w, at, "started");
+	world_close(w);
+}
+END_TEST
+
+/* The new manager knows no links: each node tells those it lost. */
+START_TEST(restarted_manager_is_told_all_lost_links)
+{
+	size_t at[5];
+	struct world *w = formed(at);
+
+	world_kill(w, at[M]);
+	world_cut(w, at[W1], at[P]);
+	world_cut(w, at[W1], at[L]);
+	world_cut(w, at[W2], at[L]);
+	world_run(w);
+	at[M] = world_start(w, "manager");
+	world_dial(w, at[M]);
+	world_link(w, at[P], at[M]);
+	world_link(w, at[W1], at[M]);
+	world_link(w, at[W2], at[M]);
+	world_run(w);
+	said(w, at[W1], "publish muster/cluster/report Muster::link_state("
+	    "worker-1, {logger-1, proxy-1})", 1);
+	missing(w, at[M], "link worker-1 - logger-1, link worker-1 - proxy-1, "
+	    "link worker-2 - logger-1");
+	missing(w, at[P], "link worker-1 - logger-1, link worker-1 - proxy-1, "
+	    "link worker-2 - logger-1");
+	world_dial_all(w);
+	world_run(w);
+	all_are(w, at, "started");
+	world_close(w);
+}
+END_TEST
+
+START_TEST(zeek_manager_leaves_nodes_to_their_eyes)
+{
+	struct world *w = world_open(FIVE);
+	size_t at[5];
+
+	for (size_t i = 0; i < 5; i++)
+		at[i] = world_start(w, names[i]);
+	w->nodes[at[M]].muster = false;
+	world_dial_all(w);
+	world_run(w);
+	all_are(w, at, "started");
+	for (size_t i = 0; i < 5; i++)
+		said(w, at[i], "degraded", 0);
+	world_cut(w, at[W1], at[P]);
+	world_run(w);
+	said(w, at[W1], "publish muster/cluster/report", 0);
+	missing(w, at[W1], "proxy-1");
+	missing(w, at[P], "worker-1");
+	missing(w, at[W2], "");
+	world_dial_all(w);
+	world_run(w);
+	all_are(w, at, "started");
+	world_close(w);
+}
+END_TEST
+
+/* The first loss and the last return are said at once, the rest in steps. */
+START_TEST(changing_set_is_published_in_steps)
+{
+	size_t at[5];
+	struct world *w = formed(at);
+	uint64_t due;
+
+	world_kill(w, at[W1]);
+	said(w, at[M], "degraded worker-1", 1);
+	world_kill(w, at[W2]);
+	world_kill(w, at[P]);
+	said(w, at[M], "degraded", 1);
+	due = members_deadline(w->nodes[at[M]].m);
+	ck_assert_uint_eq(due, w->now + SECOND / 2);
+	members_tick(w->nodes[at[M]].m, due - 1);
+	world_drain(w, at[M]);
+	said(w, at[M], "degraded", 1);
+	w->now = due;
+	members_tick(w->nodes[at[M]].m, due);
+	world_drain(w, at[M]);
+	said(w, at[M], "degraded proxy-1, worker-1, worker-2", 1);
+	ck_assert_uint_eq(members_deadline(w->nodes[at[M]].m), UINT64_MAX);
+	world_close(w);
+}
+END_TEST
+
+START_TEST(same_set_is_published_once)
+{
+	size_t at[5];
+	struct world *w = formed(at);
+
+	for (unsigned i = 0; i < 5; i++) {
+		world_send(w, at[W1], at[M], "Muster::link_down",
+		    args(str("worker-1"), str("proxy-1"), NULL));
+		world_run(w);
+	}
+	said(w, at[M], "publish muster/cluster/state", 1);
+	for (unsigned i = 0; i < 5; i++) {
+		world_send(w, at[W1], at[M], "Muster::link_up",
+		    args(str("worker-1"), str("proxy-1"), NULL));
+		world_run(w);
+	}
+	said(w, at[M], "publish muster/cluster/state", 2);
+	world_close(w);
+}
+END_TEST
+
+START_TEST(links_to_unknown_nodes_are_refused)
+{
+	size_t at[5];
+	struct world *w = formed(at);
+
+	world_send(w, at[W1], at[M], "Muster::link_down",
+	    args(str("worker-1"), str("nobody"), NULL));
+	world_send(w, at[W1], at[M], "Muster::link_down",
+	    args(str("worker-1"), str("worker-1"), NULL));
+	world_run(w);
+	said(w, at[M], "warning peer 127.0.0.1:1003: tells of a link to an "
+	    "unknown node", 1);
+	state(w, at[M], "started");
+	world_close(w);
+}
+END_TEST
+
+START_TEST(long_lists_are_cut_with_a_count)
+{
+	size_t at[5];
+	struct world *w = formed(at);
+	struct muster_value *many = muster_value_vector();
+	char *text;
+
+	for (unsigned i = 0; i < 5000; i++) {
+		char name[40];
+
+		snprintf(name, sizeof name, "node-%04u\x01", i);
+		ck_assert_int_eq(muster_value_append(many, str(name)), 0);
+	}
+	world_send(w, at[M], at[W1], "Muster::cluster_degraded",
+	    args(many, NULL, NULL));
+	world_run(w);
+	text = missing_of(w, at[W1]);
+	ck_assert_uint_lt(strlen(text), 2000);
+	ck_assert_ptr_null(strchr(text, '\x01'));
+	mu_free(text);
+	world_close(w);
+}
+END_TEST
+
+/* Once it is quiet the manager misses exactly what is not there. */
+START_TEST(missing_set_is_the_truth_after_any_history)
+{
+	for (unsigned seed = 0; seed < 500; seed++) {
+		size_t at[5];
+		struct world *w = formed(at);
+
+		mu_rng_init(&w->rng, seed);
+		w->shuffle = true;
+		for (unsigned i = 0; i < 60; i++) {
+			size_t a = at[mu_rng_below(&w->rng, 5)];
+			size_t b = at[mu_rng_below(&w->rng, 5)];
+
+			if (a != b && mu_rng_below(&w->rng, 2) == 0)
+				world_cut(w, a, b);
+			else
+				world_dial(w, a);
+			for (size_t k = mu_rng_below(&w->rng, 9); k > 0; k--)
+				(void)world_step(w);
+		}
+		/* All but two links of workers. */
+		world_dial_all(w);
+		world_cut(w, at[W1], at[P]);
+		world_cut(w, at[W2], at[L]);
+		world_run(w);
+		for (size_t i = 0; i < 5; i++)
+			missing(w, at[i], "link worker-1 - proxy-1, "
+			    "link worker-2 - logger-1");
+		world_dial_all(w);
+		world_run(w);
+		all_are(w, at, "started");
+		ck_assert_uint_eq(w->nodes[at[M]].broadcasts, 0);
+		world_close(w);
+	}
+}
+END_TEST
+
+/* --- layouts that differ -------------------------------------------------- */
+
+/* A world in which one node read another file. */
+static void
+meet_with(const char *other, const char *line_here, const char *line_there)
+{
+	struct world *w = world_open(FIVE);
+	struct mu_layout *own = w->layout;
+	size_t m, a;
+
+	m = world_start(w, "manager");
+	w->layout = world_layout(other);
+	a = world_start(w, "worker-1");
+	world_link(w, a, m);
+	world_run(w);
+	if (line_here == NULL) {
+		said(w, m, "warning", 0);
+		said(w, a, "warning", 0);
+		said(w, m, "publish unicast muster/cluster/state "
+		    "Muster::layout", 1);
+	} else {
+		said(w, m, line_here, 1);
+		said(w, a, line_there, 1);
+		said(w, m, "warning", 1);
+		said(w, a, "warning", 1);
+	}
+	members_free(w->nodes[a].m);
+	w->nodes[a].m = NULL;
+	mu_layout_free(w->layout);
+	w->layout = own;
+	world_close(w);
+}
+
+#define HEAD "cluster: test\ntls: none\nnodes:\n"
+#define REST \
+	"  proxy-1:  {role: proxy, host: 127.0.0.1, port: 27763}\n" \
+	"  worker-1: {role: worker, host: 127.0.0.1}\n"
+
+START_TEST(equal_layouts_are_no_news)
+{
+	meet_with(FIVE, NULL, NULL);
+}
+END_TEST
+
+START_TEST(differing_layouts_are_named_on_both_sides)
+{
+	meet_with(HEAD
+	    "  manager:  {role: manager, host: 127.0.0.1, port: 27761}\n"
+	    "  logger-1: {role: logger, host: 127.0.0.1, port: 30000}\n" REST
+	    "  worker-3: {role: worker, host: 127.0.0.1}\n",
+	    "warning node worker-1 has another layout; missing here: worker-3; "
+	    "missing there: worker-2; different: logger-1\n",
+	    "warning node manager has another layout; missing here: worker-2; "
+	    "missing there: worker-3; different: logger-1\n");
+}
+END_TEST
+
+START_TEST(differing_topics_are_told_apart)
+{
+	meet_with(FIVE "topics: {started: some/where/else}\n",
+	    "warning node worker-1 has another layout; the nodes are the same, "
+	    "cluster name or topics differ\n",
+	    "warning node manager has another layout; the nodes are the same, "
+	    "cluster name or topics differ\n");
+}
+END_TEST
+
+START_TEST(many_differences_are_counted)
+{
+	meet_with(HEAD
+	    "  manager:  {role: manager, host: 127.0.0.1, port: 27761}\n"
+	    "  logger-1: {role: logger, host: 127.0.0.1, port: 27762}\n" REST
+	    "  worker-[2-20]: {role: worker, host: 127.0.0.1}\n",
+	    "warning node worker-1 has another layout; missing here: "
+	    "worker-10, worker-11, worker-12, worker-13, worker-14, worker-15, "
+	    "worker-16, worker-17 and 10 more\n",
+	    "warning node manager has another layout; missing there: "
+	    "worker-10, worker-11, worker-12, worker-13, worker-14, worker-15, "
+	    "worker-16, worker-17 and 10 more\n");
+}
+END_TEST
+
+START_TEST(layouts_are_not_told_to_zeek_until_it_speaks_muster)
+{
+	struct world *w = world_open(FIVE);
+	size_t m = world_start(w, "manager");
+	size_t a = world_start(w, "worker-1");
+
+	w->nodes[a].muster = false;
+	world_link(w, a, m);
+	world_run(w);
+	said(w, m, "publish unicast", 0);
+	members_peer_speaks(w->nodes[m].m, &w->nodes[a].id, true, w->now);
+	world_drain(w, m);
+	said(w, m, "publish unicast muster/cluster/state Muster::layout", 1);
+	members_peer_speaks(w->nodes[m].m, &w->nodes[a].id, true, w->now);
+	world_drain(w, m);
+	said(w, m, "publish unicast", 1);
+	world_close(w);
+}
+END_TEST
+
+/* --- reload --------------------------------------------------------------- */
+
+static void
+reload(struct world *w, size_t a, const struct mu_layout *l)
+{
+	ck_assert_int_eq(members_reload(w->nodes[a].m, l,
+	    mu_layout_node(l, w->nodes[a].name), w->now), 0);
+	w->nodes[a].name = mu_layout_node(l, w->nodes[a].name)->name;
+	world_drain(w, a);
+}
+
+START_TEST(reload_keeps_what_is_known)
+{
+	size_t at[5];
+	struct world *w = formed(at);
+	struct mu_layout *l = world_layout(FIVE
+	    "  alpha: {role: worker, host: 127.0.0.1}\n"
+	    "  worker-3: {role: worker, host: 127.0.0.1}\n");
+	struct mu_layout *old = w->layout;
+	size_t x;
+
+	world_cut(w, at[W1], at[P]);
+	world_run(w);
+	world_forget(w);
+	w->layout = l;
+	for (size_t i = 0; i < 5; i++)
+		reload(w, at[i], l);
+	mu_layout_free(old);
+	world_run(w);
+	for (size_t i = 0; i < 5; i++)
+		missing(w, at[i], "alpha, link worker-1 - proxy-1, worker-3");
+	said(w, at[M], "node_", 0);
+	x = world_start(w, "alpha");
+	world_dial(w, x);
+	x = world_start(w, "worker-3");
+	world_dial(w, x);
+	world_dial(w, at[W1]);
+	world_run(w);
+	all_are(w, at, "started");
+	ck_assert_uint_eq(w->nodes[at[M]].broadcasts, 0);
+	world_close(w);
+}
+END_TEST
+
+START_TEST(reload_removes_a_node_and_the_cluster_may_start)
+{
+	struct world *w = world_open(FIVE);
+	struct mu_layout *old = w->layout;
+	size_t at[5];
+
+	for (size_t i = 0; i < 4; i++)
+		at[i] = world_start(w, names[i]);
+	world_dial_all(w);
+	world_run(w);
+	state(w, at[M], "starting");
+	w->layout = world_layout(HEAD
+	    "  manager:  {role: manager, host: 127.0.0.1, port: 27761}\n"
+	    "  logger-1: {role: logger, host: 127.0.0.1, port: 27762}\n" REST);
+	reload(w, at[M], w->layout);
+	for (size_t i = 1; i < 4; i++)
+		reload(w, at[i], w->layout);
+	mu_layout_free(old);
+	world_run(w);
+	said(w, at[M], "cluster_started", 1);
+	for (size_t i = 0; i < 4; i++)
+		state(w, at[i], "started");
+	world_close(w);
+}
+END_TEST
+
+START_TEST(reload_turns_a_removed_node_into_a_stranger_and_back)
+{
+	size_t at[5];
+	struct world *w = formed(at);
+	struct mu_layout *small = world_layout(HEAD
+	    "  manager:  {role: manager, host: 127.0.0.1, port: 27761}\n"
+	    "  logger-1: {role: logger, host: 127.0.0.1, port: 27762}\n" REST);
+
+	reload(w, at[M], small);
+	said(w, at[M], "node_down worker-2", 1);
+	state(w, at[M], "started");
+	ck_assert_ptr_null(members_name_of(w->nodes[at[M]].m,
+	    &w->nodes[at[W2]].id));
+	reload(w, at[M], w->layout);
+	said(w, at[M], "node_up worker-2", 1);
+	ck_assert_str_eq(members_name_of(w->nodes[at[M]].m,
+	    &w->nodes[at[W2]].id), "worker-2");
+	mu_layout_free(small);
+	world_close(w);
+}
+END_TEST
+
+START_TEST(reload_without_memory_changes_nothing_for_good)
+{
+	for (unsigned n = 0;; n++) {
+		size_t at[5];
+		struct world *w = formed(at);
+		struct mu_layout *l = world_layout(FIVE
+		    "  worker-3: {role: worker, host: 127.0.0.1}\n");
+		struct mu_layout *old = w->layout;
+		struct nomem state_of = { n, false };
+		int rc;
+
+		world_cut(w, at[W1], at[P]);
+		world_run(w);
+		mu_alloc_set_hook(nomem_hook, &state_of);
+		rc = members_reload(w->nodes[at[M]].m, l,
+		    mu_layout_node(l, "manager"), w->now);
+		mu_alloc_set_hook(NULL, NULL);
+		world_drain(w, at[M]);
+		/* It may be tried again, and then knows all it knew. */
+		ck_assert(rc == 0 || state_of.failed);
+		w->layout = l;
+		for (size_t i = 0; i < 5; i++)
+			reload(w, at[i], l);
+		mu_layout_free(old);
+		world_run(w);
+		missing(w, at[M], "link worker-1 - proxy-1, worker-3");
+		world_close(w);
+		if (!state_of.failed)
+			break;
+		ck_assert_uint_lt(n, 1000);
+	}
+}
+END_TEST
+
+static Suite *
+members_track_suite(void)
+{
+	Suite *s = suite_create("members_track");
+	TCase *t = tcase_create("track");
+
+	tcase_set_timeout(t, 60);
+	tcase_add_test(t, lost_node_is_missed_by_all_and_welcomed_back);
+	tcase_add_test(t, lost_link_is_told_to_the_manager);
+	tcase_add_test(t, link_to_a_missing_node_is_not_named);
+	tcase_add_test(t, node_that_has_not_reported_again_is_missing);
+	tcase_add_test(t, without_the_manager_nodes_believe_their_eyes);
+	tcase_add_test(t, restarted_manager_is_told_all_lost_links);
+	tcase_add_test(t, zeek_manager_leaves_nodes_to_their_eyes);
+	tcase_add_test(t, changing_set_is_published_in_steps);
+	tcase_add_test(t, same_set_is_published_once);
+	tcase_add_test(t, links_to_unknown_nodes_are_refused);
+	tcase_add_test(t, long_lists_are_cut_with_a_count);
+	tcase_add_test(t, missing_set_is_the_truth_after_any_history);
+	tcase_add_test(t, equal_layouts_are_no_news);
+	tcase_add_test(t, differing_layouts_are_named_on_both_sides);
+	tcase_add_test(t, differing_topics_are_told_apart);
+	tcase_add_test(t, many_differences_are_counted);
+	tcase_add_test(t,
+	    layouts_are_not_told_to_zeek_until_it_speaks_muster);
+	tcase_add_test(t, reload_keeps_what_is_known);
+	tcase_add_test(t, reload_removes_a_node_and_the_cluster_may_start);
+	tcase_add_test(t,
+	    reload_turns_a_removed_node_into_a_stranger_and_back);
+	tcase_add_test(t, reload_without_memory_changes_nothing_for_good);
+	suite_add_tcase(s, t);
+	return s;
+}
+
+int
+main(void)
+{
+	SRunner *r = srunner_create(members_track_suite());
+	int failed;
+
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
