@@ -13,6 +13,8 @@
 struct control;
 struct control_session;
 struct endpoint;
+struct stores;
+struct stores_out;
 
 /* What the node itself must answer: core knows no files and no signals. */
 struct control_hooks {
@@ -36,6 +38,13 @@ struct control *control_new(struct endpoint *e,
     const struct control_hooks *hooks, const char *version, uint64_t now);
 /* Sessions must be gone. */
 void control_free(struct control *c);
+
+/* The stores of this node, borrowed: sessions may ask them from now on, until
+ * s is NULL again.  Both must happen while there are no sessions. */
+void control_set_stores(struct control *c, struct stores *s);
+/* What stores_next gave with kind DONE or EVENT: its caller is a session.  May
+ * ask the stores again, so drain stores_next until it is false. */
+void control_store_out(struct control *c, const struct stores_out *out);
 
 /* Somebody connected; NULL when the layout's limit of clients is reached or
  * memory is out. */
