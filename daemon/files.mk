@@ -13,6 +13,7 @@ sys_SRCS = \
 
 core_SRCS = \
 	daemon/core/backend_lmdb.c \
+	daemon/core/backend_lmdb_batch.c \
 	daemon/core/backend_lmdb_check.c \
 	daemon/core/backend_lmdb_commit.c \
 	daemon/core/backend_lmdb_due.c \

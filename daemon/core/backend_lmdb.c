@@ -16,7 +16,6 @@
 #include "base/alloc.h"
 #include "core/backend_lmdb_impl.h"
 #include "muster/err.h"
-#include "sys/clock.h"
 
 /* --- reading ---------------------------------------------------------------
  */
@@ -135,15 +134,15 @@ append_layer(struct lmdb *b, struct layer *l)
 /* See that there is a layer to write to, which the committer leaves alone
  * until the next seal. */
 static int
-begin_write(struct lmdb *b)
+begin_write(struct lmdb *b, size_t max_pending)
 {
 	struct layer *l;
 	int rc = 0;
 
 	if (b->env.read_only)
 		return MUSTER_EPERM;
-	if (b->pending >= b->options.max_pending)
-		return MUSTER_EAGAIN;
+	if (b->pending >= max_pending)
+		return MUSTER_ELIMIT;
 	if (b->open != NULL && b->unsealed > 0)
 		return 0;
 	pthread_mutex_lock(&b->lock);
@@ -183,8 +182,9 @@ static int
 write_layer(struct lmdb *b, bool meta, struct mu_bytes stored,
     const struct record *r, bool gone)
 {
-	int rc = begin_write(b);
-	size_t before;
+	/* The small records of a turn find room where its entries did. */
+	size_t max = b->options.max_pending, before;
+	int rc = begin_write(b, meta ? 2 * max : max);
 
 	if (rc == 0) {
 		before = b->open->bytes;
@@ -239,7 +239,7 @@ static int
 clear(struct mu_backend *base)
 {
 	struct lmdb *b = lmdb_of(base);
-	int rc = begin_write(b);
+	int rc = begin_write(b, b->options.max_pending);
 
 	if (rc == 0) {
 		layer_clear(b->open);
@@ -258,120 +258,6 @@ meta_put(struct mu_backend *base, struct mu_bytes key, struct mu_bytes value)
 	return write_layer(lmdb_of(base), true, key, &r, value.len == 0);
 }
 
-/* --- batches ---------------------------------------------------------------
- */
-
-static uint64_t
-seal(struct mu_backend *base)
-{
-	struct lmdb *b = lmdb_of(base);
-
-	if (b->unsealed == 0)
-		return 0;
-	lmdb_view_end(b);
-	b->unsealed = 0;
-	b->sealed++;
-	pthread_mutex_lock(&b->lock);
-	for (struct layer *l = b->newest; l != NULL;
-	     l = lmdb_below(l, b->oldest)) {
-		if (l != b->newest && l->batch != 0)
-			break;
-		l->batch = b->sealed;
-	}
-	if (b->job_first == NULL)
-		b->job_first =
-		    b->taken_last == NULL ? b->oldest : b->taken_last->newer;
-	b->job_last = b->newest;
-	b->hold = false;
-	b->urgent = b->pending > b->options.max_pending / 2;
-	pthread_cond_signal(&b->wake);
-	pthread_mutex_unlock(&b->lock);
-	return b->sealed;
-}
-
-/* Drop the layers that are in the file. */
-static void
-retire(struct lmdb *b, uint64_t done)
-{
-	struct layer *l;
-
-	while ((l = b->oldest) != NULL && l->batch != 0 && l->batch <= done) {
-		lmdb_view_end(b);
-		pthread_mutex_lock(&b->lock);
-		if (b->taken_last == l)
-			b->taken_last = NULL;
-		pthread_mutex_unlock(&b->lock);
-		if (b->open == l)
-			b->open = NULL;
-		b->oldest = l->newer;
-		if (b->oldest == NULL)
-			b->newest = NULL;
-		b->pending -= l->bytes;
-		layer_unref(l);
-	}
-}
-
-static void
-drop_layers(struct lmdb *b)
-{
-	struct layer *l;
-
-	while ((l = b->oldest) != NULL) {
-		b->oldest = l->newer;
-		layer_unref(l);
-	}
-	b->newest = b->open = NULL;
-	b->pending = 0;
-	b->unsealed = 0;
-}
-
-/* Back to what is in the file.  The committer rests until err is 0. */
-static void
-undo(struct lmdb *b)
-{
-	MDB_txn *txn;
-	MDB_stat st;
-	int rc;
-
-	lmdb_view_end(b);
-	drop_layers(b);
-	rc = mdb_txn_begin(b->env.env, NULL, MDB_RDONLY, &txn);
-	if (rc == 0) {
-		if (mdb_stat(txn, b->env.entries, &st) == 0)
-			b->size = st.ms_entries;
-		mdb_txn_abort(txn);
-	} else if (rc == MDB_PANIC) {
-		/* LMDB could not take back a half-written head; a fresh look
-		 * at the file decides which of the two heads counts. */
-		lmdb_snapshots_fail(b, MUSTER_ESYS);
-		lmdb_view_close(b);
-		lmdb_env_again(b);
-	}
-	pthread_mutex_lock(&b->lock);
-	b->job_first = b->job_last = b->taken_last = NULL;
-	b->hold = false;
-	b->err = 0;
-	pthread_mutex_unlock(&b->lock);
-}
-
-static uint64_t
-durable(struct mu_backend *base, int *err)
-{
-	struct lmdb *b = lmdb_of(base);
-	bool interval = b->options.sync_interval_ms > 0;
-	uint64_t news, done;
-
-	(void)!read(b->event_fd, &news, sizeof news);
-	pthread_mutex_lock(&b->lock);
-	done = b->done;
-	*err = interval ? 0 : b->err;
-	pthread_mutex_unlock(&b->lock);
-	retire(b, done);
-	if (*err != 0)
-		undo(b);
-	return interval ? b->sealed : done;
-}
-
 /* --- life ------------------------------------------------------------------
  */
 
@@ -380,7 +266,7 @@ lmdb_free(struct lmdb *b)
 {
 	lmdb_committer_stop(b);
 	lmdb_snapshots_fail(b, MUSTER_ECLOSED);
-	drop_layers(b);
+	lmdb_drop_layers(b);
 	lmdb_view_close(b);
 	lmdb_env_close(&b->env);
 	if (b->event_fd >= 0)
@@ -397,7 +283,7 @@ lmdb_free(struct lmdb *b)
 static void
 lmdb_close(struct mu_backend *base)
 {
-	seal(base);
+	lmdb_seal(base);
 	lmdb_free(lmdb_of(base));
 }
 
@@ -411,8 +297,8 @@ static const struct mu_backend_ops lmdb_ops = {
 	.first_deadline = lmdb_first_deadline,
 	.meta_get = meta_get,
 	.meta_put = meta_put,
-	.seal = seal,
-	.durable = durable,
+	.seal = lmdb_seal,
+	.durable = lmdb_durable,
 	.snapshot = lmdb_snapshot,
 	.close = lmdb_close,
 };

@@ -72,8 +72,8 @@ struct backend_lmdb_facts {
  * A store whose file may not be written opens read-only; then writes fail
  * with MUSTER_EPERM.
  *
- * Beyond store/backend.h, put and meta_put give MUSTER_EAGAIN while
- * max_pending bytes wait for the disk, and any call MUSTER_EPROTO when it
+ * Writes also give MUSTER_ELIMIT while max_pending bytes wait for the disk
+ * (small records may wait twice that), and any call MUSTER_EPROTO when it
  * meets a damaged record.  Keys have at most 64 KiB, values 1 GiB.  Keys come
  * in order of their bytes, except that those longer than 486 bytes which agree
  * in the first 487 come in the order of their SHA-256.

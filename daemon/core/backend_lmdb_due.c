@@ -51,28 +51,56 @@ first_of_layers(struct lmdb *b)
 	return best;
 }
 
+/* Begin where the last search found an end: layers only grow between two
+ * retirements, and what the committer adds before that they hold too. */
+static int
+first_key(struct lmdb *b, MDB_val *key, MDB_val *data)
+{
+	if (b->due_from_len == 0)
+		return mdb_cursor_get(b->due_cursor, key, data, MDB_FIRST);
+	*key = (MDB_val){ b->due_from_len, b->due_from };
+	return mdb_cursor_get(b->due_cursor, key, data, MDB_SET_RANGE);
+}
+
+static void
+remember(struct lmdb *b, MDB_val key)
+{
+	if (key.mv_size > sizeof b->due_from)
+		return;
+	memcpy(b->due_from, key.mv_data, key.mv_size);
+	b->due_from_len = key.mv_size;
+}
+
 /* The first of the index that no layer overwrites, before limit. */
 static int
 first_of_file(
     struct lmdb *b, int64_t limit, struct mu_bytes *stored, int64_t *deadline)
 {
+	static uint8_t past_all = 0xff; /* deadlines are positive */
 	MDB_val key, data;
 	uint64_t be;
-	int rc = mdb_cursor_get(b->due_cursor, &key, &data, MDB_FIRST);
+	int rc;
 
+	for (struct layer *l = b->newest; l != NULL;
+	     l = lmdb_below(l, b->oldest))
+		if (l->cleared)
+			return MUSTER_ENOENT;
+	rc = first_key(b, &key, &data);
 	for (; rc == 0;
 	     rc = mdb_cursor_get(b->due_cursor, &key, &data, MDB_NEXT)) {
 		if (key.mv_size < 8)
 			return MUSTER_EPROTO;
 		memcpy(&be, key.mv_data, 8);
 		*deadline = (int64_t)be64toh(be);
-		if (*deadline >= limit)
-			return MUSTER_ENOENT;
 		*stored = (struct mu_bytes){ (uint8_t *)key.mv_data + 8,
 			key.mv_size - 8 };
-		if (!overwritten(b->oldest, *stored))
-			return 0;
+		if (*deadline >= limit || !overwritten(b->oldest, *stored)) {
+			remember(b, key);
+			return *deadline >= limit ? MUSTER_ENOENT : 0;
+		}
 	}
+	if (rc == MDB_NOTFOUND)
+		remember(b, (MDB_val){ 1, &past_all });
 	return lmdb_err(rc);
 }
 

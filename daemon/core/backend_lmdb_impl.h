@@ -58,6 +58,9 @@ struct lmdb {
 				   when active is false */
 	MDB_cursor *due_cursor; /* over expiry, in view's transaction */
 	bool active;            /* the reading transaction is open */
+	/* Keys of the index before this one are overwritten by layers. */
+	uint8_t due_from[8 + RECORD_STORED_KEY];
+	size_t due_from_len; /* 0: begin with the first */
 
 	struct layer *oldest; /* not yet known to be in the file */
 	struct layer *newest;
@@ -166,6 +169,14 @@ int lmdb_first_deadline(
 /* The key of the index: out has 8 + RECORD_STORED_KEY bytes. */
 struct mu_bytes lmdb_due_key(
     int64_t deadline, struct mu_bytes stored, uint8_t *out);
+
+/* --- backend_lmdb_batch.c --------------------------------------------------
+ */
+
+uint64_t lmdb_seal(struct mu_backend *base);
+uint64_t lmdb_durable(struct mu_backend *base, int *err);
+/* Forget all that is not in the file; the committer is at rest. */
+void lmdb_drop_layers(struct lmdb *b);
 
 /* --- backend_lmdb_commit.c -------------------------------------------------
  */
