@@ -52,6 +52,7 @@ layout_SRCS = \
 	lib/layout/schema.c \
 	lib/layout/section.c \
 	lib/layout/source.c \
+	lib/layout/stores.c \
 	lib/layout/yaml.c
 
 tls_SRCS = \

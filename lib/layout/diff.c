@@ -76,7 +76,8 @@ diff_section(struct diff *d, const char *prefix, const struct mu_section *s,
 		const struct mu_field *f = &s->fields[i];
 		char inner[32] = "";
 
-		if (f->kind == MU_KIND_NODES || f->kind == MU_KIND_REFUSED)
+		if (f->kind == MU_KIND_NODES || f->kind == MU_KIND_STORES ||
+		    f->kind == MU_KIND_REFUSED)
 			continue;
 		if (f->kind != MU_KIND_SECTION) {
 			diff_field(d, prefix, f, a, b, f->flags & d->fixed);
@@ -151,6 +152,48 @@ diff_nodes(struct diff *d, const struct mu_layout *a, const struct mu_layout *b,
 	}
 }
 
+static void
+diff_store(struct diff *d, const struct mu_layout_store *a,
+    const struct mu_layout_store *b)
+{
+	char *prefix = mu_asprintf("store %s ", a->name);
+
+	if (prefix == NULL) {
+		d->error = MUSTER_ENOMEM;
+		return;
+	}
+	for (size_t i = 0; i < mu_fields_store.nfields; i++) {
+		const struct mu_field *f = &mu_fields_store.fields[i];
+
+		diff_field(d, prefix, f, a, b, f->flags & d->fixed);
+	}
+	mu_free(prefix);
+}
+
+/* Stores are opened when a node starts: none comes or goes while it runs. */
+static void
+diff_stores(struct diff *d, const struct mu_layout *a, const struct mu_layout *b)
+{
+	size_t i = 0, k = 0;
+
+	while (i < a->nstores || k < b->nstores) {
+		const struct mu_layout_store *x = &a->stores[i];
+		const struct mu_layout_store *y = &b->stores[k];
+		int order = i == a->nstores   ? 1
+			    : k == b->nstores ? -1
+					      : strcmp(x->name, y->name);
+
+		if (order == 0)
+			diff_store(d, x, y);
+		else
+			mu_buf_printf(d->out, "%s: store %s %s\n",
+			    verdict(d, true), order > 0 ? y->name : x->name,
+			    order > 0 ? "added" : "removed");
+		i += order <= 0;
+		k += order >= 0;
+	}
+}
+
 int
 mu_layout_diff(const struct mu_layout *a, const struct mu_layout *b,
     const char *self, struct mu_buf *out)
@@ -166,6 +209,7 @@ mu_layout_diff(const struct mu_layout *a, const struct mu_layout *b,
 		    tls_name(a->tls), tls_name(b->tls));
 	diff_section(&d, "", &mu_fields_top, a, b);
 	diff_nodes(&d, a, b, self);
+	diff_stores(&d, a, b);
 	if (d.error != 0 || mu_buf_error(out) != 0)
 		return MUSTER_ENOMEM;
 	return d.ncannot;

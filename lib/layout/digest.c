@@ -49,6 +49,20 @@ mu_layout_node_digest(const struct mu_layout_node *n)
 	return mu_mix64(h);
 }
 
+/* Who decides, who has a copy, and what becomes of entries; the rest is a
+ * matter of each node. */
+static uint64_t
+add_store(uint64_t h, const struct mu_layout_store *s)
+{
+	h = add_string(h, s->name);
+	h = add_string(h, s->master);
+	h = add_number(h, (uint64_t)s->expiry_ns);
+	h = add_number(h, s->clones == NULL ? UINT64_MAX : s->nclones);
+	for (size_t i = 0; i < s->nclones; i++)
+		h = add_string(h, s->clones[i]);
+	return h;
+}
+
 uint64_t
 mu_layout_digest(const struct mu_layout *l)
 {
@@ -62,5 +76,7 @@ mu_layout_digest(const struct mu_layout *l)
 		h = add_string(h, topics[i]);
 	for (size_t i = 0; i < l->nnodes; i++)
 		h = add_number(h, mu_layout_node_digest(&l->nodes[i]));
+	for (size_t i = 0; i < l->nstores; i++)
+		h = add_store(h, &l->stores[i]);
 	return mu_mix64(h);
 }

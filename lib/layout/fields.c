@@ -9,10 +9,12 @@
 #define KiB  1024ll
 #define MiB  (1024 * KiB)
 #define GiB  (1024 * MiB)
+#define TiB  (1024 * GiB)
 #define MS   1000000ll
 #define SEC  (1000 * MS)
 #define MIN  (60 * SEC)
 #define HOUR (60 * MIN)
+#define DAY  (24 * HOUR)
 
 #define MOST_FIELDS 64 /* of one section; for the list of candidates */
 
@@ -20,6 +22,7 @@
 #define NODE(m)   offsetof(struct mu_layout_node, m)
 #define LIMIT(m)  offsetof(struct mu_limits, m)
 #define TOPICS(m) offsetof(struct mu_topics, m)
+#define STORE(m)  offsetof(struct mu_layout_store, m)
 #define SECTION(name, fields)                                                  \
 	{                                                                      \
 		name, fields, sizeof fields / sizeof fields[0]                 \
@@ -47,6 +50,15 @@ static const struct mu_word tls_words[] = {
 	{ "none",      MU_TLS_NONE },
 	{ NULL, 0 }
 };
+
+static const struct mu_word backend_words[] = {
+	{ "memory", MU_STORE_BACKEND_MEMORY },
+	{ "lmdb",   MU_STORE_BACKEND_LMDB },
+	{ NULL, 0 }
+};
+
+static const struct mu_word sync_words[] = { { "commit", 0 }, { NULL, 0 } };
+static const struct mu_word none_words[] = { { "none", 0 }, { NULL, 0 } };
 
 static const struct mu_word level_words[] = {
 	{ "error", 0 }, { "warning", 0 }, { "info", 0 }, { "debug", 0 },
@@ -210,6 +222,32 @@ static const struct mu_field node_fields[] = {
 	  .about = "is Zeek's name for \"port\"" },
 };
 
+static const struct mu_field store_fields[] = {
+	{ "backend", MU_KIND_CHOICE, MU_FIELD_FIXED, STORE(backend),
+	  .fallback = "memory", .words = backend_words,
+	  .about = "where the master keeps it; lmdb survives a restart" },
+	{ "master", MU_KIND_NAME, MU_FIELD_FIXED, STORE(master),
+	  .about = "node that has the master; default: the manager" },
+	{ "clones", MU_KIND_NAMES, MU_FIELD_FIXED, STORE(clones),
+	  STORE(nclones), .words = none_words,
+	  .about = "nodes and roles that have a copy; default: everybody "
+	  "else" },
+	{ "expiry", MU_KIND_DURATION, MU_FIELD_FIXED, STORE(expiry_ns),
+	  .fallback = "0", .min = 0, .max = 36500 * DAY,
+	  .about = "life of entries written without one; 0: for ever" },
+	{ "sync", MU_KIND_DURATION, MU_FIELD_FIXED, STORE(sync_ns),
+	  .fallback = "commit", .words = sync_words,
+	  .min = 10 * MS, .max = 10 * MIN,
+	  .about = "acknowledge when on disk, or how much a crash may cost" },
+	{ "max_size", MU_KIND_SIZE, MU_FIELD_FIXED, STORE(max_bytes),
+	  .min = MiB, .max = 16 * TiB,
+	  .about = "limit of the memory or the file; default: none for "
+	  "memory, 1 TiB for lmdb" },
+	{ "clone_backend", MU_KIND_CHOICE, MU_FIELD_FIXED,
+	  STORE(clone_backend), .fallback = "memory", .words = backend_words,
+	  .about = "where clones keep their copy; with lmdb they resume" },
+};
+
 static const struct mu_field top_fields[] = {
 	{ "cluster", MU_KIND_NAME, MU_FIELD_REQUIRED | MU_FIELD_FIXED,
 	  LAYOUT(cluster), .about = "name of the cluster" },
@@ -220,6 +258,8 @@ static const struct mu_field top_fields[] = {
 	{ "nodes", MU_KIND_NODES, MU_FIELD_REQUIRED,
 	  .section = &mu_fields_node,
 	  .about = "names of nodes, with ranges such as worker-[1-4]" },
+	{ "stores", MU_KIND_STORES, 0, .section = &mu_fields_store,
+	  .about = "data stores by name" },
 	{ "limits", MU_KIND_SECTION, 0, LAYOUT(limits),
 	  .section = &limits_section, .about = "limits and times" },
 	{ "topics", MU_KIND_SECTION, 0, LAYOUT(topics),
@@ -246,7 +286,6 @@ static const struct mu_field top_fields[] = {
 	{ "log_level", MU_KIND_WORD, 0, LAYOUT(log_level),
 	  .words = level_words, .about = "what is reported; default: info" },
 	{ "pools", MU_KIND_REFUSED, .about = LATER },
-	{ "stores", MU_KIND_REFUSED, .about = LATER },
 	{ "logs", MU_KIND_REFUSED, .about = LATER },
 	{ "relay", MU_KIND_REFUSED, .about = LATER },
 	{ "auto_publish", MU_KIND_REFUSED, .about = LATER },
@@ -258,6 +297,7 @@ static const struct mu_field top_fields[] = {
 };
 
 const struct mu_section mu_fields_node = SECTION("nodes", node_fields);
+const struct mu_section mu_fields_store = SECTION("stores", store_fields);
 const struct mu_section mu_fields_top = SECTION(NULL, top_fields);
 /* clang-format on */
 

@@ -30,6 +30,7 @@ enum mu_kind {
 	MU_KIND_SECTION,   /* mapping of section, at offset; or one of words,
 			      an enum at aside */
 	MU_KIND_NODES,     /* mapping of node names to rows */
+	MU_KIND_STORES,    /* mapping of store names to stores */
 	MU_KIND_REFUSED    /* known, but not to be used: about says why */
 };
 
@@ -56,7 +57,8 @@ struct mu_field {
 	size_t aside;                /* of the count or the section's word */
 	const char *fallback;        /* text of the default, or NULL */
 	int64_t min, max;            /* of counts, bytes and nanoseconds */
-	const struct mu_word *words; /* up to one without a word */
+	const struct mu_word *words; /* up to one without a word; of durations
+					and names: in place of them */
 	const struct mu_section *section;
 	const char *about; /* one line, for the schema */
 };
@@ -67,9 +69,11 @@ struct mu_section {
 	size_t nfields;
 };
 
-/* The whole file (struct mu_layout) and one node (struct mu_layout_node). */
+/* The whole file (struct mu_layout), one node (struct mu_layout_node), one
+ * store (struct mu_layout_store). */
 extern const struct mu_section mu_fields_top;
 extern const struct mu_section mu_fields_node;
+extern const struct mu_section mu_fields_store;
 
 /* The row of that key, or NULL. */
 const struct mu_field *mu_fields_find(

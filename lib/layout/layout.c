@@ -8,6 +8,7 @@
 #include "layout/fields.h"
 #include "layout/rows.h"
 #include "layout/section.h"
+#include "layout/stores.h"
 
 static const char *const role_names[] = {
 	[MU_ROLE_NONE] = "none",
@@ -28,6 +29,9 @@ mu_layout_free(struct mu_layout *l)
 	for (size_t i = 0; i < l->nnodes; i++)
 		mu_layout_node_clear(&l->nodes[i]);
 	mu_free(l->nodes);
+	for (size_t i = 0; i < l->nstores; i++)
+		mu_layout_store_clear(&l->stores[i]);
+	mu_free(l->stores);
 	mu_section_clear(&mu_fields_top, l);
 	mu_free(l->file);
 	mu_free(l->dir);

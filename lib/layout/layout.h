@@ -51,6 +51,26 @@ struct mu_layout_node {
 	struct mu_place place; /* of the name in the file */
 };
 
+enum mu_store_backend {
+	MU_STORE_BACKEND_MEMORY = 0,
+	MU_STORE_BACKEND_LMDB
+};
+
+/* A data store that exists as soon as the cluster runs. */
+struct mu_layout_store {
+	char *name;   /* any text, 1 to 255 bytes */
+	enum mu_store_backend backend; /* of the master */
+	char *master; /* name of the node that decides */
+	char **clones; /* nodes and roles; NULL: everybody else */
+	size_t nclones;
+	int64_t expiry_ns;  /* of writes that carry none; 0: never */
+	int64_t sync_ns;    /* 0: acknowledged once on disk; else the disk has
+			       it within this time */
+	uint64_t max_bytes; /* of memory or file; 0: the backend's own */
+	enum mu_store_backend clone_backend;
+	struct mu_place place; /* of the name in the file */
+};
+
 /* Limits and times; every field has a default and a key in the layout. */
 struct mu_limits {
 	uint64_t frame_bytes;     /* largest frame after the handshake */
@@ -104,6 +124,8 @@ struct mu_layout {
 	size_t nsubscriptions;
 	struct mu_limits limits;
 	struct mu_topics topics;
+	struct mu_layout_store *stores; /* sorted by strcmp of the name */
+	size_t nstores;
 	char *state_dir, *run_dir, *log_dir; /* before -r */
 	char *user, *group; /* to become after start; NULL: stay */
 	char *log_level;    /* "info" ... ; NULL: default */
@@ -114,6 +136,10 @@ void mu_layout_free(struct mu_layout *l);
 /* The node of that name, or NULL. */
 const struct mu_layout_node *mu_layout_node(
     const struct mu_layout *l, const char *name);
+
+/* Has node a clone of that store? */
+bool mu_layout_has_clone(
+    const struct mu_layout_store *s, const struct mu_layout_node *node);
 
 /* Role names: "manager", ...; parse gives -1 for an unknown one. */
 const char *mu_role_name(enum mu_role role);
@@ -138,7 +164,7 @@ char *mu_layout_path(
 
 /*
  * 64-bit digest of everything all nodes must agree on (cluster, nodes with
- * role, host, port and manager, topics), and of one row, so that two nodes
+ * role, host, port and manager, topics, stores), and of one row, so that two nodes
  * can tell which entries differ.
  */
 uint64_t mu_layout_digest(const struct mu_layout *l);

@@ -13,6 +13,7 @@
 #include "layout/rows.h"
 #include "layout/section.h"
 #include "layout/source.h"
+#include "layout/stores.h"
 #include "layout/yaml.h"
 #include "muster/err.h"
 
@@ -67,6 +68,8 @@ read_nodes(
 		rc = mu_check_complete(l, &rows, top);
 	if (rc == 0)
 		rc = mu_check_rules(l, &rows, top, diags);
+	if (rc == 0)
+		rc = mu_stores_read(l, &rows, top, diags);
 	if (rc == 0 && mu_diags_count(diags) == before)
 		rc = take_nodes(l, &rows);
 	mu_rows_clear(&rows);

@@ -45,6 +45,7 @@ static const struct kind {
 	[MU_KIND_NAMES]     = { "a list of names such as [manager]", NULL },
 	[MU_KIND_SECTION]   = { "a mapping of keys to values", NULL },
 	[MU_KIND_NODES]     = { "a mapping of node names to nodes", NULL },
+	[MU_KIND_STORES]    = { "a mapping of store names to stores", NULL },
 	[MU_KIND_REFUSED]   = { "nothing", NULL },
 };
 
@@ -90,7 +91,7 @@ mu_scalar_wanted(const struct mu_field *f, char buf[MU_SCALAR_WANTED])
 
 	if (f->words == NULL)
 		snprintf(buf, MU_SCALAR_WANTED, "%s", kinds[f->kind].wanted);
-	else if (f->kind == MU_KIND_SECTION)
+	else if (f->kind != MU_KIND_CHOICE && f->kind != MU_KIND_WORD)
 		snprintf(buf, MU_SCALAR_WANTED, "%s, or %s",
 		    kinds[f->kind].wanted, list_words(f, words, sizeof words));
 	else
@@ -202,6 +203,10 @@ read_quantity(const struct mu_spot *s, const struct mu_field *f,
 	char buf[SHOWN], low[QUANTITY], high[QUANTITY];
 	int rc;
 
+	if (f->words != NULL && strcmp(text, f->words->word) == 0) {
+		*out = f->words->value;
+		return 0;
+	}
 	if (is_integer(text) && (size || strcmp(text, "0") != 0))
 		return mu_spot_mistake(s, f->key, "%s has no unit (give %s)",
 		    shown(text, buf), kinds[f->kind].wanted);
@@ -374,7 +379,10 @@ mu_scalar_put(struct mu_buf *out, const struct mu_field *f, const void *base)
 	case MU_KIND_SIZE:
 	case MU_KIND_DURATION:
 		memcpy(&quantity, at, sizeof quantity);
-		mu_buf_str(out, format_quantity(f, quantity, buf));
+		if (f->words != NULL && quantity == f->words->value)
+			mu_buf_str(out, f->words->word);
+		else
+			mu_buf_str(out, format_quantity(f, quantity, buf));
 		break;
 	case MU_KIND_CHOICE:
 		put_choice(out, f, *(const unsigned *)at);

@@ -68,6 +68,22 @@ nodes(const struct mu_section *s)
 	    "additionalProperties", section_schema(s));
 }
 
+static json_t *
+stores(const struct mu_section *s)
+{
+	return json_pack("{s:s, s:o, s:o}", "type", "object", "propertyNames",
+	    json_pack("{s:i, s:i}", "minLength", 1, "maxLength", 255),
+	    "additionalProperties", section_schema(s));
+}
+
+static json_t *
+or_word(const struct mu_field *f, json_t *schema)
+{
+	if (f->words == NULL)
+		return schema;
+	return json_pack("{s:[o,o]}", "anyOf", words(f), schema);
+}
+
 /* What a value must be, without its default and description. */
 static json_t *
 value_schema(const struct mu_field *f)
@@ -84,7 +100,7 @@ value_schema(const struct mu_field *f)
 	case MU_KIND_SIZE:
 		return pattern(SIZE_PATTERN);
 	case MU_KIND_DURATION:
-		return pattern(DURATION_PATTERN);
+		return or_word(f, pattern(DURATION_PATTERN));
 	case MU_KIND_CHOICE:
 	case MU_KIND_WORD:
 		return words(f);
@@ -95,14 +111,13 @@ value_schema(const struct mu_field *f)
 	case MU_KIND_TOPICS:
 		return list_of(pattern(TOPIC_PATTERN));
 	case MU_KIND_NAMES:
-		return list_of(pattern(NAME_PATTERN));
+		return or_word(f, list_of(pattern(NAME_PATTERN)));
 	case MU_KIND_SECTION:
-		if (f->words == NULL)
-			return section_schema(f->section);
-		return json_pack(
-		    "{s:[o,o]}", "anyOf", words(f), section_schema(f->section));
+		return or_word(f, section_schema(f->section));
 	case MU_KIND_NODES:
 		return nodes(f->section);
+	case MU_KIND_STORES:
+		return stores(f->section);
 	default:
 		return json_pack(
 		    "{s:s, s:i}", "type", "string", "minLength", 1);

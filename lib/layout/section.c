@@ -31,8 +31,11 @@ wanted_kind(const struct mu_field *f, const struct mu_yaml *y)
 	switch (f->kind) {
 	case MU_KIND_TOPICS:
 	case MU_KIND_NAMES:
+		if (f->words != NULL && y->kind == MU_YAML_SCALAR)
+			return MU_YAML_SCALAR;
 		return MU_YAML_SEQUENCE;
 	case MU_KIND_NODES:
+	case MU_KIND_STORES:
 		return MU_YAML_MAPPING;
 	case MU_KIND_SECTION:
 		if (f->words != NULL && y->kind == MU_YAML_SCALAR)
@@ -223,6 +226,23 @@ read_list(const struct mu_job *job, struct mu_spot s, const struct mu_field *f,
 	return 0;
 }
 
+/* The word in place of a list: nobody. */
+static int
+read_no_list(const struct mu_spot *s, const struct mu_field *f,
+    const char *text, void *base)
+{
+	char **items;
+	int rc = mu_scalar_read_word(s, f, text, base);
+
+	if (rc != 0)
+		return rc;
+	items = mu_calloc(1, sizeof *items);
+	if (items == NULL)
+		return MUSTER_ENOMEM;
+	memcpy(mu_field_at(f, base), &items, sizeof items);
+	return 0;
+}
+
 /* A section inside this one, or the word in its place. */
 static int
 read_inner(const struct mu_spot *s, const struct mu_field *f,
@@ -252,9 +272,11 @@ read_value(const struct mu_job *job, const struct mu_field *f,
 		return rc;
 	if (f->kind == MU_KIND_SECTION)
 		return read_inner(&s, f, y, base);
+	if (is_list(f) && y->kind == MU_YAML_SCALAR)
+		return read_no_list(&s, f, y->text, base);
 	if (is_list(f))
 		return read_list(job, s, f, y, base);
-	if (f->kind == MU_KIND_NODES)
+	if (f->kind == MU_KIND_NODES || f->kind == MU_KIND_STORES)
 		return 0;
 	return read_scalar(job, s, f, y->text, base);
 }
