@@ -123,7 +123,8 @@ step(struct model *m, struct mu_backend *b, struct mu_rng *r)
 	}
 }
 
-/* i: a seed; odd ones with the interval mode */
+/* i: a seed; odd ones with an interval, every third with a slow disk, so that
+ * layers lie over the file in all ways */
 START_TEST(random_writes_equal_the_model)
 {
 	struct backend_lmdb_options o = options();
@@ -134,6 +135,7 @@ START_TEST(random_writes_equal_the_model)
 	int err;
 
 	o.sync_interval_ms = _i % 2 ? 3 : 0;
+	o.test_sync_delay_ns = _i % 3 == 0 ? 3000000 : 0;
 	b = store_open_with(o);
 	mu_rng_init(&r, (uint64_t)_i + 1);
 	for (unsigned turn = 0; turn < 150; turn++) {
@@ -266,7 +268,7 @@ main(void)
 
 	tcase_add_checked_fixture(t, scratch_open, scratch_close);
 	tcase_set_timeout(t, 120);
-	tcase_add_loop_test(t, random_writes_equal_the_model, 0, 12);
+	tcase_add_loop_test(t, random_writes_equal_the_model, 0, 18);
 	tcase_add_test(t, kill_at_any_moment_loses_nothing_acknowledged);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_ENV);
