@@ -11,7 +11,6 @@
 #define ASK_OURS 10     /* ticks between two attach */
 #define ASK_CHUNK 5     /* ticks between two want */
 #define GIVE_UP_CHUNK 30
-#define LONG_SILENCE 450 /* ticks after which a master may have forgotten us */
 #define OLD_AFTER 30    /* ticks of silence in which a copy counts as fresh */
 
 /* --- asking ------------------------------------------------------------------- */
@@ -93,9 +92,6 @@ clone_seek(struct mu_clone *c)
 		/* Broker's masters resend old handshakes to those they know. */
 		if (c->spoke && c->attached > 0)
 			c->me.object++;
-		c->epoch = 0;
-		c->loading = false;
-		mu_buf_reset(&c->held);
 		if (!renew_consumer(c))
 			return; /* the old one ignores what comes; ask later */
 	}
@@ -160,6 +156,8 @@ clone_on_ack_clone(struct mu_clone *c, const struct mu_command *cmd)
 	    !mu_entity_eq(&cmd->receiver, &c->me))
 		return;
 	c->master = cmd->sender; /* the publisher of differences */
+	c->loading = false;
+	mu_buf_reset(&c->held);
 	rc = clone_merge(c, all, cmd, true, NULL);
 	if (rc != 0) {
 		clone_restart(c, muster_strerror(rc));
