@@ -27,6 +27,9 @@ core_SRCS = \
 	daemon/core/control_events.c \
 	daemon/core/control_facts.c \
 	daemon/core/control_ops.c \
+	daemon/core/control_store.c \
+	daemon/core/control_store_dump.c \
+	daemon/core/control_store_facts.c \
 	daemon/core/dial.c \
 	daemon/core/endpoint.c \
 	daemon/core/endpoint_dial.c \
@@ -90,6 +93,9 @@ ctl_SRCS = \
 	daemon/ctl/output.c \
 	daemon/ctl/publish.c \
 	daemon/ctl/show.c \
+	daemon/ctl/store.c \
+	daemon/ctl/store_copy.c \
+	daemon/ctl/store_show.c \
 	daemon/ctl/table.c \
 	daemon/ctl/tls.c \
 	daemon/ctl/value.c \

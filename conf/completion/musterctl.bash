@@ -15,6 +15,10 @@ _musterctl() {
 	--for) COMPREPLY=($(compgen -W 'started connected listening degraded restored' -- "$cur")); return;;
 	--timeout) COMPREPLY=(); return;;
 	--count) COMPREPLY=(); return;;
+	--expiry) COMPREPLY=(); return;;
+	--type) COMPREPLY=($(compgen -W 'boolean count integer real string address subnet port timestamp timespan enum-value set table vector' -- "$cur")); return;;
+	--prefix) COMPREPLY=(); return;;
+	--after) COMPREPLY=(); return;;
 	--days) COMPREPLY=(); return;;
 	--start-days) COMPREPLY=(); return;;
 	esac
@@ -30,7 +34,7 @@ _musterctl() {
 	'') if [[ $cur == -* ]]; then
 		COMPREPLY=($(compgen -W "$options" -- "$cur"))
 	else
-		COMPREPLY=($(compgen -W 'status peers wait watch publish check schema tls reload log-level stop version completion' -- "$cur"))
+		COMPREPLY=($(compgen -W 'status peers wait watch publish stores store check schema tls reload log-level stop version completion' -- "$cur"))
 	fi;;
 	tls) COMPREPLY=($(compgen -W 'init issue show' -- "$cur"));;
 	'status'*) if [[ $cur == -* ]]; then
@@ -48,6 +52,12 @@ _musterctl() {
 	'publish'*) if [[ $cur == -* ]]; then
 		COMPREPLY=($(compgen -W "$options --stdin --data" -- "$cur"))
 	else COMPREPLY=(); fi;;
+	'stores'*) if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W "$options" -- "$cur"))
+	else COMPREPLY=(); fi;;
+	'store'*) if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W "$options --expiry --type --timeout --count --prefix --after" -- "$cur"))
+	else COMPREPLY=($(compgen -W 'put get erase exists index keys put-unique put-if increment decrement append insert-into-set insert-into-table remove-from push pop clear watch dump restore' -- "$cur")); fi;;
 	'check'*) if [[ $cur == -* ]]; then
 		COMPREPLY=($(compgen -W "$options" -- "$cur"))
 	else COMPREPLY=($(compgen -f -- "$cur")); fi;;

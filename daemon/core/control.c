@@ -13,6 +13,7 @@
 #include "base/alloc.h"
 #include "core/control_answer.h"
 #include "core/control_session.h"
+#include "core/control_store.h"
 #include "core/endpoint.h"
 #include "layout/layout.h"
 #include "muster/err.h"
@@ -91,27 +92,48 @@ confess(struct control_session *s)
 }
 
 static void
+drop(struct control_session *s, size_t before)
+{
+	mu_buf_truncate(&s->out, before);
+	s->out.error = 0;
+	s->dropped++;
+	s->control->dropped++;
+}
+
+bool
+control_event_begin(struct control_session *s, size_t *before)
+{
+	if (s->failed)
+		return false;
+	confess(s);
+	*before = mu_buf_len(&s->out);
+	if (!full(s) && s->dropped == 0)
+		return true;
+	drop(s, *before);
+	return false;
+}
+
+void
+control_event_end(struct control_session *s, size_t before)
+{
+	/* Memory is out, or the line alone is too much. */
+	if (mu_buf_error(&s->out) != 0 ||
+	    mu_buf_len(&s->out) > limits(s)->client_queue_bytes)
+		drop(s, before);
+	else
+		s->fresh = true;
+}
+
+static void
 on_message(struct subscriber *sub, struct message *m)
 {
 	struct control_session *s = (struct control_session *)sub;
 	size_t before;
 
-	if (s->failed)
+	if (!control_event_begin(s, &before))
 		return;
-	confess(s);
-	before = mu_buf_len(&s->out);
-	if (!full(s) && s->dropped == 0)
-		control_event_line(&s->out, m);
-	if (mu_buf_len(&s->out) == before || mu_buf_error(&s->out) != 0 ||
-	    mu_buf_len(&s->out) > limits(s)->client_queue_bytes) {
-		/* Full, or memory is out, or the line alone is too much. */
-		mu_buf_truncate(&s->out, before);
-		s->out.error = 0;
-		s->dropped++;
-		s->control->dropped++;
-		return;
-	}
-	s->fresh = true;
+	control_event_line(&s->out, m);
+	control_event_end(s, before);
 }
 
 /* --- sessions ---------------------------------------------------------------
@@ -149,6 +171,7 @@ control_session_free(struct control_session *s)
 	if (s == NULL)
 		return;
 	c = s->control;
+	control_stores_end(s);
 	if (s->filter != NULL)
 		router_detach(endpoint_router(c->e), &s->sub);
 	muster_filter_free(s->filter);
@@ -187,13 +210,26 @@ answer(struct control_session *s, const char *line, size_t len)
 	s->fresh = true;
 }
 
-static void
-run(struct control_session *s)
+/* Does an earlier request still wait for its answer? */
+static bool
+paused(const struct control_session *s)
+{
+	return s->waiting != NULL || s->asking;
+}
+
+bool
+control_session_roomy(const struct control_session *s)
+{
+	return roomy(s);
+}
+
+void
+control_session_run(struct control_session *s)
 {
 	char *line;
 	size_t len;
 
-	while (!s->failed && s->waiting == NULL && !full(s) &&
+	while (!s->failed && !paused(s) && !full(s) &&
 	       mu_lines_next(&s->in, &line, &len)) {
 		if (len > 0)
 			answer(s, line, len);
@@ -209,13 +245,13 @@ control_session_feed(
 	s->control->now = now;
 	if (s->failed)
 		return MUSTER_ECLOSED;
-	if ((s->waiting != NULL || full(s)) &&
+	if ((paused(s) || full(s)) &&
 	    mu_buf_len(&s->in.in) + len > CONTROL_LINE_MAX) {
 		fail(s, "limit", "too many requests before their answers");
 		return MUSTER_ELIMIT;
 	}
 	r = mu_lines_feed(&s->in, bytes, len);
-	run(s);
+	control_session_run(s);
 	if (s->failed)
 		return MUSTER_EPROTO;
 	if (r == MUSTER_ELIMIT)
@@ -241,7 +277,8 @@ control_session_consume(struct control_session *s, size_t n)
 	mu_buf_consume(&s->out, n);
 	if (roomy(s)) {
 		confess(s);
-		run(s);
+		control_dump_resume(s);
+		control_session_run(s);
 	}
 	if (mu_buf_len(&s->out) == 0)
 		mu_buf_shrink(&s->out);
@@ -287,7 +324,7 @@ settle(struct control_session *s, bool met)
 		s->failed = true;
 	}
 	s->fresh = true;
-	run(s);
+	control_session_run(s);
 }
 
 static void

@@ -10,6 +10,7 @@
 #include "core/control_answer.h"
 #include "core/control_request.h"
 #include "core/control_session.h"
+#include "core/control_store.h"
 #include "core/endpoint.h"
 #include "muster/err.h"
 #include "proto/jtext.h"
@@ -33,6 +34,18 @@ static const struct field_row fields[CONTROL_NFIELDS] = {
 	[CONTROL_FOR] =     { "for",        MU_JTEXT_STRING,  "a string" },
 	[CONTROL_TIMEOUT] = { "timeout_ms", MU_JTEXT_NUMBER,  "a number" },
 	[CONTROL_LEVEL] =   { "level",      MU_JTEXT_STRING,  "a string" },
+	[CONTROL_DO] =      { "do",         MU_JTEXT_STRING,  "a string" },
+	[CONTROL_STORE] =   { "store",      MU_JTEXT_STRING,  "a string" },
+	[CONTROL_KEY] =     { "key",        MU_JTEXT_OBJECT,  "a value" },
+	[CONTROL_VALUE] =   { "value",      MU_JTEXT_OBJECT,  "a value" },
+	[CONTROL_INDEX] =   { "index",      MU_JTEXT_OBJECT,  "a value" },
+	[CONTROL_EXPECTED] = { "expected",  MU_JTEXT_OBJECT,  "a value" },
+	[CONTROL_EXPIRY] =  { "expiry",     MU_JTEXT_STRING,  "a string" },
+	[CONTROL_TYPE] =    { "type",       MU_JTEXT_STRING,  "a string" },
+	[CONTROL_PREFIX] =  { "prefix",     MU_JTEXT_STRING,  "a string" },
+	[CONTROL_AFTER] =   { "after",      MU_JTEXT_OBJECT,  "a value" },
+	[CONTROL_LIMIT] =   { "limit",      MU_JTEXT_NUMBER,  "a number" },
+	[CONTROL_ID] =      { "id",         MU_JTEXT_NUMBER,  "a number" },
 };
 /* clang-format on */
 
@@ -227,6 +240,14 @@ static const struct op ops[] = {
 	{ "log-level", HAS(LEVEL),  0,                            on_log_level },
 	{ "stop",      0,           0,                            on_stop },
 	{ "version",   0,           0,                            on_version },
+	{ "store",     HAS(DO) | HAS(STORE),
+	  HAS(KEY) | HAS(VALUE) | HAS(INDEX) | HAS(EXPECTED) | HAS(EXPIRY) |
+	  HAS(TYPE) | HAS(PREFIX) | HAS(AFTER) | HAS(LIMIT) | HAS(TIMEOUT) |
+	  HAS(ID),                                                control_on_store },
+	{ "stores",    0,           0,                            control_on_stores },
+	{ "store_watch", HAS(STORE), 0,                           control_on_store_watch },
+	{ "store_dump", HAS(STORE), HAS(PREFIX) | HAS(AFTER) |
+	                            HAS(TIMEOUT),                 control_on_store_dump },
 };
 /* clang-format on */
 #define NOPS (sizeof ops / sizeof ops[0])

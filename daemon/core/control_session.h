@@ -16,8 +16,10 @@
 #include "proto/jtext.h"
 #include "proto/lines.h"
 
+struct control_stores;
 struct endpoint;
 struct muster_filter;
+struct stores;
 
 #define CONTROL_LINE_MAX (8u << 20) /* bytes of a request */
 
@@ -37,6 +39,8 @@ struct control_session {
 	uint64_t dropped;                        /* events not yet confessed */
 	const struct control_condition *waiting; /* requests pause, or NULL */
 	uint64_t wait_deadline;                  /* UINT64_MAX: for ever */
+	struct control_stores *stores; /* what it has to do with stores, or NULL */
+	bool asking; /* requests pause until a store answered */
 	bool fresh;  /* output that the server was not told of */
 	bool failed; /* ends once out is empty */
 	void *transport;
@@ -51,7 +55,19 @@ struct control {
 	struct control_session *sessions;
 	size_t nsessions;
 	uint64_t dropped; /* events, all clients */
+	struct stores *stores; /* or NULL */
+	uint64_t asked;        /* requests to them so far: their numbers */
 };
+
+/* control.c: for answers and events that come later. */
+/* Answer the requests that wait in the input, as far as possible. */
+void control_session_run(struct control_session *s);
+/* Less than half of the output is used. */
+bool control_session_roomy(const struct control_session *s);
+/* Around writing an event to s->out: may one be written (else it is counted
+ * as dropped)?  *before remembers the place. */
+bool control_event_begin(struct control_session *s, size_t *before);
+void control_event_end(struct control_session *s, size_t before);
 
 /* control_ops.c: answer one line, in out.  Not JSON marks the session failed.
  */

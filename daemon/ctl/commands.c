@@ -25,6 +25,10 @@ static const struct option_row
     opt_all = { "all", 0, NULL, "every node of the layout", AT(all), 0 },
     opt_force = { "force", 0, NULL, "overwrite existing files", AT(force), 0 },
     opt_days = { "days", 0, "N", "valid for N days", AT(days), 0 },
+    opt_expiry = { "expiry", 0, "TIME", "the key vanishes so long after it was written last", AT(expiry), 0 },
+    opt_type = { "type", 0, "TYPE", "the value is one of TYPE: count, string, address, ...", AT(type), COMPLETE_TYPE },
+    opt_after = { "after", 0, "KEY", "keys, dump: go on after that key", AT(after), 0 },
+    opt_prefix = { "prefix", 0, "TEXT", "keys, dump: only keys that are strings and begin so", AT(prefix), 0 },
     opt_start_days = { "start-days", 0, "N", "valid from N days after now (negative: before)", AT(start_days), 0 };
 
 const struct option_row *const global_options[] = {
@@ -38,6 +42,7 @@ static const struct option_row
     *const of_wait[] = { &opt_for, &opt_timeout, NULL },
     *const of_watch[] = { &opt_count, &opt_timeout, NULL },
     *const of_publish[] = { &opt_stdin, &opt_data, NULL },
+    *const of_store[] = { &opt_expiry, &opt_type, &opt_timeout, &opt_count, &opt_prefix, &opt_after, NULL },
     *const of_stop[] = { &opt_timeout, NULL },
     *const of_init[] = { &opt_days, NULL },
     *const of_issue[] = { &opt_all, &opt_force, &opt_days, &opt_start_days, NULL };
@@ -54,6 +59,11 @@ const struct command commands[] = {
 	{ "publish", "[TOPIC EVENT [ARG ...]]", "send an event, or a stream of them",
 	  of_publish, "musterctl publish app/alerts App::alert 192.0.2.1 count:3 'port:53/udp'",
 	  0, -1, 0, cmd_publish },
+	{ "stores", "", "the stores of this node: sizes, clones, lag, state",
+	  none, "musterctl stores", 0, 0, 0, cmd_stores },
+	{ "store", "OPERATION STORE [KEY [VALUE]]", "read and write a store: put, get, increment, watch, dump, ...",
+	  of_store, "musterctl store put known-hosts 192.0.2.1 count:1 --expiry 1h",
+	  2, 5, COMPLETE_OPERATION, cmd_store },
 	{ "check", "[FILE ...]", "read layouts and report every mistake",
 	  none, "musterctl check /etc/muster/cluster.yaml", 0, -1, COMPLETE_FILE, cmd_check },
 	{ "schema", "", "print the JSON Schema of the layout, for editors",

@@ -13,6 +13,9 @@ static const char *const *
 closed_set(enum complete kind)
 {
 	static const char *const shells[] = { "bash", "zsh", NULL };
+	static const char *const types[] = { "boolean", "count", "integer",
+		"real", "string", "address", "subnet", "port", "timestamp",
+		"timespan", "enum-value", "set", "table", "vector", NULL };
 
 	switch (kind) {
 	case COMPLETE_CONDITION:
@@ -21,6 +24,10 @@ closed_set(enum complete kind)
 		return level_names;
 	case COMPLETE_SHELL:
 		return shells;
+	case COMPLETE_OPERATION:
+		return store_operation_names;
+	case COMPLETE_TYPE:
+		return types;
 	default:
 		return NULL;
 	}

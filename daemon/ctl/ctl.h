@@ -26,6 +26,10 @@ struct ctl {
 	char *count;      /* --count */
 	char *days;       /* --days */
 	char *start_days; /* --start-days */
+	char *expiry;     /* --expiry */
+	char *type;       /* --type */
+	char *after;      /* --after */
+	char *prefix;     /* --prefix */
 	bool from_stdin;  /* --stdin */
 	bool all;         /* --all */
 	bool force;       /* --force */
@@ -44,7 +48,9 @@ enum complete {
 	COMPLETE_NODE,      /* sockets of the run directory */
 	COMPLETE_CONDITION, /* of wait */
 	COMPLETE_LEVEL,
-	COMPLETE_SHELL
+	COMPLETE_SHELL,
+	COMPLETE_OPERATION, /* of store */
+	COMPLETE_TYPE
 };
 
 struct option_row {
@@ -74,6 +80,8 @@ extern const struct option_row *const global_options[];
 /* Words that --for, log-level take, up to NULL. */
 extern const char *const condition_names[];
 extern const char *const level_names[];
+/* store.c: its operations, up to NULL. */
+extern const char *const store_operation_names[];
 /* The row of a name; NULL after a message with the nearest one. */
 const struct command *command_find(
     const char *word, const char *second, int *nwords);
@@ -95,6 +103,8 @@ int cmd_tls_show(struct ctl *c);
 int cmd_reload(struct ctl *c);
 int cmd_log_level(struct ctl *c);
 int cmd_stop(struct ctl *c);
+int cmd_store(struct ctl *c);
+int cmd_stores(struct ctl *c);
 int cmd_version(struct ctl *c);
 int cmd_completion(struct ctl *c);
 
