@@ -52,7 +52,11 @@ core_SRCS = \
 	daemon/core/records.c \
 	daemon/core/router.c \
 	daemon/core/router_peers.c \
-	daemon/core/router_subs.c
+	daemon/core/router_subs.c \
+	daemon/core/stores.c \
+	daemon/core/stores_ask.c \
+	daemon/core/stores_fact.c \
+	daemon/core/stores_peers.c
 
 io_SRCS = \
 	daemon/io/child.c \

@@ -456,7 +456,30 @@ endpoint_stop(struct endpoint *e, uint64_t now)
 	}
 }
 
+/* --- for services -------------------------------------------------------- */
+
+void
+endpoint_set_watch(struct endpoint *e, struct endpoint_watch *w)
+{
+	e->watch = w;
+	for (size_t i = 0; w != NULL && i < e->nlinks; i++)
+		if (e->links[i]->told)
+			link_tell(e->links[i], mu_peer_filter(e->links[i]->peer));
+}
+
+void
+endpoint_cluster_log(struct endpoint *e, const char *text)
+{
+	note_cluster_log(e, "%s", text);
+}
+
 /* --- facts --------------------------------------------------------------- */
+
+uint64_t
+endpoint_now(const struct endpoint *e)
+{
+	return e->now;
+}
 
 struct router *
 endpoint_router(struct endpoint *e)

@@ -21,6 +21,8 @@
 #include "core/router.h"
 #include "layout/layout.h"
 
+struct muster_filter;
+
 struct endpoint_config {
 	const struct mu_layout *layout; /* borrowed until endpoint_reload */
 	const char *node;               /* a name in it */
@@ -97,8 +99,25 @@ int endpoint_reload(struct endpoint *e, const struct mu_layout *layout,
  * closed (endpoint_nlinks 0). */
 void endpoint_stop(struct endpoint *e, uint64_t now);
 
+/* --- for services ---------------------------------------------------------- */
+
+/* Who wants to know what peers there are.  Embedded in its owner. */
+struct endpoint_watch {
+	/* A peering came up or its filter changed; filter NULL: it ended.
+	 * Called in the middle of things: remember, do nothing else. */
+	void (*peer)(struct endpoint_watch *self, const struct mu_uuid *id,
+	    const struct muster_filter *filter);
+};
+/* One watch; it is told of the peers that are up already.  NULL: none. */
+void endpoint_set_watch(struct endpoint *e, struct endpoint_watch *w);
+
+/* A line for cluster.log. */
+void endpoint_cluster_log(struct endpoint *e, const char *text);
+
 /* --- facts --------------------------------------------------------------- */
 
+/* The latest monotonic time anybody told it. */
+uint64_t endpoint_now(const struct endpoint *e);
 struct router *endpoint_router(struct endpoint *e);
 struct members *endpoint_members(struct endpoint *e);
 const struct mu_layout *endpoint_layout(const struct endpoint *e);

@@ -104,6 +104,7 @@ struct endpoint {
 	struct router *router;
 	struct members *members;
 	struct subscriber service; /* membership, as the router sees it */
+	struct endpoint_watch *watch; /* or NULL */
 	struct mu_peer_table *table;
 	uint64_t announced; /* version of the filter the peers have */
 
@@ -148,6 +149,9 @@ void link_say_drained(struct link *l);
 void link_queued(struct link *l, enum outq_result result);
 /* It is over: CLOSE is due unless the transport knows. */
 void link_ended(struct link *l);
+
+/* Tell the watch: filter as there. */
+void link_tell(const struct link *l, const struct muster_filter *filter);
 
 /* --- link_peer.c --------------------------------------------------------- */
 

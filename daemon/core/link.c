@@ -180,6 +180,15 @@ deliver(struct subscriber *self, struct message *m)
 		link_queued(l, outq_push(l->out, m));
 }
 
+void
+link_tell(const struct link *l, const struct muster_filter *filter)
+{
+	struct endpoint_watch *w = l->e->watch;
+
+	if (w != NULL)
+		w->peer(w, &l->sub.id, filter);
+}
+
 /* --- construction -------------------------------------------------------- */
 
 static void
@@ -239,6 +248,7 @@ link_free(struct link *l)
 	if (l == NULL)
 		return;
 	if (l->told) {
+		link_tell(l, NULL);
 		router_detach(l->e->router, &l->sub);
 		members_peer_down(l->e->members, &l->sub.id, true, l->e->now);
 	}

@@ -42,6 +42,8 @@ introduce(struct link *l)
 		router_detach(l->e->router, &l->sub);
 	l->told = rc == 0;
 	l->speaks = p.speaks_muster;
+	if (l->told)
+		link_tell(l, mu_peer_filter(l->peer));
 	return rc;
 }
 
@@ -75,6 +77,7 @@ on_filter(struct link *l)
 		link_doom(l, MU_PEER_NOMEM, "out of memory");
 		return;
 	}
+	link_tell(l, f);
 	if (speaks != l->speaks)
 		members_peer_speaks(l->e->members, &l->sub.id, speaks,
 		    l->e->now);
@@ -154,6 +157,7 @@ on_down(struct link *l, const struct mu_peer_out *down)
 	if (l->told) {
 		say_down(l, down);
 		record_down(l, down);
+		link_tell(l, NULL);
 		router_detach(l->e->router, &l->sub);
 		members_peer_down(l->e->members, &l->sub.id,
 		    is_removal(down->reason), l->e->now);

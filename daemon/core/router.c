@@ -107,6 +107,9 @@ dispatch(struct router *r, const struct mu_match *match, unsigned kinds,
 {
 	int n = 0;
 
+	/* What stores say to each other is no event. */
+	if (m->env.type == MU_COMMAND)
+		kinds &= ~TO(SUBSCRIBER_CLIENT);
 	for (size_t i = 0; i < match->n; i++) {
 		struct subscriber *to = match->subscribers[i];
 
@@ -217,12 +220,12 @@ lower_ttl(struct mu_envelope *env, uint16_t came_with)
 /* --- publishing ---------------------------------------------------------- */
 
 static int
-encode(struct router *r, const struct mu_uuid *receiver, const char *topic,
-    size_t topic_len, const uint8_t *payload, size_t len,
+encode(struct router *r, enum mu_envelope_type type,
+    const struct mu_uuid *receiver, const char *topic, size_t topic_len, const uint8_t *payload, size_t len,
     struct mu_envelope *env)
 {
 	mu_buf_reset(&r->scratch);
-	mu_envelope_enc(&r->scratch, &r->self, receiver, MU_DATA, topic,
+	mu_envelope_enc(&r->scratch, &r->self, receiver, type, topic,
 	    topic_len, payload, len);
 	if (mu_buf_error(&r->scratch) != 0)
 		return mu_buf_error(&r->scratch);
@@ -249,9 +252,9 @@ check_topic(const char *topic, size_t len)
 	return 0;
 }
 
-int
-router_publish(struct router *r, struct subscriber *from, const char *topic,
-    size_t topic_len, const uint8_t *payload, size_t len)
+static int
+publish(struct router *r, struct subscriber *from, enum mu_envelope_type type,
+    const char *topic, size_t topic_len, const uint8_t *payload, size_t len)
 {
 	struct message m = { .from = from, .origin = r->self };
 	struct mu_match match;
@@ -260,7 +263,7 @@ router_publish(struct router *r, struct subscriber *from, const char *topic,
 	if (rc != 0)
 		return rc;
 	match = mu_trie_match(r->trie, topic, topic_len);
-	rc = encode(r, NULL, topic, topic_len, payload, len, &m.env);
+	rc = encode(r, type, NULL, topic, topic_len, payload, len, &m.env);
 	if (rc == 0 && may_echo(r, &match, &m))
 		rc = forward_published(r->seen, m.env.frame + AT_RECEIVER,
 		    m.env.len - AT_RECEIVER);
@@ -272,8 +275,8 @@ router_publish(struct router *r, struct subscriber *from, const char *topic,
 	return rc;
 }
 
-int
-router_unicast(struct router *r, struct subscriber *from,
+static int
+unicast(struct router *r, struct subscriber *from, enum mu_envelope_type type,
     const struct mu_uuid *receiver, const char *topic, size_t topic_len,
     const uint8_t *payload, size_t len)
 {
@@ -288,7 +291,7 @@ router_unicast(struct router *r, struct subscriber *from,
 		r->stats.no_path++;
 		return MUSTER_ENOENT;
 	}
-	rc = encode(r, receiver, topic, topic_len, payload, len, &m.env);
+	rc = encode(r, type, receiver, topic, topic_len, payload, len, &m.env);
 	if (rc == 0) {
 		r->stats.published++;
 		deliver(r, to, &m);
@@ -296,6 +299,34 @@ router_unicast(struct router *r, struct subscriber *from,
 	}
 	end_publish(r, &m);
 	return rc;
+}
+
+int
+router_publish(struct router *r, struct subscriber *from, const char *topic,
+    size_t topic_len, const uint8_t *payload, size_t len)
+{
+	return publish(r, from, MU_DATA, topic, topic_len, payload, len);
+}
+
+int
+router_unicast(struct router *r, struct subscriber *from,
+    const struct mu_uuid *receiver, const char *topic, size_t topic_len,
+    const uint8_t *payload, size_t len)
+{
+	return unicast(r, from, MU_DATA, receiver, topic, topic_len, payload,
+	    len);
+}
+
+int
+router_command(struct router *r, struct subscriber *from,
+    const struct mu_uuid *receiver, const char *topic, size_t topic_len,
+    const uint8_t *payload, size_t len)
+{
+	if (receiver == NULL)
+		return publish(r, from, MU_COMMAND, topic, topic_len, payload,
+		    len);
+	return unicast(r, from, MU_COMMAND, receiver, topic, topic_len, payload,
+	    len);
 }
 
 /* --- receiving ----------------------------------------------------------- */

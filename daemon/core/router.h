@@ -131,6 +131,12 @@ int router_unicast(struct router *r, struct subscriber *from,
     const struct mu_uuid *receiver, const char *topic, size_t topic_len,
     const uint8_t *payload, size_t len);
 
+/* A command of a store: receiver NULL: by topic, as router_publish, otherwise
+ * for one direct peer, as router_unicast.  Clients never see commands. */
+int router_command(struct router *r, struct subscriber *from,
+    const struct mu_uuid *receiver, const char *topic, size_t topic_len,
+    const uint8_t *payload, size_t len);
+
 /* An envelope from a peer; env->frame is overwritten (stamped). */
 void router_receive(struct router *r, struct subscriber *from,
     struct mu_envelope *env, uint64_t now);

@@ -71,6 +71,11 @@ void stores_durable(struct stores *s, uint64_t now, int64_t wall);
 void stores_tick(struct stores *s, uint64_t now, int64_t wall);
 uint64_t stores_deadline(const struct stores *s);
 
+/* The backend of store i, whose kind is that of the layout; NULL: failed.  For
+ * the owner of the loop, which watches the descriptor of an LMDB one. */
+struct mu_backend *stores_backend(
+    const struct stores *s, size_t i, bool *lmdb);
+
 /* For status. */
 struct stores_fact {
 	const char *name;

@@ -1,0 +1,130 @@
+/* What status says about stores. */
+#include "core/stores_impl.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/backend_lmdb.h"
+
+#define SECOND INT64_C(1000000000)
+
+size_t
+stores_count(const struct stores *s)
+{
+	return s->n;
+}
+
+struct mu_backend *
+stores_backend(const struct stores *s, size_t i, bool *lmdb)
+{
+	*lmdb = s->list[i].kind == MU_STORE_BACKEND_LMDB;
+	return s->list[i].backend;
+}
+
+static void
+put_since(char *out, size_t size, int64_t wall)
+{
+	time_t at = (time_t)(wall / SECOND);
+	struct tm tm;
+	char text[32];
+
+	if (gmtime_r(&at, &tm) == NULL ||
+	    strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &tm) == 0)
+		snprintf(out, size, "stale");
+	else
+		snprintf(out, size, "stale since %s", text);
+}
+
+static void
+clone_state_text(struct store *st, const struct mu_clone_stats *c)
+{
+	struct mu_store_now now = stores_now(st->all);
+
+	switch (c->state) {
+	case MU_STORE_SEARCHING:
+		snprintf(st->state, sizeof st->state, "searching");
+		break;
+	case MU_STORE_ATTACHING:
+		snprintf(st->state, sizeof st->state, "attaching %u %%",
+		    c->percent);
+		break;
+	case MU_STORE_FRESH:
+		snprintf(st->state, sizeof st->state, "fresh");
+		break;
+	case MU_STORE_OLD:
+		put_since(st->state, sizeof st->state,
+		    now.wall - (int64_t)c->stale_ns);
+		break;
+	}
+}
+
+static void
+master_fact(struct store *st, struct stores_fact *out)
+{
+	struct mu_master_stats m;
+
+	mu_master_stats(st->master, &m);
+	snprintf(st->state, sizeof st->state, "fresh");
+	out->entries = m.entries;
+	out->seq = m.seq;
+	out->lag = m.lag;
+	out->clones = m.clones;
+	out->writers = m.writers;
+	out->pending = m.pending;
+	out->nwrites = m.nwrites;
+	out->nfailed = m.nfailed;
+	out->nexpired = m.nexpired;
+}
+
+static void
+clone_fact(struct store *st, struct stores_fact *out)
+{
+	struct mu_clone_stats c;
+
+	mu_clone_stats(st->clone, &c);
+	clone_state_text(st, &c);
+	out->entries = c.entries;
+	out->seq = c.seq;
+	out->pending = c.writes + c.queries;
+}
+
+static void
+medium_fact(const struct store *st, struct stores_fact *out)
+{
+	struct backend_lmdb_facts f;
+
+	if (st->backend == NULL || st->kind != MU_STORE_BACKEND_LMDB)
+		return;
+	backend_lmdb_facts(st->backend, &f);
+	out->bytes = f.file_bytes;
+	if (f.reason[0] != '\0')
+		out->error = f.reason;
+	else if (f.read_only)
+		out->error = "the file may not be written";
+}
+
+void
+stores_fact(const struct stores *s, size_t i, struct stores_fact *out)
+{
+	struct store *st = &s->list[i];
+
+	memset(out, 0, sizeof *out);
+	out->name = st->name;
+	out->master = st->is_master;
+	out->master_node = st->row_master;
+	out->backend =
+	    st->kind == MU_STORE_BACKEND_LMDB ? "lmdb" : "memory";
+	if (st->master != NULL)
+		master_fact(st, out);
+	else if (st->clone != NULL)
+		clone_fact(st, out);
+	else
+		snprintf(st->state, sizeof st->state, "failed");
+	out->state = st->state;
+	if (st->second[0] != '\0')
+		out->error = st->second;
+	if (st->error[0] != '\0')
+		out->error = st->error;
+	medium_fact(st, out);
+}
