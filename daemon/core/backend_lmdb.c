@@ -148,7 +148,8 @@ begin_write(struct lmdb *b, size_t max_pending)
 	pthread_mutex_lock(&b->lock);
 	if (b->options.sync_interval_ms > 0)
 		rc = b->err;
-	if (b->open != NULL && b->open == b->taken_last)
+	if (b->open != NULL &&
+	    (b->open == b->taken_last || b->open->entries.n >= LMDB_LAYER_FULL))
 		b->open = NULL;
 	if (b->open != NULL && rc == 0)
 		b->hold = true;

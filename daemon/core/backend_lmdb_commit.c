@@ -1,6 +1,6 @@
 /*
- * The committer: a thread that takes every sealed layer there is, writes all
- * of them in one transaction, syncs, and says so.  It takes nothing while the
+ * The committer: a thread that takes the sealed layers there are, writes them
+ * in one transaction, syncs, and says so.  It takes nothing while the
  * last layer holds unsealed writes, and after a failure waits until the owner
  * has heard of it, because what was written later may build on what failed.
  *
@@ -249,14 +249,34 @@ finish(struct lmdb *b, struct layer *first, struct layer *last, int rc,
 	}
 }
 
+/* The last layer of the next transaction: whole batches, and not many more
+ * entries than fill a layer. */
+static struct layer *
+take(struct lmdb *b)
+{
+	struct layer *last = b->job_first;
+	size_t n = last->entries.n;
+
+	while (
+	    last != b->job_last &&
+	    (last->partial || n + last->newer->entries.n <= LMDB_LAYER_FULL)) {
+		last = last->newer;
+		n += last->entries.n;
+	}
+	if (last == b->job_last)
+		b->job_first = b->job_last = NULL;
+	else
+		b->job_first = last->newer;
+	return last;
+}
+
 static void
 do_job(struct lmdb *b)
 {
-	struct layer *first = b->job_first, *last = b->job_last;
+	struct layer *first = b->job_first, *last = take(b);
 	uint64_t one = 1, since = clock_now();
 	int rc;
 
-	b->job_first = b->job_last = NULL;
 	b->taken_last = last;
 	b->urgent = false;
 	pthread_mutex_unlock(&b->lock);

@@ -19,7 +19,10 @@
 #include "core/backend_lmdb_layer.h"
 #include "core/backend_lmdb_record.h"
 
-#define LMDB_REASON       512
+#define LMDB_REASON 512
+/* Entries after which a sealed layer takes no more, and about as many as one
+ * transaction writes: LMDB keeps the memory of its largest for good. */
+#define LMDB_LAYER_FULL   2048
 #define LMDB_MAX_META_KEY 40 /* store/backend.h */
 
 /* An environment and its tables. */

@@ -48,6 +48,7 @@ struct layer {
 	unsigned refs;  /* the backend and snapshots */
 	uint64_t batch; /* highest sealed in it; 0: none yet */
 	bool cleared;   /* everything below is gone */
+	bool partial;   /* its last batch goes on in the layer above */
 	struct layer_list entries;
 	struct layer_list meta; /* the small records, not cleared */
 	struct layer_due *due;  /* heap, the first deadline on top */

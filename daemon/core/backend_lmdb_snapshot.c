@@ -74,6 +74,8 @@ snapshot_close(struct mu_snapshot *base)
 static void
 keep_layers(struct lmdb *b, struct lmdb_view *v)
 {
+	if (b->open != NULL && b->unsealed > 0)
+		b->open->partial = true;
 	b->open = NULL;
 	v->newest = b->newest;
 	v->oldest = b->oldest;

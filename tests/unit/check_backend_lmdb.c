@@ -247,6 +247,31 @@ START_TEST(unsealed_writes_are_in_no_commit)
 }
 END_TEST
 
+START_TEST(no_commit_is_large)
+{
+	struct backend_lmdb_options o = options();
+	struct backend_lmdb_facts f;
+	struct mu_backend *b;
+	uint64_t last = 0;
+	char key[32];
+
+	o.test_sync_delay_ns = 20000000;
+	b = store_open_with(o);
+	for (int i = 0; i < 10000; i++) {
+		snprintf(key, sizeof key, "%d", i);
+		ck_assert_int_eq(put_text(b, key, key), 0);
+		if (i % 10 == 9)
+			last = b->ops->seal(b);
+	}
+	ck_assert_int_eq(store_wait(b, last), 0);
+	backend_lmdb_facts(b, &f);
+	ck_assert_uint_ge(f.commits, 10000 / 2058);
+	ck_assert_uint_eq(f.entries, 10000);
+	ck_assert_value(b, "9999", "9999");
+	store_close(b);
+}
+END_TEST
+
 START_TEST(pending_bytes_are_limited)
 {
 	struct backend_lmdb_options o = options();
@@ -421,6 +446,7 @@ main(void)
 	tcase_add_test(t, store_is_opened_once);
 	tcase_add_test(t, nothing_waits_for_a_slow_disk);
 	tcase_add_loop_test(t, unsealed_writes_are_in_no_commit, 0, 5);
+	tcase_add_test(t, no_commit_is_large);
 	tcase_add_test(t, pending_bytes_are_limited);
 	tcase_add_test(t, with_an_interval_a_sealed_batch_counts_at_once);
 	tcase_add_loop_test(t, snapshot_does_not_see_later_writes, 0, 2);
