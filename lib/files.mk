@@ -92,7 +92,8 @@ store_SRCS = \
 	lib/store/memory.c \
 	lib/store/outq.c \
 	lib/store/producer.c \
-	lib/store/request.c
+	lib/store/request.c \
+	lib/store/tree.c
 
 CFLAGS_base = -Wconversion
 CFLAGS_value = -Wconversion

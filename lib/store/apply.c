@@ -27,7 +27,8 @@ built(struct muster_value *v, int rc, struct muster_value **out)
 	return rc == MUSTER_ELIMIT ? MU_STORE_TOO_LARGE : MU_STORE_NOMEM;
 }
 
-/* --- numbers ---------------------------------------------------------------- */
+/* --- numbers ----------------------------------------------------------------
+ */
 
 static uint64_t
 sum(uint64_t a, uint64_t b, bool minus)
@@ -50,19 +51,19 @@ add_number(const struct muster_value *old, const struct muster_value *amount,
 
 	switch (muster_value_type(old)) {
 	case MUSTER_COUNT:
-		return made(muster_value_count(
-				sum(muster_value_get_count(old),
-				    muster_value_get_count(amount), minus)),
+		return made(muster_value_count(sum(muster_value_get_count(old),
+				muster_value_get_count(amount), minus)),
 		    out);
 	case MUSTER_INTEGER:
-		return made(muster_value_integer(signed_sum(
-				muster_value_get_integer(old),
-				muster_value_get_integer(amount), minus)),
+		return made(muster_value_integer(
+				signed_sum(muster_value_get_integer(old),
+				    muster_value_get_integer(amount), minus)),
 		    out);
 	case MUSTER_REAL:
-		return made(muster_value_real(muster_value_get_real(old) +
-				(minus ? -muster_value_get_real(amount)
-				       : muster_value_get_real(amount))),
+		return made(
+		    muster_value_real(muster_value_get_real(old) +
+				      (minus ? -muster_value_get_real(amount)
+					     : muster_value_get_real(amount))),
 		    out);
 	case MUSTER_TIMESPAN:
 		return made(
@@ -73,7 +74,8 @@ add_number(const struct muster_value *old, const struct muster_value *amount,
 	}
 }
 
-/* --- texts and containers ---------------------------------------------------- */
+/* --- texts and containers ----------------------------------------------------
+ */
 
 static enum mu_store_status
 append_text(const struct muster_value *old, const struct muster_value *more,
@@ -151,7 +153,8 @@ put_pair(const struct muster_value *table, const struct muster_value *pair,
 	    muster_value_at(pair, 1), out);
 }
 
-/* --- both operations --------------------------------------------------------- */
+/* --- both operations ---------------------------------------------------------
+ */
 
 /* What may be added to or taken from a stored number. */
 static bool
@@ -276,7 +279,8 @@ mu_apply_subtract(const struct muster_value *old,
 	}
 }
 
-/* --- queries ------------------------------------------------------------------ */
+/* --- queries
+ * ------------------------------------------------------------------ */
 
 static enum mu_store_status
 element(const struct muster_value *v, const struct muster_value *index,

@@ -40,15 +40,15 @@ struct mu_backend_ops {
 	int (*clear)(struct mu_backend *b);
 	uint64_t (*size)(struct mu_backend *b);
 	/* The key whose deadline comes first; MUSTER_ENOENT: none expires. */
-	int (*first_deadline)(struct mu_backend *b, struct mu_bytes *key,
-	    int64_t *deadline);
+	int (*first_deadline)(
+	    struct mu_backend *b, struct mu_bytes *key, int64_t *deadline);
 	/* Small records beside the entries (sequence numbers, writers), part
 	 * of the same batches and not touched by clear.  An empty value erases.
 	 * The keys are at most 40 bytes. */
-	int (*meta_get)(struct mu_backend *b, struct mu_bytes key,
-	    struct mu_bytes *value);
-	int (*meta_put)(struct mu_backend *b, struct mu_bytes key,
-	    struct mu_bytes value);
+	int (*meta_get)(
+	    struct mu_backend *b, struct mu_bytes key, struct mu_bytes *value);
+	int (*meta_put)(
+	    struct mu_backend *b, struct mu_bytes key, struct mu_bytes value);
 	/* End the batch of everything written so far and begin to make it
 	 * durable; its number (ascending).  0 when nothing was written. */
 	uint64_t (*seal)(struct mu_backend *b);

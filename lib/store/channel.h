@@ -17,27 +17,29 @@
 #include "base/blob.h"
 #include "store/command.h"
 
-#define MU_CHANNEL_TICK_NS 100000000ull
-#define MU_CHANNEL_HEARTBEAT 5   /* ticks */
+#define MU_CHANNEL_TICK_NS    100000000ull
+#define MU_CHANNEL_HEARTBEAT  5 /* ticks */
 #define MU_CHANNEL_NACK_TICKS 2
-#define MU_CHANNEL_TIMEOUT 100   /* heartbeats without a sign of life */
+#define MU_CHANNEL_TIMEOUT    100 /* heartbeats without a sign of life */
 
-/* --- producer ---------------------------------------------------------------- */
+/* --- producer ----------------------------------------------------------------
+ */
 
 struct mu_producer;
 
 struct mu_producer_limits {
-	size_t max_buffered;  /* actions kept for paths that lag */
-	size_t max_bytes;     /* their bytes; beyond: the slowest path is cut */
+	size_t max_buffered; /* actions kept for paths that lag */
+	size_t max_bytes;    /* their bytes; beyond: the slowest path is cut */
 	size_t max_paths;
-	size_t keep_actions;  /* history kept although nobody lacks it, so that */
-	size_t keep_bytes;    /* a path may be resumed; 0: none, as Broker */
-	bool always;          /* number actions also while there is no path */
+	size_t
+	    keep_actions;  /* history kept although nobody lacks it, so that */
+	size_t keep_bytes; /* a path may be resumed; 0: none, as Broker */
+	bool always;       /* number actions also while there is no path */
 };
 
 /* seq starts at first_seq (Broker: 1, so the first action has 2). */
-struct mu_producer *mu_producer_new(uint64_t first_seq,
-    const struct mu_producer_limits *limits);
+struct mu_producer *mu_producer_new(
+    uint64_t first_seq, const struct mu_producer_limits *limits);
 void mu_producer_free(struct mu_producer *p);
 
 uint64_t mu_producer_seq(const struct mu_producer *p);
@@ -57,23 +59,24 @@ void mu_producer_jump(struct mu_producer *p, uint64_t seq);
 
 /* A path to consumer, offset := seq.  0, MUSTER_EEXIST (known: *offset is its
  * old one), MUSTER_ELIMIT, MUSTER_ENOMEM. */
-int mu_producer_add(struct mu_producer *p, const struct mu_entity *consumer,
-    uint64_t *offset);
+int mu_producer_add(
+    struct mu_producer *p, const struct mu_entity *consumer, uint64_t *offset);
 /* The same with a given offset (to resume a clone that has everything up to
  * it): MUSTER_ENOENT when actions after offset are not kept any more. */
-int mu_producer_resume(struct mu_producer *p, const struct mu_entity *consumer,
-    uint64_t offset);
+int mu_producer_resume(
+    struct mu_producer *p, const struct mu_entity *consumer, uint64_t offset);
 /* A path that has everything up to offset (at most seq) although what follows
- * may be gone: for a consumer of an earlier life.  0, EEXIST, ELIMIT, ENOMEM. */
-int mu_producer_adopt(struct mu_producer *p, const struct mu_entity *consumer,
-    uint64_t offset);
-void mu_producer_remove(struct mu_producer *p,
-    const struct mu_entity *consumer);
+ * may be gone: for a consumer of an earlier life.  0, EEXIST, ELIMIT, ENOMEM.
+ */
+int mu_producer_adopt(
+    struct mu_producer *p, const struct mu_entity *consumer, uint64_t offset);
+void mu_producer_remove(
+    struct mu_producer *p, const struct mu_entity *consumer);
 bool mu_producer_has(const struct mu_producer *p,
     const struct mu_entity *consumer, uint64_t *offset, bool *acked);
 
-void mu_producer_ack(struct mu_producer *p, const struct mu_entity *consumer,
-    uint64_t seq);
+void mu_producer_ack(
+    struct mu_producer *p, const struct mu_entity *consumer, uint64_t seq);
 
 enum mu_nack_answer {
 	MU_NACK_HANDSHAKE, /* resend the handshake of this (known) path */
@@ -97,10 +100,11 @@ void mu_producer_touch(struct mu_producer *p, const struct mu_entity *consumer);
 bool mu_producer_tick(struct mu_producer *p);
 bool mu_producer_next_lost(struct mu_producer *p, struct mu_entity *consumer);
 /* Path i of npaths, for reports; NULL beyond. */
-const struct mu_entity *mu_producer_path(const struct mu_producer *p, size_t i,
-    uint64_t *acked);
+const struct mu_entity *mu_producer_path(
+    const struct mu_producer *p, size_t i, uint64_t *acked);
 
-/* --- consumer ---------------------------------------------------------------- */
+/* --- consumer ----------------------------------------------------------------
+ */
 
 struct mu_consumer;
 
@@ -115,8 +119,8 @@ void mu_consumer_free(struct mu_consumer *c);
 bool mu_consumer_is_open(const struct mu_consumer *c);
 uint64_t mu_consumer_next_seq(const struct mu_consumer *c);
 /* The producer's handshake: true when it was the first one. */
-bool mu_consumer_handshake(struct mu_consumer *c, uint64_t offset,
-    uint16_t heartbeat);
+bool mu_consumer_handshake(
+    struct mu_consumer *c, uint64_t offset, uint16_t heartbeat);
 /* An action arrived; keeps a reference if it is early.  0 or MUSTER_ENOMEM. */
 int mu_consumer_action(struct mu_consumer *c, uint64_t seq, struct mu_blob *b);
 void mu_consumer_keepalive(struct mu_consumer *c, uint64_t seq);
@@ -127,11 +131,11 @@ struct mu_blob *mu_consumer_take(struct mu_consumer *c, uint64_t *seq);
 
 enum mu_consumer_due {
 	MU_CONSUMER_NOTHING,
-	MU_CONSUMER_ACK,  /* cumulative_ack(*ack) */
-	MU_CONSUMER_NACK  /* nack(list [*n], borrowed until the next call) */
+	MU_CONSUMER_ACK, /* cumulative_ack(*ack) */
+	MU_CONSUMER_NACK /* nack(list [*n], borrowed until the next call) */
 };
-enum mu_consumer_due mu_consumer_tick(struct mu_consumer *c, uint64_t *ack,
-    const uint64_t **list, size_t *n);
+enum mu_consumer_due mu_consumer_tick(
+    struct mu_consumer *c, uint64_t *ack, const uint64_t **list, size_t *n);
 /* The producer gave another sign of life. */
 void mu_consumer_touch(struct mu_consumer *c);
 /* Ticks since the last sign of the producer, for time limits. */

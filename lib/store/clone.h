@@ -18,13 +18,13 @@
 struct mu_clone;
 
 struct mu_clone_config {
-	struct mu_entity entity;   /* and the next 2^20 object numbers are ours */
-	uint64_t first_req_id;     /* of put_unique; random */
-	bool resume;               /* keep our place in the backend, and go on
-				      from there after a restart */
-	size_t max_writes;         /* undecided ones; beyond: BUSY */
-	size_t max_write_bytes;    /* their payloads */
-	size_t max_queries;        /* waiting for a fresh copy; beyond: BUSY */
+	struct mu_entity entity; /* and the next 2^20 object numbers are ours */
+	uint64_t first_req_id;   /* of put_unique; random */
+	bool resume;             /* keep our place in the backend, and go on
+				    from there after a restart */
+	size_t max_writes;       /* undecided ones; beyond: BUSY */
+	size_t max_write_bytes;  /* their payloads */
+	size_t max_queries;      /* waiting for a fresh copy; beyond: BUSY */
 	size_t max_early;
 	size_t max_value;          /* bytes of an encoded key and value */
 	uint32_t max_keys;         /* in one answer */
@@ -73,10 +73,10 @@ struct mu_clone_stats {
 	struct mu_entity master; /* nil: none yet */
 	bool is_ours;
 	uint64_t entries;
-	uint64_t seq;            /* last action applied */
-	size_t writes;           /* undecided */
-	size_t queries;          /* waiting */
-	uint64_t attached;       /* times */
+	uint64_t seq;      /* last action applied */
+	size_t writes;     /* undecided */
+	size_t queries;    /* waiting */
+	uint64_t attached; /* times */
 };
 void mu_clone_stats(const struct mu_clone *c, struct mu_clone_stats *stats);
 

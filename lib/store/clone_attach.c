@@ -7,13 +7,14 @@
 #include "muster/err.h"
 #include "store/clone_impl.h"
 
-#define ASK_BROKER 2    /* ticks between two nack{0} */
-#define ASK_OURS 10     /* ticks between two attach */
-#define ASK_CHUNK 5     /* ticks between two want */
+#define ASK_BROKER    2  /* ticks between two nack{0} */
+#define ASK_OURS      10 /* ticks between two attach */
+#define ASK_CHUNK     5  /* ticks between two want */
 #define GIVE_UP_CHUNK 30
-#define OLD_AFTER 30    /* ticks of silence in which a copy counts as fresh */
+#define OLD_AFTER     30 /* ticks of silence in which a copy counts as fresh */
 
-/* --- asking ------------------------------------------------------------------- */
+/* --- asking
+ * ------------------------------------------------------------------- */
 
 static struct muster_value *
 last_held(const struct mu_clone *c)
@@ -22,8 +23,8 @@ last_held(const struct mu_clone *c)
 
 	if (!c->loading || mu_buf_len(&c->held) == 0)
 		return NULL;
-	if (muster_value_dec(
-		mu_buf_data(&c->held), mu_buf_len(&c->held), &v) != 0)
+	if (muster_value_dec(mu_buf_data(&c->held), mu_buf_len(&c->held), &v) !=
+	    0)
 		return NULL;
 	return v;
 }
@@ -115,7 +116,8 @@ clone_restart(struct mu_clone *c, const char *why)
 	renew_consumer(c);
 }
 
-/* --- a snapshot in one piece ----------------------------------------------------- */
+/* --- a snapshot in one piece
+ * ----------------------------------------------------- */
 
 static void
 is_attached(struct mu_clone *c, const struct mu_command *cmd, bool ours)
@@ -176,7 +178,8 @@ clone_on_ack_clone(struct mu_clone *c, const struct mu_command *cmd)
 	clone_check_whole(c);
 }
 
-/* --- chunks ----------------------------------------------------------------------- */
+/* --- chunks
+ * ----------------------------------------------------------------------- */
 
 static void
 want(struct mu_clone *c)
@@ -282,13 +285,14 @@ clone_on_chunk(struct mu_clone *c, const struct mu_command *cmd)
 	}
 }
 
-/* --- time --------------------------------------------------------------------------- */
+/* --- time
+ * ---------------------------------------------------------------------------
+ */
 
 static bool
 is_due(const struct mu_clone *c)
 {
-	uint64_t every =
-	    c->has_peer && c->peer_is_ours ? ASK_OURS : ASK_BROKER;
+	uint64_t every = c->has_peer && c->peer_is_ours ? ASK_OURS : ASK_BROKER;
 
 	return c->ticks - c->asked >= every;
 }

@@ -27,7 +27,8 @@ compare(struct mu_bytes a, struct mu_bytes b)
 	return a.len < b.len ? -1 : a.len > b.len;
 }
 
-/* --- single changes ------------------------------------------------------------ */
+/* --- single changes
+ * ------------------------------------------------------------ */
 
 /* value [encoded], new_value decoded.  The event is made before the write. */
 static int
@@ -46,8 +47,8 @@ put(struct mu_clone *c, struct mu_bytes key, const struct muster_value *k,
 		muster_value_unref(old);
 		return rc;
 	}
-	event = mu_out_event(old == NULL ? MU_STORE_INSERT : MU_STORE_UPDATE,
-	    k, old, v, &cmd->publisher);
+	event = mu_out_event(old == NULL ? MU_STORE_INSERT : MU_STORE_UPDATE, k,
+	    old, v, &cmd->publisher);
 	rc = event == NULL ? MUSTER_ENOMEM
 			   : c->backend->ops->put(c->backend, key, value, 0);
 	if (rc == 0) {
@@ -103,14 +104,15 @@ erase_range(struct mu_clone *c, struct mu_bytes from, struct mu_bytes end,
 		mu_buf_put(&copy, key.at, key.len);
 		rc = mu_buf_error(&copy);
 		if (rc == 0)
-			rc = erase(c, mu_bytes_of(&copy), MU_STORE_ERASED,
-			    publisher);
+			rc = erase(
+			    c, mu_bytes_of(&copy), MU_STORE_ERASED, publisher);
 	}
 	mu_buf_clear(&copy);
 	return rc == MUSTER_ENOENT ? 0 : rc;
 }
 
-/* --- actions -------------------------------------------------------------------- */
+/* --- actions
+ * -------------------------------------------------------------------- */
 
 static int
 clear(struct mu_clone *c, const struct mu_command *cmd)
@@ -209,7 +211,8 @@ clone_drain(struct mu_clone *c)
 	return rc;
 }
 
-/* --- snapshots --------------------------------------------------------------------- */
+/* --- snapshots
+ * --------------------------------------------------------------------- */
 
 struct pair {
 	size_t key, key_len; /* in the buffer of canonical keys */
@@ -233,8 +236,8 @@ cmp_pairs(const void *a, const void *b)
 
 /* Keys are decoded and encoded anew: equal ones have equal bytes then. */
 static int
-list_pairs(const struct mu_command *cmd, struct pair *pairs,
-    struct mu_buf *keys)
+list_pairs(
+    const struct mu_command *cmd, struct pair *pairs, struct mu_buf *keys)
 {
 	struct mu_cursor cur = mu_cursor_over(cmd->entries, cmd->entries_len);
 
@@ -262,8 +265,8 @@ list_pairs(const struct mu_command *cmd, struct pair *pairs,
 }
 
 static int
-merge_pair(struct mu_clone *c, const struct pair *p,
-    const struct mu_command *cause)
+merge_pair(
+    struct mu_clone *c, const struct pair *p, const struct mu_command *cause)
 {
 	struct mu_bytes key = pair_key(p), value;
 	struct muster_value *k = NULL;
@@ -282,8 +285,8 @@ merge_pair(struct mu_clone *c, const struct pair *p,
 }
 
 static int
-merge_sorted(struct mu_clone *c, struct mu_bytes from,
-    const struct pair *pairs, size_t n, bool to_end)
+merge_sorted(struct mu_clone *c, struct mu_bytes from, const struct pair *pairs,
+    size_t n, bool to_end)
 {
 	struct mu_command cause = { .publisher = c->master };
 	struct mu_bytes none = { NULL, 0 };
@@ -328,7 +331,8 @@ clone_merge(struct mu_clone *c, struct mu_bytes from,
 	return rc;
 }
 
-/* --- what outlives the process ------------------------------------------------------- */
+/* --- what outlives the process
+ * ------------------------------------------------------- */
 
 static int
 load_u64(struct mu_clone *c, struct mu_bytes key, uint64_t *v)

@@ -8,14 +8,14 @@
 /* A write that the master has not decided, as far as we know. */
 struct write {
 	struct write *next;
-	uint64_t id;            /* the caller's */
-	uint64_t seq;           /* 0: not sent yet */
-	uint64_t req_id;        /* put_unique */
-	uint64_t deadline;      /* monotonic */
+	uint64_t id;       /* the caller's */
+	uint64_t seq;      /* 0: not sent yet */
+	uint64_t req_id;   /* put_unique */
+	uint64_t deadline; /* monotonic */
 	struct mu_blob *payload;
-	struct mu_out *done;    /* owned; NULL: answered already */
+	struct mu_out *done; /* owned; NULL: answered already */
 	enum mu_command_tag tag;
-	bool decided;           /* and seen once action visible is applied */
+	bool decided; /* and seen once action visible is applied */
 	uint64_t visible;
 };
 
@@ -24,7 +24,7 @@ struct query {
 	struct query *next;
 	struct mu_store_request req; /* its values are counted */
 	uint64_t deadline;
-	struct mu_out *done;    /* owned */
+	struct mu_out *done; /* owned */
 };
 
 struct mu_clone {
@@ -35,37 +35,37 @@ struct mu_clone {
 	struct mu_outq out;
 
 	/* the master */
-	bool has_peer;              /* a peer that hosts it is there */
+	bool has_peer; /* a peer that hosts it is there */
 	struct mu_uuid peer;
 	bool peer_is_ours;
-	struct mu_entity master;    /* nil: none yet */
+	struct mu_entity master; /* nil: none yet */
 	bool is_ours;
-	bool seeking;               /* asking to be attached */
-	bool spoke;                 /* me was used in a request */
-	bool complete;              /* the copy was whole once */
-	bool told_second;           /* a second master was logged */
-	uint64_t attached;          /* times */
-	uint64_t asked;             /* tick of the last request */
-	uint64_t heard;             /* tick of the master's last word */
-	uint64_t heard_at;          /* the same, monotonic */
+	bool seeking;      /* asking to be attached */
+	bool spoke;        /* me was used in a request */
+	bool complete;     /* the copy was whole once */
+	bool told_second;  /* a second master was logged */
+	uint64_t attached; /* times */
+	uint64_t asked;    /* tick of the last request */
+	uint64_t heard;    /* tick of the master's last word */
+	uint64_t heard_at; /* the same, monotonic */
 
 	/* the copy */
-	struct mu_consumer *in;     /* owned */
-	uint64_t epoch;             /* 0: history unknown */
-	uint64_t applied;           /* last action applied */
-	bool loading;               /* chunks are on their way */
-	struct mu_buf held;         /* last encoded key we hold; empty: none */
-	uint64_t index;             /* of the chunk wanted */
-	uint64_t wanted;            /* tick at which it was asked for */
-	uint64_t loaded, total;     /* pairs */
-	uint64_t need;              /* whole once this action is applied */
+	struct mu_consumer *in; /* owned */
+	uint64_t epoch;         /* 0: history unknown */
+	uint64_t applied;       /* last action applied */
+	bool loading;           /* chunks are on their way */
+	struct mu_buf held;     /* last encoded key we hold; empty: none */
+	uint64_t index;         /* of the chunk wanted */
+	uint64_t wanted;        /* tick at which it was asked for */
+	uint64_t loaded, total; /* pairs */
+	uint64_t need;          /* whole once this action is applied */
 	uint64_t saved_seq, saved_epoch;
 
 	/* writes */
 	struct mu_producer *writer; /* owned */
 	bool writer_open;           /* the master may be sent writes */
 	bool writer_acked;
-	uint64_t answered;          /* writes up to here were decided */
+	uint64_t answered; /* writes up to here were decided */
 	struct write *writes, **writes_tail;
 	size_t nwrites, write_bytes;
 	uint64_t req_id;
@@ -73,20 +73,22 @@ struct mu_clone {
 	struct query *queries, **queries_tail;
 	size_t nqueries;
 
-	enum mu_store_state state;  /* as last told */
+	enum mu_store_state state; /* as last told */
 	unsigned percent;
 	uint64_t ticks;
-	uint64_t next_tick;         /* monotonic */
-	uint64_t now;               /* monotonic, of the last call */
+	uint64_t next_tick; /* monotonic */
+	uint64_t now;       /* monotonic, of the last call */
 };
 
-/* --- clone.c ------------------------------------------------------------------ */
+/* --- clone.c
+ * ------------------------------------------------------------------ */
 
 void clone_send(struct mu_clone *c, struct mu_command *cmd,
     const struct mu_uuid *endpoint, const struct mu_entity *receiver);
 enum mu_store_state clone_state(const struct mu_clone *c, unsigned *percent);
 
-/* --- clone_attach.c ------------------------------------------------------------- */
+/* --- clone_attach.c
+ * ------------------------------------------------------------- */
 
 /* Ask to be attached, anew. */
 void clone_seek(struct mu_clone *c);
@@ -99,7 +101,8 @@ void clone_restart(struct mu_clone *c, const char *why);
 /* The copy may have become whole. */
 void clone_check_whole(struct mu_clone *c);
 
-/* --- clone_copy.c ---------------------------------------------------------------- */
+/* --- clone_copy.c
+ * ---------------------------------------------------------------- */
 
 /* Apply what is in order; 0 or an error of the backend or memory. */
 int clone_drain(struct mu_clone *c);
@@ -110,7 +113,8 @@ int clone_merge(struct mu_clone *c, struct mu_bytes from,
 int clone_remember(struct mu_clone *c);
 void clone_save(struct mu_clone *c);
 
-/* --- clone_write.c ----------------------------------------------------------------- */
+/* --- clone_write.c
+ * ----------------------------------------------------------------- */
 
 int clone_write(struct mu_clone *c, const struct mu_store_request *req,
     struct mu_out *done, uint64_t deadline);

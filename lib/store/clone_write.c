@@ -51,7 +51,8 @@ clone_writes_free(struct mu_clone *c)
 		drop_write(c, &c->writes);
 }
 
-/* --- sending --------------------------------------------------------------------- */
+/* --- sending
+ * --------------------------------------------------------------------- */
 
 static void
 push_payload(struct mu_clone *c, struct mu_blob *payload)
@@ -114,8 +115,8 @@ send_writes(struct mu_clone *c)
 }
 
 static enum mu_store_status
-write_blob(struct mu_clone *c, const struct mu_store_request *req,
-    struct write *w)
+write_blob(
+    struct mu_clone *c, const struct mu_store_request *req, struct write *w)
 {
 	enum mu_store_status status;
 	struct mu_command cmd;
@@ -128,8 +129,7 @@ write_blob(struct mu_clone *c, const struct mu_store_request *req,
 	cmd.who = c->who;
 	cmd.req_id = w->req_id;
 	w->tag = cmd.tag;
-	status = req->key == NULL ? MU_STORE_OK
-				  : mu_entry_key(&key, req->key);
+	status = req->key == NULL ? MU_STORE_OK : mu_entry_key(&key, req->key);
 	if (status == MU_STORE_OK) {
 		mu_command_enc(&b, &cmd);
 		status = mu_buf_error(&b) != 0 ? MU_STORE_NOMEM
@@ -192,7 +192,8 @@ clone_write(struct mu_clone *c, const struct mu_store_request *req,
 	return 0;
 }
 
-/* --- the writer channel ------------------------------------------------------------ */
+/* --- the writer channel
+ * ------------------------------------------------------------ */
 
 static void
 send_attach_writer(struct mu_clone *c)
@@ -261,9 +262,8 @@ static bool
 restart_channel(struct mu_clone *c)
 {
 	/* Numbers towards a master of our own kind never repeat. */
-	uint64_t first = c->is_ours && c->writer != NULL
-			     ? mu_producer_seq(c->writer)
-			     : 1;
+	uint64_t first =
+	    c->is_ours && c->writer != NULL ? mu_producer_seq(c->writer) : 1;
 
 	if (!new_channel(c, first))
 		return false;
@@ -307,7 +307,8 @@ clone_open_writer(struct mu_clone *c, bool known, uint64_t last)
 	send_writes(c);
 }
 
-/* --- what the master says ------------------------------------------------------------ */
+/* --- what the master says
+ * ------------------------------------------------------------ */
 
 static void
 decide(struct mu_clone *c, uint64_t upto)
@@ -428,8 +429,8 @@ clone_on_nack(struct mu_clone *c, const struct mu_command *cmd)
 
 	if (!c->writer_open)
 		return;
-	switch (mu_producer_nack(
-	    c->writer, &c->master, cmd->nack, cmd->nnack)) {
+	switch (
+	    mu_producer_nack(c->writer, &c->master, cmd->nack, cmd->nnack)) {
 	case MU_NACK_HANDSHAKE:
 		send_attach_writer(c);
 		break;
@@ -454,7 +455,9 @@ clone_on_nack(struct mu_clone *c, const struct mu_command *cmd)
 	}
 }
 
-/* --- time ------------------------------------------------------------------------------- */
+/* --- time
+ * -------------------------------------------------------------------------------
+ */
 
 static void
 expire_writes(struct mu_clone *c)

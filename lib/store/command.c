@@ -12,7 +12,7 @@
 #include "value/codec.h"
 
 #define RECEIVER_AT 32 /* seq and sender stand before it */
-#define SENDER_AT 8
+#define SENDER_AT   8
 
 bool
 mu_entity_eq(const struct mu_entity *a, const struct mu_entity *b)

@@ -44,8 +44,8 @@
  *               Writes up to upto are decided and durable; the ones listed
  *               failed with enum mu_store_status.  They can be seen once
  *               action visible is applied.  The list is complete for numbers
- *               above floor; what became of those up to it was told earlier.  Replaces cumulative_ack towards
- *               writers that attached with tag 65.
+ *               above floor; what became of those up to it was told earlier.
+ * Replaces cumulative_ack towards writers that attached with tag 65.
  */
 #ifndef MU_STORE_COMMAND_H
 #define MU_STORE_COMMAND_H
@@ -93,7 +93,7 @@ enum mu_command_tag {
 	MU_CMD_RESULT = 69
 };
 
-#define MU_ATTACHED_FRESH 1  /* flags of attached */
+#define MU_ATTACHED_FRESH  1 /* flags of attached */
 #define MU_ATTACHED_WRITER 2
 
 /* Actions have a place in the sequence. */
@@ -109,13 +109,14 @@ struct mu_command_failure {
 };
 
 struct mu_command {
-	uint64_t seq;              /* actions: place; ack_clone: offset; else 0 */
+	uint64_t seq; /* actions: place; ack_clone: offset; else 0 */
 	struct mu_entity sender;
 	struct mu_entity receiver; /* nil: everybody, or unknown */
 	enum mu_command_tag tag;
-	struct muster_value *key;   /* counted; put .. subtract; attach, want:
-				       the last key held, or NULL */
-	struct muster_value *value; /* counted; put, put_unique, add, subtract */
+	struct muster_value *key; /* counted; put .. subtract; attach, want:
+				     the last key held, or NULL */
+	struct muster_value
+	    *value; /* counted; put, put_unique, add, subtract */
 	struct muster_value *expected; /* counted; put_if, NULL: absent */
 	bool has_expiry;
 	int64_t expiry_ns;          /* from the master's receipt */
@@ -130,24 +131,24 @@ struct mu_command {
 	uint16_t heartbeat;         /* attach_writer, ack_clone: ticks */
 	uint64_t *nack;             /* owned [nnack] */
 	size_t nnack;
-	const uint8_t *entries;     /* ack_clone, chunk: encoded pairs, borrowed
-				       from the input, structure checked */
+	const uint8_t *entries; /* ack_clone, chunk: encoded pairs, borrowed
+				   from the input, structure checked */
 	size_t entries_len;
 	uint32_t nentries;
-	uint64_t epoch;             /* attach, attached: which history */
-	uint64_t writer;            /* attach, attached: see above */
-	uint64_t total;             /* attached: pairs */
-	uint64_t newest;            /* attached: newest action */
-	uint64_t index;             /* want, chunk */
-	uint64_t visible;           /* result */
-	uint64_t floor;             /* result */
-	uint8_t flags;              /* attached; chunk: 1 = last */
+	uint64_t epoch;   /* attach, attached: which history */
+	uint64_t writer;  /* attach, attached: see above */
+	uint64_t total;   /* attached: pairs */
+	uint64_t newest;  /* attached: newest action */
+	uint64_t index;   /* want, chunk */
+	uint64_t visible; /* result */
+	uint64_t floor;   /* result */
+	uint8_t flags;    /* attached; chunk: 1 = last */
 	struct mu_command_failure *failures; /* result: owned [nfailures] */
 	size_t nfailures;
 };
 
 /* Most numbers accepted in one nack, and most failures in one result. */
-#define MU_COMMAND_MAX_NACK 65536
+#define MU_COMMAND_MAX_NACK     65536
 #define MU_COMMAND_MAX_FAILURES 4096
 
 /* Read the payload of a command envelope; trailing bytes are ignored as Broker

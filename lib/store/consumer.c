@@ -16,18 +16,18 @@ struct early {
 
 struct mu_consumer {
 	size_t max_early;
-	uint64_t next;      /* the number wanted; 0: not opened */
-	uint64_t last;      /* end known so far, exclusive */
+	uint64_t next; /* the number wanted; 0: not opened */
+	uint64_t last; /* end known so far, exclusive */
 	uint64_t tick;
-	uint64_t seen;      /* tick of the producer's last sign of life */
-	uint64_t at_tick;   /* next, at the last tick */
-	uint64_t idle;      /* ticks without progress */
-	uint16_t heartbeat; /* ticks */
+	uint64_t seen;       /* tick of the producer's last sign of life */
+	uint64_t at_tick;    /* next, at the last tick */
+	uint64_t idle;       /* ticks without progress */
+	uint16_t heartbeat;  /* ticks */
 	struct early *early; /* owned [cap], used from head, sorted */
 	size_t head;
 	size_t n;
 	size_t cap;
-	uint64_t *nack;     /* owned, the list given out; NULL until needed */
+	uint64_t *nack; /* owned, the list given out; NULL until needed */
 };
 
 struct mu_consumer *
@@ -64,7 +64,8 @@ mu_consumer_next_seq(const struct mu_consumer *c)
 	return c->next;
 }
 
-/* --- the waiting ones ------------------------------------------------------ */
+/* --- the waiting ones ------------------------------------------------------
+ */
 
 static struct early *
 first(const struct mu_consumer *c)
@@ -151,7 +152,8 @@ insert(struct mu_consumer *c, uint64_t seq, struct mu_blob *b)
 	return 0;
 }
 
-/* --- what arrives ---------------------------------------------------------- */
+/* --- what arrives ----------------------------------------------------------
+ */
 
 bool
 mu_consumer_handshake(
@@ -228,7 +230,8 @@ mu_consumer_take(struct mu_consumer *c, uint64_t *seq)
 	return NULL;
 }
 
-/* --- time ------------------------------------------------------------------ */
+/* --- time ------------------------------------------------------------------
+ */
 
 /* The numbers in [next, last) that do not wait already. */
 static size_t
@@ -250,8 +253,8 @@ static enum mu_consumer_due
 ask(struct mu_consumer *c, const uint64_t **list, size_t *n)
 {
 	if (c->nack == NULL)
-		c->nack = mu_reallocarray(
-		    NULL, MU_CHANNEL_MAX_NACK, sizeof *c->nack);
+		c->nack =
+		    mu_reallocarray(NULL, MU_CHANNEL_MAX_NACK, sizeof *c->nack);
 	if (c->nack == NULL)
 		return MU_CONSUMER_NOTHING; /* at the next occasion */
 	if (c->next == 0) {
@@ -275,8 +278,8 @@ heartbeat(struct mu_consumer *c, uint64_t *ack)
 }
 
 enum mu_consumer_due
-mu_consumer_tick(struct mu_consumer *c, uint64_t *ack, const uint64_t **list,
-    size_t *n)
+mu_consumer_tick(
+    struct mu_consumer *c, uint64_t *ack, const uint64_t **list, size_t *n)
 {
 	c->tick++;
 	if (c->next == 0)

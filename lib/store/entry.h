@@ -27,8 +27,8 @@ enum mu_store_status mu_entry_key(
     struct mu_buf *b, const struct muster_value *key);
 
 /* The value under an encoded key, owned; OK, NO_SUCH_KEY, BACKEND, NOMEM. */
-enum mu_store_status mu_entry_get(struct mu_backend *b, struct mu_bytes key,
-    struct muster_value **out);
+enum mu_store_status mu_entry_get(
+    struct mu_backend *b, struct mu_bytes key, struct muster_value **out);
 
 /* Answer EXISTS, GET, GET_INDEX or KEYS into a DONE item. */
 void mu_entry_query(struct mu_backend *b, const struct mu_store_request *req,

@@ -8,8 +8,8 @@
 #include "muster/err.h"
 #include "store/master_impl.h"
 
-#define CATCH_UP 5 /* ticks made up for after a pause */
-#define HEAD 57    /* bytes up to and with the tag */
+#define CATCH_UP 5  /* ticks made up for after a pause */
+#define HEAD     57 /* bytes up to and with the tag */
 
 void
 mu_master_config_init(struct mu_master_config *config)
@@ -32,8 +32,8 @@ mu_master_config_init(struct mu_master_config *config)
 }
 
 struct mu_master *
-mu_master_new(const struct mu_master_config *config,
-    struct mu_backend *backend, const struct mu_store_now *now)
+mu_master_new(const struct mu_master_config *config, struct mu_backend *backend,
+    const struct mu_store_now *now)
 {
 	struct mu_master *m = mu_calloc(1, sizeof *m);
 	struct mu_producer_limits limits = config->limits;
@@ -80,7 +80,8 @@ mu_master_free(struct mu_master *m)
 	mu_free(m);
 }
 
-/* --- feed ----------------------------------------------------------------------- */
+/* --- feed
+ * ----------------------------------------------------------------------- */
 
 /* Place, sender and tag of an action: all that is wanted before its turn. */
 static bool
@@ -149,7 +150,8 @@ mu_master_feed(struct mu_master *m, const uint8_t *payload, size_t len,
 	return rc;
 }
 
-/* --- requests --------------------------------------------------------------------- */
+/* --- requests
+ * --------------------------------------------------------------------- */
 
 /* An answer that needs no write. */
 static int
@@ -187,7 +189,8 @@ mu_master_request(struct mu_master *m, const struct mu_store_request *req,
 	return rc;
 }
 
-/* --- time and consequences ----------------------------------------------------------- */
+/* --- time and consequences
+ * ----------------------------------------------------------- */
 
 void
 mu_master_flush(struct mu_master *m)

@@ -22,24 +22,24 @@
 struct mu_master;
 
 struct mu_master_config {
-	struct mu_entity entity;    /* kept across restarts, see resume */
-	uint64_t first_seq;         /* when the backend knows none; Broker: 1 */
-	uint64_t epoch;             /* random, not 0: names this history when the
-				       backend knows none */
-	bool resume;                /* number all actions and keep the numbers in
-				       the backend; follow clones that know an
-				       earlier life of this entity */
-	int64_t default_expiry_ns;  /* of writes that carry none; 0: none */
+	struct mu_entity entity;   /* kept across restarts, see resume */
+	uint64_t first_seq;        /* when the backend knows none; Broker: 1 */
+	uint64_t epoch;            /* random, not 0: names this history when the
+				      backend knows none */
+	bool resume;               /* number all actions and keep the numbers in
+				      the backend; follow clones that know an
+				      earlier life of this entity */
+	int64_t default_expiry_ns; /* of writes that carry none; 0: none */
 	struct mu_producer_limits limits;
 	size_t max_writers;
-	size_t max_early;           /* actions of one writer out of order */
-	size_t max_value;           /* bytes of an encoded key and value */
-	uint32_t max_keys;          /* in one answer */
-	size_t max_pending;         /* writes waiting for the medium */
-	size_t max_snapshot;        /* bytes of the single message for clones of
-				       Broker's; beyond: refused and logged */
-	size_t chunk_bytes;         /* of a chunk for clones of our own */
-	uint64_t max_clear_events;  /* clear of more entries raises no events */
+	size_t max_early;          /* actions of one writer out of order */
+	size_t max_value;          /* bytes of an encoded key and value */
+	uint32_t max_keys;         /* in one answer */
+	size_t max_pending;        /* writes waiting for the medium */
+	size_t max_snapshot;       /* bytes of the single message for clones of
+				      Broker's; beyond: refused and logged */
+	size_t chunk_bytes;        /* of a chunk for clones of our own */
+	uint64_t max_clear_events; /* clear of more entries raises no events */
 };
 /* The defaults of the manual; entity and epoch remain to be set. */
 void mu_master_config_init(struct mu_master_config *config);
@@ -75,12 +75,12 @@ bool mu_master_next(struct mu_master *m, struct mu_store_out *out);
 /* For status and metrics. */
 struct mu_master_stats {
 	uint64_t entries;
-	uint64_t seq;      /* newest action */
+	uint64_t seq; /* newest action */
 	uint64_t epoch;
 	size_t clones, writers;
-	size_t buffered;   /* actions kept */
-	uint64_t lag;      /* newest action minus the slowest clone's */
-	size_t pending;    /* writes that wait for the medium */
+	size_t buffered; /* actions kept */
+	uint64_t lag;    /* newest action minus the slowest clone's */
+	size_t pending;  /* writes that wait for the medium */
 	uint64_t nwrites, nfailed, nexpired; /* since start */
 };
 void mu_master_stats(const struct mu_master *m, struct mu_master_stats *stats);

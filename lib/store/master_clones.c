@@ -9,10 +9,10 @@
 #include "muster/err.h"
 #include "store/master_impl.h"
 
-#define RESEND_AFTER 5     /* ticks between two snapshots for one clone */
-#define REFUSE_AGAIN 100   /* ticks between two looks at a large store */
-#define RESYNC_AFTER 10    /* ticks in which clones tell where they are */
-#define RESYNC_EVERY 300   /* ticks between two resynchronisations */
+#define RESEND_AFTER 5   /* ticks between two snapshots for one clone */
+#define REFUSE_AGAIN 100 /* ticks between two looks at a large store */
+#define RESYNC_AFTER 10  /* ticks in which clones tell where they are */
+#define RESYNC_EVERY 300 /* ticks between two resynchronisations */
 
 void
 master_send(struct mu_master *m, struct mu_command *cmd,
@@ -25,7 +25,8 @@ master_send(struct mu_master *m, struct mu_command *cmd,
 	    mu_out_command(cmd, false, to == NULL ? NULL : &to->endpoint));
 }
 
-/* --- the single message for clones of Broker's ------------------------------------- */
+/* --- the single message for clones of Broker's
+ * ------------------------------------- */
 
 /* All pairs, as long as they fit.  0, ELIMIT or an error. */
 static int
@@ -127,7 +128,8 @@ repeat_handshake(struct mu_master *m, const struct mu_entity *who)
 	add_clone(m, who);
 }
 
-/* --- clones of an earlier life ------------------------------------------------------ */
+/* --- clones of an earlier life
+ * ------------------------------------------------------ */
 
 /* Clones of ours attach again by themselves; those of Broker's never do, and
  * go on when their numbers continue. */
@@ -233,16 +235,18 @@ master_resync(struct mu_master *m)
 	if (c != NULL && master_change_action(m, c, &clear) && add_puts(m, c)) {
 		c->is_resync = true;
 		master_change_push(m, c);
-		mu_outq_log(&m->out, 5, "resynchronising clones with %u actions",
-		    c->nactions);
+		mu_outq_log(&m->out, 5,
+		    "resynchronising clones with %u actions", c->nactions);
 		return;
 	}
 	master_change_free(c);
-	mu_outq_log(&m->out, 3, "cannot resynchronise clones of an earlier "
+	mu_outq_log(&m->out, 3,
+	    "cannot resynchronise clones of an earlier "
 	    "life: the store is beyond the limit for clones of Broker's");
 }
 
-/* --- channel ------------------------------------------------------------------------ */
+/* --- channel
+ * ------------------------------------------------------------------------ */
 
 static void
 resend(struct mu_master *m, const struct mu_command *cmd)
@@ -304,7 +308,8 @@ master_on_ack(struct mu_master *m, const struct mu_command *cmd)
 		learn(m, cmd, cmd->number);
 }
 
-/* --- clones of our own kind ----------------------------------------------------------- */
+/* --- clones of our own kind
+ * ----------------------------------------------------------- */
 
 static bool
 is_resumable(struct mu_master *m, const struct mu_command *cmd)
@@ -315,8 +320,8 @@ is_resumable(struct mu_master *m, const struct mu_command *cmd)
 
 /* Their writes are answered with results from now on. */
 static void
-greet_writer(struct mu_master *m, const struct mu_command *cmd,
-    struct mu_command *reply)
+greet_writer(
+    struct mu_master *m, const struct mu_command *cmd, struct mu_command *reply)
 {
 	struct writer *w = master_writer(m, &cmd->sender);
 	bool known = master_writer_recall(m, &cmd->sender, &reply->writer);
@@ -421,7 +426,9 @@ master_on_want(struct mu_master *m, const struct mu_command *cmd)
 	mu_buf_clear(&b);
 }
 
-/* --- time ------------------------------------------------------------------------------ */
+/* --- time
+ * ------------------------------------------------------------------------------
+ */
 
 void
 master_tick_clones(struct mu_master *m)

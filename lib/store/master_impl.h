@@ -5,15 +5,15 @@
 #include "store/entry.h"
 #include "store/master.h"
 
-#define MAX_FAILURES 128 /* remembered per writer, for lost results */
+#define MAX_FAILURES   128  /* remembered per writer, for lost results */
 #define MAX_REMEMBERED 1024 /* writers whose last number the backend keeps */
-#define MAX_LOOKBACK 4096 /* numbers asked again of a writer we forgot */
+#define MAX_LOOKBACK   4096 /* numbers asked again of a writer we forgot */
 
 /* The last write of one writer, for after a restart. */
 struct remembered {
-	struct mu_entity who;   /* nil: free */
+	struct mu_entity who; /* nil: free */
 	uint64_t seq;
-	uint64_t used;          /* when, for taking the oldest */
+	uint64_t used; /* when, for taking the oldest */
 	bool unsaved;
 };
 
@@ -23,17 +23,17 @@ struct writer {
 	struct mu_entity who;
 	struct mu_consumer *in; /* owned */
 	bool is_ours;           /* speaks tags from 64: gets results */
-	bool adopted;           /* of an earlier life: opened by its first word */
-	uint64_t hold;          /* nothing is taken from it before this tick */
-	bool dirty;             /* decided writes it was not told of */
-	uint64_t decided;       /* its writes up to here are decided */
+	bool adopted;     /* of an earlier life: opened by its first word */
+	uint64_t hold;    /* nothing is taken from it before this tick */
+	bool dirty;       /* decided writes it was not told of */
+	uint64_t decided; /* its writes up to here are decided */
 	struct remembered *record; /* if it is still that writer's */
-	size_t npending;        /* its writes that wait for the medium */
-	uint64_t visible;       /* our action that shows the last one */
-	uint64_t floor;         /* failures up to here are forgotten */
+	size_t npending;           /* its writes that wait for the medium */
+	uint64_t visible;          /* our action that shows the last one */
+	uint64_t floor;            /* failures up to here are forgotten */
 	struct mu_command_failure failures[MAX_FAILURES]; /* the last ones */
 	unsigned nfailures;
-	unsigned nuntold;       /* of them, since the last result */
+	unsigned nuntold; /* of them, since the last result */
 };
 
 /* Whose write it was. */
@@ -46,50 +46,52 @@ struct origin {
 /* A write that waits for its batch. */
 struct change {
 	struct change *next;
-	uint64_t batch;         /* 0: not sealed yet */
-	struct mu_outq outs;    /* events, actions, then DONE */
-	struct mu_out *done;    /* among outs, or NULL */
+	uint64_t batch;      /* 0: not sealed yet */
+	struct mu_outq outs; /* events, actions, then DONE */
+	struct mu_out *done; /* among outs, or NULL */
 	bool has_writer;
 	struct mu_entity writer;
-	uint64_t seq;           /* the writer's number */
+	uint64_t seq; /* the writer's number */
 	enum mu_store_status status;
-	unsigned nactions;      /* among outs */
-	bool is_resync;         /* again if it fails */
+	unsigned nactions; /* among outs */
+	bool is_resync;    /* again if it fails */
 };
 
 struct mu_master {
 	struct mu_master_config config;
 	struct mu_backend *backend; /* owned */
 	struct mu_producer *producer;
-	struct writer *writers;     /* owned list */
+	struct writer *writers; /* owned list */
 	size_t nwriters;
-	struct remembered *remembered; /* owned [MAX_REMEMBERED], or NULL */
-	uint64_t nremembered;       /* uses, ever */
-	bool unsaved;               /* some of them */
+	struct remembered *remembered;    /* owned [MAX_REMEMBERED], or NULL */
+	uint64_t nremembered;             /* uses, ever */
+	bool unsaved;                     /* some of them */
 	enum mu_store_status last_status; /* of the last write */
 	struct mu_outq out;
 	struct change *changes, **changes_tail; /* in the order of writes */
+	struct change *unsealed; /* the first one of the open batch, or NULL */
 	size_t nchanges;
-	uint64_t nactions;          /* numbered outs among the changes */
-	uint64_t batch;             /* last one sealed */
+	uint64_t nactions; /* numbered outs among the changes */
+	uint64_t batch;    /* last one sealed */
 	uint64_t epoch;
-	uint64_t saved_seq;         /* what the backend's record says */
-	uint64_t gone;              /* numbers up to here that are not kept are
-				       asked for by clones of an earlier life: */
-	uint64_t fill;              /* these are answered with fillers, since a
-				       resynchronisation was sent after them */
-	uint64_t next_tick;         /* monotonic */
+	uint64_t saved_seq; /* what the backend's record says */
+	uint64_t gone;      /* numbers up to here that are not kept are
+			       asked for by clones of an earlier life: */
+	uint64_t fill;      /* these are answered with fillers, since a
+			       resynchronisation was sent after them */
+	uint64_t next_tick; /* monotonic */
 	uint64_t ticks;
-	uint64_t resync_at;         /* tick at which to resynchronise; 0: none */
-	uint64_t snapshot_refused;  /* tick of the last such log line */
-	uint64_t handshake_tick;    /* of the last full snapshot sent */
+	uint64_t resync_at;        /* tick at which to resynchronise; 0: none */
+	uint64_t snapshot_refused; /* tick of the last such log line */
+	uint64_t handshake_tick;   /* of the last full snapshot sent */
 	struct mu_entity handshake_to;
-	uint64_t resynced;          /* tick of the last resynchronisation */
-	uint64_t expiry_failed;     /* tick of the last such log line */
+	uint64_t resynced;      /* tick of the last resynchronisation */
+	uint64_t expiry_failed; /* tick of the last such log line */
 	uint64_t nwrites, nfailed, nexpired;
 };
 
-/* --- master_write.c: changes ------------------------------------------------ */
+/* --- master_write.c: changes ------------------------------------------------
+ */
 
 /* Apply a command of the origin, or refuse it; it is answered in any case but
  * these: ENOMEM, and EAGAIN when the medium refuses the write of a clone that
@@ -106,7 +108,8 @@ void master_change_free(struct change *c);
 bool master_change_action(
     struct mu_master *m, struct change *c, const struct mu_command *cmd);
 
-/* --- master_release.c: batches ------------------------------------------------ */
+/* --- master_release.c: batches
+ * ------------------------------------------------ */
 
 /* Let out what is durable, answer what failed. */
 void master_release(struct mu_master *m);
@@ -114,7 +117,8 @@ void master_seal(struct mu_master *m);
 /* Read what the backend remembers; 0 or an error. */
 int master_remember(struct mu_master *m);
 
-/* --- master_clones.c ------------------------------------------------------------ */
+/* --- master_clones.c
+ * ------------------------------------------------------------ */
 
 void master_send(struct mu_master *m, struct mu_command *cmd,
     const struct mu_entity *to, bool name_receiver);
@@ -126,7 +130,8 @@ void master_tick_clones(struct mu_master *m);
 /* clear and puts of everything to all clones, under new numbers. */
 void master_resync(struct mu_master *m);
 
-/* --- master_writers.c ----------------------------------------------------------- */
+/* --- master_writers.c
+ * ----------------------------------------------------------- */
 
 struct writer *master_writer(
     const struct mu_master *m, const struct mu_entity *who);
@@ -139,8 +144,7 @@ int master_on_action(struct mu_master *m, const struct mu_command *head,
     const uint8_t *payload, size_t len, const struct mu_store_now *now);
 int master_on_retransmit_failed(struct mu_master *m,
     const struct mu_command *cmd, const struct mu_store_now *now);
-void master_tick_writers(
-    struct mu_master *m, const struct mu_store_now *now);
+void master_tick_writers(struct mu_master *m, const struct mu_store_now *now);
 /* A write of who is decided. */
 void master_writer_done(struct mu_master *m, const struct mu_entity *who,
     uint64_t seq, enum mu_store_status status);

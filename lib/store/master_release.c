@@ -10,7 +10,8 @@
 static const struct mu_bytes seq_key = { (const uint8_t *)"seq", 3 };
 static const struct mu_bytes epoch_key = { (const uint8_t *)"epoch", 5 };
 
-/* --- what the backend remembers ------------------------------------------------ */
+/* --- what the backend remembers
+ * ------------------------------------------------ */
 
 static int
 load_u64(struct mu_master *m, struct mu_bytes key, uint64_t *v)
@@ -86,12 +87,12 @@ master_seal(struct mu_master *m)
 	batch = m->backend->ops->seal(m->backend);
 	if (batch != 0)
 		m->batch = batch;
-	for (struct change *c = m->changes; c != NULL; c = c->next)
-		if (c->batch == 0)
-			c->batch = m->batch == 0 ? 1 : m->batch;
+	for (; m->unsealed != NULL; m->unsealed = m->unsealed->next)
+		m->unsealed->batch = m->batch == 0 ? 1 : m->batch;
 }
 
-/* --- release -------------------------------------------------------------------- */
+/* --- release
+ * -------------------------------------------------------------------- */
 
 /* Give an action its number; false: nobody is there to get it. */
 static bool
@@ -134,6 +135,8 @@ pop(struct mu_master *m)
 	struct change *c = m->changes;
 
 	m->changes = c->next;
+	if (m->unsealed == c)
+		m->unsealed = c->next;
 	if (m->changes == NULL)
 		m->changes_tail = &m->changes;
 	m->nchanges--;

@@ -9,23 +9,24 @@
 #include "value/codec.h"
 
 #define EXPIRE_PER_TICK 2000
-#define LOG_EVERY 600 /* ticks */
+#define LOG_EVERY       600 /* ticks */
 
 enum effect { EFFECT_NONE, EFFECT_STORE, EFFECT_REMOVE, EFFECT_WIPE };
 
 /* What a write comes to. */
 struct plan {
 	const struct mu_command *cmd;
-	struct mu_buf key;            /* encoded */
-	struct muster_value *old;     /* counted; NULL: the key is missing */
-	struct muster_value *value;   /* counted; what will be stored */
+	struct mu_buf key;          /* encoded */
+	struct muster_value *old;   /* counted; NULL: the key is missing */
+	struct muster_value *value; /* counted; what will be stored */
 	enum effect effect;
-	bool has_expiry;              /* of the event and the broadcast */
+	bool has_expiry; /* of the event and the broadcast */
 	int64_t expiry_ns;
 	int64_t deadline;
 };
 
-/* --- changes ------------------------------------------------------------------ */
+/* --- changes
+ * ------------------------------------------------------------------ */
 
 struct change *
 master_change_new(const struct origin *origin)
@@ -66,6 +67,8 @@ master_change_push(struct mu_master *m, struct change *c)
 	c->next = NULL;
 	*m->changes_tail = c;
 	m->changes_tail = &c->next;
+	if (m->unsealed == NULL)
+		m->unsealed = c;
 	m->nchanges++;
 	m->nactions += c->nactions;
 }
@@ -95,7 +98,8 @@ forget_outs(struct change *c)
 	c->nactions = 0;
 }
 
-/* --- deciding ------------------------------------------------------------------ */
+/* --- deciding
+ * ------------------------------------------------------------------ */
 
 static enum mu_store_status
 decide_value(struct plan *p)
@@ -188,7 +192,8 @@ decide(struct mu_master *m, struct plan *p, int64_t wall)
 	}
 }
 
-/* --- what will be said ---------------------------------------------------------- */
+/* --- what will be said
+ * ---------------------------------------------------------- */
 
 static bool
 say_stored(struct mu_master *m, struct change *c, const struct plan *p)
@@ -201,9 +206,9 @@ say_stored(struct mu_master *m, struct change *c, const struct plan *p)
 		.expiry_ns = p->expiry_ns,
 		.publisher = p->cmd->publisher,
 	};
-	struct mu_out *event = mu_out_event(
-	    p->old == NULL ? MU_STORE_INSERT : MU_STORE_UPDATE, p->cmd->key,
-	    p->old, p->value, &p->cmd->publisher);
+	struct mu_out *event =
+	    mu_out_event(p->old == NULL ? MU_STORE_INSERT : MU_STORE_UPDATE,
+		p->cmd->key, p->old, p->value, &p->cmd->publisher);
 
 	if (event == NULL)
 		return false;
@@ -221,9 +226,8 @@ say_removed(struct mu_master *m, struct change *c, const struct plan *p)
 		.key = p->cmd->key,
 		.publisher = p->cmd->publisher,
 	};
-	struct mu_out *event = mu_out_event(p->cmd->tag == MU_CMD_EXPIRE
-						? MU_STORE_EXPIRED
-						: MU_STORE_ERASED,
+	struct mu_out *event = mu_out_event(
+	    p->cmd->tag == MU_CMD_EXPIRE ? MU_STORE_EXPIRED : MU_STORE_ERASED,
 	    p->cmd->key, NULL, NULL, &p->cmd->publisher);
 
 	if (event == NULL)
@@ -233,8 +237,8 @@ say_removed(struct mu_master *m, struct change *c, const struct plan *p)
 }
 
 static bool
-say_each_erased(struct mu_master *m, struct change *c,
-    const struct mu_entity *publisher)
+say_each_erased(
+    struct mu_master *m, struct change *c, const struct mu_entity *publisher)
 {
 	struct mu_bytes from = { NULL, 0 }, key, value;
 	bool good = true;
@@ -318,7 +322,8 @@ say(struct mu_master *m, struct change *c, const struct plan *p)
 	return good;
 }
 
-/* --- doing ---------------------------------------------------------------------- */
+/* --- doing
+ * ---------------------------------------------------------------------- */
 
 static enum mu_store_status
 store(struct mu_master *m, const struct plan *p)
@@ -346,8 +351,8 @@ perform(struct mu_master *m, const struct plan *p)
 	case EFFECT_STORE:
 		return store(m, p);
 	case EFFECT_REMOVE:
-		return mu_entry_status(m->backend->ops->erase(
-		    m->backend, mu_bytes_of(&p->key)));
+		return mu_entry_status(
+		    m->backend->ops->erase(m->backend, mu_bytes_of(&p->key)));
 	case EFFECT_WIPE:
 		return mu_entry_status(m->backend->ops->clear(m->backend));
 	case EFFECT_NONE:
@@ -427,7 +432,8 @@ master_apply(struct mu_master *m, const struct mu_command *cmd,
 	return apply(m, c, cmd, origin, now->wall);
 }
 
-/* --- expiry ---------------------------------------------------------------------- */
+/* --- expiry
+ * ---------------------------------------------------------------------- */
 
 static void
 expiry_failed(struct mu_master *m, const char *why)
@@ -439,8 +445,8 @@ expiry_failed(struct mu_master *m, const char *why)
 }
 
 static bool
-expire_one(struct mu_master *m, struct mu_bytes key,
-    const struct mu_store_now *now)
+expire_one(
+    struct mu_master *m, struct mu_bytes key, const struct mu_store_now *now)
 {
 	struct mu_command cmd = { .tag = MU_CMD_EXPIRE };
 	struct origin nobody = { 0 };

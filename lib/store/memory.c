@@ -1,7 +1,6 @@
 /*
- * The memory backend: a treap ordered by the bytes of the key, and a binary
- * heap of the entries that expire.  The priorities of the treap are hashes of
- * the keys under a seed of the process, so nobody outside can unbalance it.
+ * The memory backend: a tree ordered by the bytes of the key, and a binary
+ * heap of the entries that expire.
  */
 #include <string.h>
 
@@ -9,32 +8,14 @@
 #include "base/buf.h"
 #include "base/rng.h"
 #include "muster/err.h"
-#include "store/backend.h"
-
-#define NOT_IN_HEAP SIZE_MAX
-
-struct entry {
-	struct entry *left, *right;
-	uint64_t priority;
-	uint8_t *value;   /* owned */
-	size_t value_len;
-	int64_t deadline; /* 0: none */
-	size_t heap_at;   /* index in the heap, or NOT_IN_HEAP */
-	size_t key_len;
-	uint8_t key[];
-};
-
-struct tree {
-	struct entry *root;
-	uint64_t n;
-	uint64_t bytes; /* keys, values and their structs */
-};
+#include "store/tree.h"
 
 struct memory {
 	struct mu_backend base;
-	struct tree entries;
-	struct tree meta;
-	struct entry **heap; /* owned [heap_cap], the first deadline on top */
+	struct mu_tree entries;
+	struct mu_tree meta;
+	struct mu_tree_entry *
+	    *heap; /* owned [heap_cap], the first deadline on top */
 	size_t nheap;
 	size_t heap_cap;
 	uint64_t max_bytes;
@@ -49,169 +30,11 @@ memory_of(struct mu_backend *b)
 	return (struct memory *)b;
 }
 
-/* --- the tree -------------------------------------------------------------- */
-
-static int
-cmp(struct mu_bytes key, const struct entry *e)
-{
-	size_t n = key.len < e->key_len ? key.len : e->key_len;
-	int c = n == 0 ? 0 : memcmp(key.at, e->key, n);
-
-	if (c != 0)
-		return c;
-	return key.len < e->key_len ? -1 : key.len > e->key_len;
-}
-
-static struct entry *
-tree_find(const struct tree *t, struct mu_bytes key)
-{
-	struct entry *e = t->root;
-
-	while (e != NULL) {
-		int c = cmp(key, e);
-
-		if (c == 0)
-			return e;
-		e = c < 0 ? e->left : e->right;
-	}
-	return NULL;
-}
-
-static struct entry *
-tree_after(const struct tree *t, struct mu_bytes key)
-{
-	struct entry *e = t->root, *best = NULL;
-
-	while (e != NULL) {
-		if (key.at == NULL || cmp(key, e) < 0) {
-			best = e;
-			e = e->left;
-		} else {
-			e = e->right;
-		}
-	}
-	return best;
-}
-
-/* Split by key: smaller ones to *left, greater ones to *right. */
-static void
-split(struct entry *e, struct mu_bytes key, struct entry **left,
-    struct entry **right)
-{
-	while (e != NULL) {
-		if (cmp(key, e) < 0) {
-			*right = e;
-			right = &e->left;
-			e = e->left;
-		} else {
-			*left = e;
-			left = &e->right;
-			e = e->right;
-		}
-	}
-	*left = *right = NULL;
-}
-
-static struct entry *
-merge(struct entry *left, struct entry *right)
-{
-	struct entry *root, **at = &root;
-
-	while (left != NULL && right != NULL) {
-		if (left->priority > right->priority) {
-			*at = left;
-			at = &left->right;
-			left = left->right;
-		} else {
-			*at = right;
-			at = &right->left;
-			right = right->left;
-		}
-	}
-	*at = left != NULL ? left : right;
-	return root;
-}
+/* --- the heap --------------------------------------------------------------
+ */
 
 static void
-tree_insert(struct tree *t, struct entry *e)
-{
-	struct mu_bytes key = { e->key, e->key_len };
-	struct entry **at = &t->root;
-
-	while (*at != NULL && (*at)->priority >= e->priority)
-		at = cmp(key, *at) < 0 ? &(*at)->left : &(*at)->right;
-	split(*at, key, &e->left, &e->right);
-	*at = e;
-	t->n++;
-	t->bytes += sizeof *e + e->key_len + e->value_len;
-}
-
-static struct entry *
-tree_remove(struct tree *t, struct mu_bytes key)
-{
-	struct entry **at = &t->root, *e;
-	int c;
-
-	while (*at != NULL && (c = cmp(key, *at)) != 0)
-		at = c < 0 ? &(*at)->left : &(*at)->right;
-	e = *at;
-	if (e == NULL)
-		return NULL;
-	*at = merge(e->left, e->right);
-	t->n--;
-	t->bytes -= sizeof *e + e->key_len + e->value_len;
-	return e;
-}
-
-static void
-entry_free(struct entry *e)
-{
-	mu_free(e->value);
-	mu_free(e);
-}
-
-static struct entry *
-entry_new(uint64_t seed, struct mu_bytes key, uint8_t *value, size_t len)
-{
-	struct entry *e = mu_calloc(1, sizeof *e + key.len);
-
-	if (e == NULL)
-		return NULL;
-	memcpy(e->key, key.at, key.len);
-	e->key_len = key.len;
-	e->priority = mu_hash64(seed, key.at, key.len);
-	e->value = value;
-	e->value_len = len;
-	e->heap_at = NOT_IN_HEAP;
-	return e;
-}
-
-/* Unhook left children until a node has none: no recursion, no stack. */
-static void
-tree_clear(struct tree *t)
-{
-	struct entry *e = t->root;
-
-	while (e != NULL) {
-		struct entry *left = e->left;
-
-		if (left != NULL) {
-			e->left = left->right;
-			left->right = e;
-			e = left;
-			continue;
-		}
-		left = e->right;
-		entry_free(e);
-		e = left;
-	}
-	memset(t, 0, sizeof *t);
-}
-
-/* --- the heap -------------------------------------------------------------- */
-
-static void
-heap_set(struct memory *m, size_t i, struct entry *e)
+heap_set(struct memory *m, size_t i, struct mu_tree_entry *e)
 {
 	m->heap[i] = e;
 	e->heap_at = i;
@@ -220,7 +43,7 @@ heap_set(struct memory *m, size_t i, struct entry *e)
 static void
 heap_up(struct memory *m, size_t i)
 {
-	struct entry *e = m->heap[i];
+	struct mu_tree_entry *e = m->heap[i];
 
 	while (i > 0 && m->heap[(i - 1) / 2]->deadline > e->deadline) {
 		heap_set(m, i, m->heap[(i - 1) / 2]);
@@ -232,7 +55,7 @@ heap_up(struct memory *m, size_t i)
 static void
 heap_down(struct memory *m, size_t i)
 {
-	struct entry *e = m->heap[i];
+	struct mu_tree_entry *e = m->heap[i];
 
 	for (;;) {
 		size_t c = 2 * i + 1;
@@ -249,14 +72,14 @@ heap_down(struct memory *m, size_t i)
 }
 
 static void
-heap_remove(struct memory *m, struct entry *e)
+heap_remove(struct memory *m, struct mu_tree_entry *e)
 {
 	size_t i = e->heap_at;
-	struct entry *moved;
+	struct mu_tree_entry *moved;
 
-	if (i == NOT_IN_HEAP)
+	if (i == MU_TREE_NO_HEAP)
 		return;
-	e->heap_at = NOT_IN_HEAP;
+	e->heap_at = MU_TREE_NO_HEAP;
 	moved = m->heap[--m->nheap];
 	if (moved == e)
 		return;
@@ -269,11 +92,11 @@ static int
 heap_reserve(struct memory *m)
 {
 	size_t cap = m->heap_cap == 0 ? 16 : m->heap_cap * 2;
-	struct entry **heap;
+	struct mu_tree_entry **heap;
 
 	if (m->nheap < m->heap_cap)
 		return 0;
-	heap = mu_reallocarray(m->heap, cap, sizeof(struct entry *));
+	heap = mu_reallocarray(m->heap, cap, sizeof(struct mu_tree_entry *));
 	if (heap == NULL)
 		return MUSTER_ENOMEM;
 	m->heap = heap;
@@ -283,7 +106,7 @@ heap_reserve(struct memory *m)
 
 /* Room was reserved. */
 static void
-set_deadline(struct memory *m, struct entry *e, int64_t deadline)
+set_deadline(struct memory *m, struct mu_tree_entry *e, int64_t deadline)
 {
 	heap_remove(m, e);
 	e->deadline = deadline;
@@ -293,11 +116,12 @@ set_deadline(struct memory *m, struct entry *e, int64_t deadline)
 	heap_up(m, e->heap_at);
 }
 
-/* --- the functions --------------------------------------------------------- */
+/* --- the functions ---------------------------------------------------------
+ */
 
 static void
-show(const struct entry *e, struct mu_bytes *key, struct mu_bytes *value,
-    int64_t *deadline)
+show(const struct mu_tree_entry *e, struct mu_bytes *key,
+    struct mu_bytes *value, int64_t *deadline)
 {
 	key->at = e->key;
 	key->len = e->key_len;
@@ -310,7 +134,8 @@ static int
 memory_get(struct mu_backend *b, struct mu_bytes key, struct mu_bytes *value,
     int64_t *deadline)
 {
-	const struct entry *e = tree_find(&memory_of(b)->entries, key);
+	const struct mu_tree_entry *e =
+	    mu_tree_find(&memory_of(b)->entries, key);
 
 	if (e == NULL)
 		return MUSTER_ENOENT;
@@ -322,7 +147,8 @@ static int
 memory_after(struct mu_backend *b, struct mu_bytes key, struct mu_bytes *found,
     struct mu_bytes *value, int64_t *deadline)
 {
-	const struct entry *e = tree_after(&memory_of(b)->entries, key);
+	const struct mu_tree_entry *e =
+	    mu_tree_after(&memory_of(b)->entries, key);
 
 	if (e == NULL)
 		return MUSTER_ENOENT;
@@ -338,21 +164,21 @@ has_room(const struct memory *m, size_t more, size_t less)
 }
 
 static int
-tree_put(struct memory *m, struct tree *t, struct mu_bytes key,
-    struct mu_bytes value, struct entry **out)
+tree_put(struct memory *m, struct mu_tree *t, struct mu_bytes key,
+    struct mu_bytes value, struct mu_tree_entry **out)
 {
-	struct entry *e = tree_find(t, key);
+	struct mu_tree_entry *e = mu_tree_find(t, key);
 	uint8_t *copy = (uint8_t *)mu_memdup0(value.at, value.len);
 
 	if (copy == NULL)
 		return MUSTER_ENOMEM;
 	if (e == NULL) {
-		e = entry_new(m->seed, key, copy, value.len);
+		e = mu_tree_entry_new(m->seed, key, copy, value.len);
 		if (e == NULL) {
 			mu_free(copy);
 			return MUSTER_ENOMEM;
 		}
-		tree_insert(t, e);
+		mu_tree_insert(t, e);
 	} else {
 		t->bytes += value.len;
 		t->bytes -= e->value_len;
@@ -370,7 +196,7 @@ memory_put(struct mu_backend *b, struct mu_bytes key, struct mu_bytes value,
     int64_t deadline)
 {
 	struct memory *m = memory_of(b);
-	struct entry *e = tree_find(&m->entries, key);
+	struct mu_tree_entry *e = mu_tree_find(&m->entries, key);
 	int rc;
 
 	if (e == NULL ? !has_room(m, sizeof *e + key.len + value.len, 0)
@@ -388,12 +214,12 @@ static int
 memory_erase(struct mu_backend *b, struct mu_bytes key)
 {
 	struct memory *m = memory_of(b);
-	struct entry *e = tree_remove(&m->entries, key);
+	struct mu_tree_entry *e = mu_tree_remove(&m->entries, key);
 
 	if (e == NULL)
 		return MUSTER_ENOENT;
 	heap_remove(m, e);
-	entry_free(e);
+	mu_tree_entry_free(e);
 	m->dirty = true;
 	return 0;
 }
@@ -403,7 +229,7 @@ memory_clear(struct mu_backend *b)
 {
 	struct memory *m = memory_of(b);
 
-	tree_clear(&m->entries);
+	mu_tree_clear(&m->entries);
 	m->nheap = 0;
 	m->dirty = true;
 	return 0;
@@ -432,7 +258,7 @@ static int
 memory_meta_get(
     struct mu_backend *b, struct mu_bytes key, struct mu_bytes *value)
 {
-	const struct entry *e = tree_find(&memory_of(b)->meta, key);
+	const struct mu_tree_entry *e = mu_tree_find(&memory_of(b)->meta, key);
 	int64_t deadline;
 
 	if (e == NULL)
@@ -446,13 +272,13 @@ memory_meta_put(
     struct mu_backend *b, struct mu_bytes key, struct mu_bytes value)
 {
 	struct memory *m = memory_of(b);
-	struct entry *e;
+	struct mu_tree_entry *e;
 
 	if (value.len != 0)
 		return tree_put(m, &m->meta, key, value, &e);
-	e = tree_remove(&m->meta, key);
+	e = mu_tree_remove(&m->meta, key);
 	if (e != NULL)
-		entry_free(e);
+		mu_tree_entry_free(e);
 	return 0;
 }
 
@@ -479,13 +305,14 @@ memory_close(struct mu_backend *b)
 {
 	struct memory *m = memory_of(b);
 
-	tree_clear(&m->entries);
-	tree_clear(&m->meta);
+	mu_tree_clear(&m->entries);
+	mu_tree_clear(&m->meta);
 	mu_free(m->heap);
 	mu_free(m);
 }
 
-/* --- pictures -------------------------------------------------------------- */
+/* --- pictures --------------------------------------------------------------
+ */
 
 /* The tree itself, from the last key on: nothing is ever undone here. */
 struct walk {
@@ -501,11 +328,11 @@ walk_next(struct mu_snapshot *s, struct mu_bytes *key, struct mu_bytes *value,
 {
 	struct walk *w = (struct walk *)s;
 	struct mu_bytes last = { mu_buf_data(&w->last), mu_buf_len(&w->last) };
-	const struct entry *e;
+	const struct mu_tree_entry *e;
 
 	if (!w->begun)
 		last.at = NULL;
-	e = tree_after(&w->memory->entries, last);
+	e = mu_tree_after(&w->memory->entries, last);
 	*err = 0;
 	if (e == NULL)
 		return false;

@@ -90,8 +90,8 @@ mu_out_free(struct mu_out *item)
 }
 
 struct mu_out *
-mu_out_blob(struct mu_blob *payload, bool to_master,
-    const struct mu_uuid *receiver)
+mu_out_blob(
+    struct mu_blob *payload, bool to_master, const struct mu_uuid *receiver)
 {
 	struct mu_out *item = mu_out_new(MU_STORE_SEND);
 
@@ -160,8 +160,8 @@ mu_out_set_result(struct mu_out *item, enum mu_store_status status,
 }
 
 struct mu_out *
-mu_out_done(uint64_t id, enum mu_store_status status,
-    const struct muster_value *result)
+mu_out_done(
+    uint64_t id, enum mu_store_status status, const struct muster_value *result)
 {
 	struct mu_out *item = mu_out_new(MU_STORE_DONE);
 

@@ -10,13 +10,13 @@
 
 struct mu_out {
 	struct mu_out *next;
-	struct mu_store_out out;  /* points into what is below */
+	struct mu_store_out out; /* points into what is below */
 	struct mu_uuid receiver;
-	struct mu_blob *payload;  /* counted */
-	bool numbered;            /* SEND: an action that gets its place when
-				     it leaves */
+	struct mu_blob *payload; /* counted */
+	bool numbered;           /* SEND: an action that gets its place when
+				    it leaves */
 	struct muster_value *key, *old_value, *value, *more; /* counted */
-	char *text;               /* owned */
+	char *text;                                          /* owned */
 };
 
 struct mu_outq {
@@ -39,8 +39,8 @@ void mu_out_free(struct mu_out *item);
 /* The command cmd, encoded; receiver: endpoint or NULL. */
 struct mu_out *mu_out_command(const struct mu_command *cmd, bool to_master,
     const struct mu_uuid *receiver);
-struct mu_out *mu_out_blob(struct mu_blob *payload, bool to_master,
-    const struct mu_uuid *receiver);
+struct mu_out *mu_out_blob(
+    struct mu_blob *payload, bool to_master, const struct mu_uuid *receiver);
 struct mu_out *mu_out_event(enum mu_store_event event,
     const struct muster_value *key, const struct muster_value *old_value,
     const struct muster_value *value, const struct mu_entity *publisher);

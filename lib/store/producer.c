@@ -9,7 +9,7 @@
 #include "muster/err.h"
 #include "store/channel.h"
 
-#define FIRST_RING 16
+#define FIRST_RING    16
 #define TIMEOUT_TICKS ((uint64_t)MU_CHANNEL_HEARTBEAT * MU_CHANNEL_TIMEOUT)
 
 struct path {
@@ -23,7 +23,7 @@ struct path {
 
 struct mu_producer {
 	struct mu_producer_limits limits;
-	uint64_t seq;       /* last number given out */
+	uint64_t seq; /* last number given out */
 	uint64_t tick;
 	uint64_t broadcast; /* tick of the last broadcast */
 	struct path *paths; /* owned [npaths] */
@@ -31,10 +31,10 @@ struct mu_producer {
 	size_t cap_paths;
 	struct mu_blob **ring; /* owned [ring_cap], a power of two */
 	size_t ring_cap;
-	size_t ring_head;   /* where number low is */
+	size_t ring_head; /* where number low is */
 	size_t nkept;
-	uint64_t low;       /* number of the oldest one kept */
-	size_t bytes;       /* of all kept */
+	uint64_t low; /* number of the oldest one kept */
+	size_t bytes; /* of all kept */
 };
 
 struct mu_producer *
@@ -121,7 +121,8 @@ mu_producer_path(const struct mu_producer *p, size_t i, uint64_t *acked)
 	return &p->paths[i].consumer;
 }
 
-/* --- what is kept ---------------------------------------------------------- */
+/* --- what is kept ----------------------------------------------------------
+ */
 
 /* What a path certainly has. */
 static uint64_t
@@ -261,7 +262,8 @@ mu_producer_jump(struct mu_producer *p, uint64_t seq)
 	p->low = seq + 1;
 }
 
-/* --- paths ----------------------------------------------------------------- */
+/* --- paths -----------------------------------------------------------------
+ */
 
 static struct path *
 find(const struct mu_producer *p, const struct mu_entity *consumer)
@@ -299,8 +301,8 @@ add(struct mu_producer *p, const struct mu_entity *consumer, uint64_t offset)
 }
 
 int
-mu_producer_add(struct mu_producer *p, const struct mu_entity *consumer,
-    uint64_t *offset)
+mu_producer_add(
+    struct mu_producer *p, const struct mu_entity *consumer, uint64_t *offset)
 {
 	struct path *path = find(p, consumer);
 
@@ -313,8 +315,8 @@ mu_producer_add(struct mu_producer *p, const struct mu_entity *consumer,
 }
 
 int
-mu_producer_resume(struct mu_producer *p, const struct mu_entity *consumer,
-    uint64_t offset)
+mu_producer_resume(
+    struct mu_producer *p, const struct mu_entity *consumer, uint64_t offset)
 {
 	struct path *path = find(p, consumer);
 
@@ -432,7 +434,8 @@ mu_producer_nack(struct mu_producer *p, const struct mu_entity *consumer,
 	return MU_NACK_RESEND;
 }
 
-/* --- time ------------------------------------------------------------------ */
+/* --- time ------------------------------------------------------------------
+ */
 
 bool
 mu_producer_tick(struct mu_producer *p)

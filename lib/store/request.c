@@ -58,8 +58,7 @@ tag_of(enum mu_store_op op)
 }
 
 void
-mu_store_command_of(
-    const struct mu_store_request *req, struct mu_command *cmd)
+mu_store_command_of(const struct mu_store_request *req, struct mu_command *cmd)
 {
 	memset(cmd, 0, sizeof *cmd);
 	cmd->tag = tag_of(req->op);

@@ -22,7 +22,7 @@ enum mu_store_op {
 	/* writes */
 	MU_STORE_PUT,
 	MU_STORE_PUT_UNIQUE,
-	MU_STORE_PUT_IF,   /* compare and swap: expected, then value */
+	MU_STORE_PUT_IF, /* compare and swap: expected, then value */
 	MU_STORE_ERASE,
 	MU_STORE_ADD,      /* increment, append, insert_into, push: 6.6 */
 	MU_STORE_SUBTRACT, /* decrement, remove_from, pop */
@@ -37,15 +37,15 @@ enum mu_store_op {
 enum mu_store_status {
 	MU_STORE_OK,
 	MU_STORE_NO_SUCH_KEY,
-	MU_STORE_CONDITION,   /* put_unique: existed; put_if: differed */
+	MU_STORE_CONDITION, /* put_unique: existed; put_if: differed */
 	MU_STORE_TYPE_CLASH,
-	MU_STORE_INVALID,     /* not a pair for a table, NaN key, ... */
-	MU_STORE_STALE,       /* clone without a master for too long */
-	MU_STORE_TIMEOUT,     /* no answer in time: the write may yet happen */
-	MU_STORE_NO_MASTER,   /* nobody hosts that store */
+	MU_STORE_INVALID,   /* not a pair for a table, NaN key, ... */
+	MU_STORE_STALE,     /* clone without a master for too long */
+	MU_STORE_TIMEOUT,   /* no answer in time: the write may yet happen */
+	MU_STORE_NO_MASTER, /* nobody hosts that store */
 	MU_STORE_TOO_LARGE,
-	MU_STORE_FULL,        /* map or disk full */
-	MU_STORE_BACKEND,     /* the medium failed */
+	MU_STORE_FULL,    /* map or disk full */
+	MU_STORE_BACKEND, /* the medium failed */
 	MU_STORE_NOMEM,
 	MU_STORE_BUSY,        /* too many writes or queries wait already */
 	MU_STORE_UNSUPPORTED, /* put_if towards a master of Broker's */
@@ -57,25 +57,26 @@ const char *mu_store_status_name(enum mu_store_status s);
 
 /* A local caller's wish.  Values are borrowed for the call. */
 struct mu_store_request {
-	uint64_t id;                    /* the caller's, comes back in DONE */
+	uint64_t id; /* the caller's, comes back in DONE */
 	enum mu_store_op op;
 	const struct muster_value *key;
-	const struct muster_value *value;    /* write: new value or amount;
-						GET_INDEX: the index;
-						KEYS: string prefix or NULL */
-	const struct muster_value *after;    /* KEYS: go on after this key, or
-						NULL (order of encoded keys) */
-	uint32_t limit;                 /* KEYS: at most; 0: the store's limit,
-					   and TOO_LARGE beyond it */
+	const struct muster_value *value; /* write: new value or amount;
+					     GET_INDEX: the index;
+					     KEYS: string prefix or NULL */
+	const struct muster_value *after; /* KEYS: go on after this key, or
+					     NULL (order of encoded keys) */
+	uint32_t limit; /* KEYS: at most; 0: the store's limit,
+			   and TOO_LARGE beyond it */
 	const struct muster_value *expected; /* PUT_IF: NULL means absent */
-	enum muster_type init_type;     /* ADD */
-	int64_t expiry_ns;              /* 0: none */
-	uint64_t timeout_ns;            /* 0: 15 s */
+	enum muster_type init_type;          /* ADD */
+	int64_t expiry_ns;                   /* 0: none */
+	uint64_t timeout_ns;                 /* 0: 15 s */
 };
 
 enum mu_store_out_kind {
 	MU_STORE_SEND,  /* a command or a Muster message for the wire */
-	MU_STORE_EVENT, /* insert, update, erase, expire: for local subscribers */
+	MU_STORE_EVENT, /* insert, update, erase, expire: for local subscribers
+			 */
 	MU_STORE_DONE,  /* answer to a request */
 	MU_STORE_LOG,   /* text for the operator */
 	MU_STORE_STATE  /* attached, stale, progress ... changed */
@@ -86,7 +87,7 @@ enum mu_store_state {
 	MU_STORE_SEARCHING, /* never attached: no master answered yet */
 	MU_STORE_ATTACHING, /* a snapshot is on its way: percent */
 	MU_STORE_FRESH,
-	MU_STORE_OLD        /* attached, but the master is silent or gone */
+	MU_STORE_OLD /* attached, but the master is silent or gone */
 };
 
 enum mu_store_event {
@@ -119,7 +120,7 @@ struct mu_store_out {
 					      after; else NULL */
 	/* STATE */
 	enum mu_store_state state;
-	unsigned percent;               /* ATTACHING */
+	unsigned percent; /* ATTACHING */
 	/* LOG */
 	int level; /* syslog number */
 	const char *text;

@@ -101,11 +101,9 @@ feed_clone(const uint8_t *data, size_t size)
 	mu_command_enc(&b, &hello);
 	for (int i = 0; i < 8; i++) {
 		if (i == 2)
-			mu_clone_feed(
-			    c, mu_buf_data(&b), mu_buf_len(&b), &now);
+			mu_clone_feed(c, mu_buf_data(&b), mu_buf_len(&b), &now);
 		if (i == 5)
-			mu_clone_set_master(
-			    c, &master_id.endpoint, true, &now);
+			mu_clone_set_master(c, &master_id.endpoint, true, &now);
 		mu_clone_feed(c, data, size, &now);
 		mu_clone_flush(c);
 		while (mu_clone_next(c, &out))

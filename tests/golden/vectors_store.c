@@ -51,22 +51,20 @@ same_facts(const struct row *r, const struct mu_command *cmd)
 
 	return cmd->seq == (uint64_t)json_number_value(
 			       json_object_get(fields, "seq")) &&
-	       (int)cmd->tag == (int)json_number_value(json_object_get(
-				    fields, "command_tag")) &&
+	       (int)cmd->tag == (int)json_number_value(
+				    json_object_get(fields, "command_tag")) &&
 	       same_entity(&cmd->sender, json_object_get(fields, "sender")) &&
 	       same_entity(
 		   &cmd->receiver, json_object_get(fields, "receiver")) &&
 	       (offset == NULL ||
 		   cmd->number == (uint64_t)json_number_value(offset)) &&
-	       (inserted == NULL ||
-		   cmd->inserted == json_is_true(inserted));
+	       (inserted == NULL || cmd->inserted == json_is_true(inserted));
 }
 
 static void
 check_topic(struct row *r, const char *topic, size_t len)
 {
-	const char *want =
-	    json_string_value(json_object_get(r->json, "topic"));
+	const char *want = json_string_value(json_object_get(r->json, "topic"));
 	const char *end = want == NULL ? NULL : strstr(want, "/<$>/");
 	size_t made_len = 0;
 	char *name, *made;
@@ -76,8 +74,7 @@ check_topic(struct row *r, const char *topic, size_t len)
 		return;
 	}
 	name = strndup(want, (size_t)(end - want));
-	made = mu_store_topic(
-	    name, strstr(want, "/master") != NULL, &made_len);
+	made = mu_store_topic(name, strstr(want, "/master") != NULL, &made_len);
 	golden_check(r, "topic",
 	    made != NULL && made_len == len && memcmp(made, topic, len) == 0,
 	    "%s", made == NULL ? "no memory" : made);

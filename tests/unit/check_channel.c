@@ -40,7 +40,8 @@ produce(struct mu_producer *p)
 	return seq;
 }
 
-/* --- producer ---------------------------------------------------------------- */
+/* --- producer ----------------------------------------------------------------
+ */
 
 START_TEST(the_first_action_has_number_two)
 {
@@ -74,7 +75,7 @@ START_TEST(what_all_have_is_forgotten)
 	ck_assert_uint_eq(mu_producer_buffered(p), 5);
 	ck_assert_ptr_null(mu_producer_kept(p, 6));
 	ck_assert_ptr_nonnull(mu_producer_kept(p, 7));
-	mu_producer_ack(p, &b, 3); /* going back means nothing */
+	mu_producer_ack(p, &b, 3);   /* going back means nothing */
 	mu_producer_ack(p, &b, 500); /* nor does the future */
 	ck_assert_uint_eq(mu_producer_buffered(p), 5);
 	mu_producer_remove(p, &b);
@@ -161,8 +162,7 @@ START_TEST(nacks_are_answered_by_the_rules)
 	uint64_t zero = 0, list[] = { 4, 6 }, bad[] = { 6, 4 }, offset;
 	bool acked;
 
-	ck_assert_int_eq(
-	    (int)mu_producer_nack(p, &a, list, 2), MU_NACK_IGNORE);
+	ck_assert_int_eq((int)mu_producer_nack(p, &a, list, 2), MU_NACK_IGNORE);
 	ck_assert_int_eq(
 	    (int)mu_producer_nack(p, &a, &zero, 1), MU_NACK_UNKNOWN);
 	mu_producer_add(p, &a, &offset);
@@ -170,18 +170,17 @@ START_TEST(nacks_are_answered_by_the_rules)
 	    (int)mu_producer_nack(p, &a, &zero, 1), MU_NACK_HANDSHAKE);
 	for (int i = 0; i < 8; i++)
 		produce(p);
-	ck_assert_int_eq(
-	    (int)mu_producer_nack(p, &a, list, 2), MU_NACK_RESEND);
+	ck_assert_int_eq((int)mu_producer_nack(p, &a, list, 2), MU_NACK_RESEND);
 	ck_assert_uint_eq(mu_producer_acked(p), 3);
 	ck_assert(mu_producer_has(p, &a, &offset, &acked) && acked);
-	ck_assert_int_eq(
-	    (int)mu_producer_nack(p, &a, bad, 2), MU_NACK_DROPPED);
+	ck_assert_int_eq((int)mu_producer_nack(p, &a, bad, 2), MU_NACK_DROPPED);
 	ck_assert(!mu_producer_has(p, &a, &offset, &acked));
 	mu_producer_free(p);
 }
 END_TEST
 
-/* --- consumer ---------------------------------------------------------------------- */
+/* --- consumer
+ * ---------------------------------------------------------------------- */
 
 static void
 arrive(struct mu_consumer *c, uint64_t seq)
@@ -280,10 +279,11 @@ START_TEST(what_never_comes_is_skipped)
 }
 END_TEST
 
-/* --- both, with a network between ------------------------------------------------------ */
+/* --- both, with a network between
+ * ------------------------------------------------------ */
 
 #define NCONSUMERS 3
-#define NMESSAGES 4000
+#define NMESSAGES  4000
 
 enum what { WHAT_ACTION, WHAT_KEEPALIVE, WHAT_FAILED, WHAT_ACK, WHAT_NACK };
 
@@ -330,9 +330,9 @@ answer_nack(const struct message *m)
 	ck_assert_int_eq(
 	    (int)mu_producer_nack(w.p, &e, m->list, m->n), MU_NACK_RESEND);
 	for (size_t i = 0; i < m->n; i++) {
-		struct message failed = { .what = WHAT_FAILED,
-			.who = m->who,
-			.seq = m->list[i] };
+		struct message failed = {
+			.what = WHAT_FAILED, .who = m->who, .seq = m->list[i]
+		};
 
 		if (mu_producer_kept(w.p, m->list[i]) != NULL)
 			post_action(m->who, m->list[i]);

@@ -168,8 +168,8 @@ START_TEST(a_long_nack_is_refused)
 	mu_buf_init(&b, 0);
 	mu_command_enc(&b, &c);
 	free(c.nack);
-	ck_assert_int_eq(mu_command_dec(&c, mu_buf_data(&b), mu_buf_len(&b)),
-	    MUSTER_ELIMIT);
+	ck_assert_int_eq(
+	    mu_command_dec(&c, mu_buf_data(&b), mu_buf_len(&b)), MUSTER_ELIMIT);
 	mu_buf_clear(&b);
 }
 END_TEST

@@ -7,7 +7,8 @@
 
 static const struct mu_store_request plain;
 
-/* --- at the master ---------------------------------------------------------------- */
+/* --- at the master
+ * ---------------------------------------------------------------- */
 
 START_TEST(every_outcome_is_told_at_the_master)
 {
@@ -40,8 +41,8 @@ START_TEST(every_outcome_is_told_at_the_master)
 			     "0123456789012345678901234567890123456789"),
 	    MU_STORE_TOO_LARGE);
 	ck_assert(pair_reads(MASTER, "big", "-"));
-	ck_assert_int_eq((int)pair_do(MASTER, MU_STORE_SUBTRACT, "k",
-			     "count:5"),
+	ck_assert_int_eq(
+	    (int)pair_do(MASTER, MU_STORE_SUBTRACT, "k", "count:5"),
 	    MU_STORE_OK);
 	ck_assert(pair_reads(MASTER, "k", "count:18446744073709551612"));
 	pair_end();
@@ -133,8 +134,8 @@ START_TEST(a_full_medium_refuses_writes_and_answers_reads)
 	pair_pass(PAIR_SECOND);
 	pair_do(MASTER, MU_STORE_PUT, "k", "count:1");
 	pw.disk->refuse = MUSTER_ELIMIT;
-	ck_assert_int_eq((int)pair_do(MASTER, MU_STORE_PUT, "k", "count:2"),
-	    MU_STORE_FULL);
+	ck_assert_int_eq(
+	    (int)pair_do(MASTER, MU_STORE_PUT, "k", "count:2"), MU_STORE_FULL);
 	ck_assert_int_eq(
 	    (int)pair_do(0, MU_STORE_PUT, "k", "count:2"), MU_STORE_FULL);
 	ck_assert(pair_reads(MASTER, "k", "count:1"));
@@ -165,8 +166,8 @@ START_TEST(keys_come_in_pages)
 	}
 	ck_assert_int_eq((int)pair_do(MASTER, MU_STORE_KEYS, NULL, NULL),
 	    MU_STORE_TOO_LARGE);
-	ck_assert_int_eq((int)pair_do(MASTER, MU_STORE_KEYS, NULL, "odd-"),
-	    MU_STORE_OK);
+	ck_assert_int_eq(
+	    (int)pair_do(MASTER, MU_STORE_KEYS, NULL, "odd-"), MU_STORE_OK);
 	do {
 		struct pair_answer *a;
 
@@ -184,7 +185,8 @@ START_TEST(keys_come_in_pages)
 }
 END_TEST
 
-/* --- expiry ------------------------------------------------------------------------- */
+/* --- expiry
+ * ------------------------------------------------------------------------- */
 
 START_TEST(only_the_master_lets_entries_expire)
 {
@@ -200,7 +202,7 @@ START_TEST(only_the_master_lets_entries_expire)
 	pair_ask(1, MU_STORE_PUT, "e3", "count:1", second);
 	pair_settle();
 	pair_do(0, MU_STORE_ADD, "e2", "count:1"); /* renews without expiry */
-	pw.up[1] = false; /* it hears nothing of it */
+	pw.up[1] = false;                          /* it hears nothing of it */
 	pair_pass(PAIR_SECOND / 2);
 	ck_assert(pair_reads(MASTER, "e1", "count:1"));
 	pair_pass(PAIR_SECOND);
@@ -232,7 +234,9 @@ START_TEST(writes_without_expiry_get_the_default)
 }
 END_TEST
 
-/* --- clones ----------------------------------------------------------------------------- */
+/* --- clones
+ * -----------------------------------------------------------------------------
+ */
 
 START_TEST(a_clone_of_ours_is_told_every_outcome)
 {
@@ -249,8 +253,8 @@ START_TEST(a_clone_of_ours_is_told_every_outcome)
 	    MU_STORE_NO_SUCH_KEY);
 	ck_assert_int_eq((int)pair_do(0, MU_STORE_PUT_UNIQUE, "k", "count:1"),
 	    MU_STORE_CONDITION);
-	ck_assert_int_eq((int)pair_do(0, MU_STORE_PUT_UNIQUE, "u", "count:1"),
-	    MU_STORE_OK);
+	ck_assert_int_eq(
+	    (int)pair_do(0, MU_STORE_PUT_UNIQUE, "u", "count:1"), MU_STORE_OK);
 	ck_assert_int_eq(
 	    (int)pair_do(0, MU_STORE_ERASE, "u", NULL), MU_STORE_OK);
 	ck_assert_int_eq(
@@ -515,7 +519,8 @@ START_TEST(clones_of_a_forgotten_life_are_picked_up)
 	pair_pass(PAIR_SECOND / 5);
 	pair_open_master();
 	pair_do(MASTER, MU_STORE_PUT, "new", "count:2");
-	/* Keepalives of the first second would tell ours; Zeek's ignore them. */
+	/* Keepalives of the first second would tell ours; Zeek's ignore them.
+	 */
 	pair_pass(5 * PAIR_SECOND);
 	mu_clone_stats(pw.clones[0], &stats);
 	ck_assert(pair_reads(0, "new", "count:2"));
@@ -538,8 +543,7 @@ START_TEST(a_second_master_is_logged_and_ignored)
 	put.sender = pair_entity(7);
 	mu_buf_init(&b, 0);
 	mu_command_enc(&b, &put);
-	mu_clone_feed(
-	    pw.clones[0], mu_buf_data(&b), mu_buf_len(&b), &pw.now);
+	mu_clone_feed(pw.clones[0], mu_buf_data(&b), mu_buf_len(&b), &pw.now);
 	pair_settle();
 	ck_assert_ptr_nonnull(strstr(pw.log, "a second master speaks"));
 	pair_do(MASTER, MU_STORE_PUT, "k", "count:1");
@@ -549,7 +553,9 @@ START_TEST(a_second_master_is_logged_and_ignored)
 }
 END_TEST
 
-/* --- memory ------------------------------------------------------------------------------- */
+/* --- memory
+ * -------------------------------------------------------------------------------
+ */
 
 static void
 story(bool ours)
@@ -579,8 +585,7 @@ fails_once(bool ours, unsigned n)
 
 	pair_begin();
 	pw.disk = NULL;
-	pw.master =
-	    mu_master_new(&pw.mc, mu_backend_memory_new(0), &pw.now);
+	pw.master = mu_master_new(&pw.mc, mu_backend_memory_new(0), &pw.now);
 	pair_open_clone_on(0, mu_backend_memory_new(0));
 	pw.hook = nomem_hook;
 	pw.hook_state = &state;

@@ -9,7 +9,6 @@
 #include "nomem.h"
 #include "store/apply.h"
 
-
 static struct muster_value *
 value(const char *text)
 {
@@ -39,8 +38,7 @@ static const struct row rows[] = {
 	{ "integer:5", "count:2", "none", "!", "!" },
 	{ "real:1.5", "real:0.25", "none", "real:1.75", "real:1.25" },
 	{ "real:1.5", "count:1", "none", "!", "!" },
-	{ "timespan:5s", "timespan:2s", "none", "timespan:7s",
-	    "timespan:3s" },
+	{ "timespan:5s", "timespan:2s", "none", "timespan:7s", "timespan:3s" },
 	{ "timespan:5s", "count:2", "none", "!", "!" },
 	{ "timestamp:1970-01-01T00:00:10.000", "timespan:2s", "none",
 	    "timestamp:1970-01-01T00:00:12.000",
@@ -60,8 +58,7 @@ static const struct row rows[] = {
 	{ "@vector 1 2", "count:2", "none", "@vector 1 2 2", "@vector 1" },
 	{ "@vector", "string:k", "none", "@vector k", "@vector" },
 	/* tables want a pair */
-	{ "@table 1 a", "@vector 2 b", "none", "@table 1 a 2 b",
-	    "@table 1 a" },
+	{ "@table 1 a", "@vector 2 b", "none", "@table 1 a 2 b", "@table 1 a" },
 	{ "@table 1 a", "@vector 1 b", "none", "@table 1 b", "@table 1 a" },
 	{ "@table 1 a", "@vector 1", "none", "?", "@table 1 a" },
 	{ "@table 1 a", "count:1", "none", "!", "@table" },
@@ -70,8 +67,8 @@ static const struct row rows[] = {
 	{ "-", "integer:2", "integer", "integer:2", "-" },
 	{ "-", "real:2.5", "real", "real:2.5", "-" },
 	{ "-", "string:x", "string", "string:x", "-" },
-	{ "-", "timespan:2s", "timestamp",
-	    "timestamp:1970-01-01T00:00:02.000", "-" },
+	{ "-", "timespan:2s", "timestamp", "timestamp:1970-01-01T00:00:02.000",
+	    "-" },
 	{ "-", "timespan:2s", "timespan", "timespan:2s", "-" },
 	{ "-", "count:1", "set", "@set 1", "-" },
 	{ "-", "count:1", "vector", "@vector 1", "-" },
@@ -93,7 +90,7 @@ read_value(const char *text)
 		return value(text);
 	snprintf(copy, sizeof copy, "%s", text);
 	word = strtok_r(copy, " ", &save);
-	v = strcmp(word, "@set") == 0	   ? muster_value_set()
+	v = strcmp(word, "@set") == 0      ? muster_value_set()
 	    : strcmp(word, "@vector") == 0 ? muster_value_vector()
 					   : muster_value_table();
 	while ((word = strtok_r(NULL, " ", &save)) != NULL) {
@@ -207,8 +204,7 @@ apply_both(void *ctx)
 START_TEST(failed_allocations_change_nothing)
 {
 	static const char *const pairs[][2] = { { "@set 1 2", "count:3" },
-		{ "@vector 1 2", "count:3" },
-		{ "@table 1 a", "@vector 2 b" },
+		{ "@vector 1 2", "count:3" }, { "@table 1 a", "@vector 2 b" },
 		{ "string:ab", "string:c" }, { "count:1", "count:2" } };
 
 	for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {

@@ -17,11 +17,11 @@
 #include "store/master.h"
 
 #define NCLONES 4
-#define MS UINT64_C(1000000)
-#define SECOND UINT64_C(1000000000)
+#define MS      UINT64_C(1000000)
+#define SECOND  UINT64_C(1000000000)
 #define NUNIQUE 6
-#define NSLOTS 12
-#define WALL INT64_C(1700000000000000000)
+#define NSLOTS  12
+#define WALL    INT64_C(1700000000000000000)
 
 struct message {
 	struct message *next;
@@ -40,8 +40,8 @@ enum kind { KIND_PUT, KIND_ADD, KIND_UNIQUE, KIND_OTHER, KIND_READ };
 
 struct ask {
 	enum kind kind;
-	unsigned clone;   /* NCLONES: at the master */
-	uint64_t number;  /* of the put, amount, or which unique */
+	unsigned clone;  /* NCLONES: at the master */
+	uint64_t number; /* of the put, amount, or which unique */
 	bool done;
 	enum mu_store_status status;
 };
@@ -57,7 +57,7 @@ static struct {
 	struct ask asks[4000];
 	uint64_t nasks;
 	uint64_t commit_at;
-	bool failing;     /* commits may fail */
+	bool failing; /* commits may fail */
 	bool killing;
 	bool calm;
 	uint64_t nput;
@@ -90,7 +90,8 @@ is_ours(unsigned clone)
 	return clone < 2;
 }
 
-/* --- links ------------------------------------------------------------------ */
+/* --- links ------------------------------------------------------------------
+ */
 
 static void
 post(unsigned clone, int dir, const uint8_t *data, size_t len)
@@ -141,11 +142,11 @@ join(unsigned clone)
 	struct mu_entity e = entity(NCLONES);
 
 	w.links[clone].up = true;
-	mu_clone_set_master(
-	    w.clones[clone], &e.endpoint, is_ours(clone), &now);
+	mu_clone_set_master(w.clones[clone], &e.endpoint, is_ours(clone), &now);
 }
 
-/* --- consequences --------------------------------------------------------------- */
+/* --- consequences
+ * --------------------------------------------------------------- */
 
 static void
 on_done(const struct mu_store_out *out)
@@ -171,8 +172,7 @@ drain_master(void)
 	while (mu_master_next(w.master, &out)) {
 		if (out.kind == MU_STORE_DONE)
 			on_done(&out);
-		if (out.kind == MU_STORE_EVENT &&
-		    out.event == MU_STORE_EXPIRED)
+		if (out.kind == MU_STORE_EVENT && out.event == MU_STORE_EXPIRED)
 			w.expired_at_master++;
 		if (getenv("MODEL_LOG") != NULL && out.kind == MU_STORE_LOG)
 			fprintf(stderr, "%.3f master: %s\n",
@@ -199,8 +199,7 @@ drain_clone(unsigned i)
 			post(i, 0, out.payload, out.len);
 		if (out.kind == MU_STORE_DONE)
 			on_done(&out);
-		if (out.kind == MU_STORE_EVENT &&
-		    out.event == MU_STORE_EXPIRED)
+		if (out.kind == MU_STORE_EVENT && out.event == MU_STORE_EXPIRED)
 			w.expired_at_clones++;
 		if (getenv("MODEL_LOG") != NULL && out.kind == MU_STORE_LOG)
 			fprintf(stderr, "%.3f clone %u: %s\n",
@@ -212,7 +211,8 @@ drain_clone(unsigned i)
 	}
 }
 
-/* --- processes ----------------------------------------------------------------------- */
+/* --- processes
+ * ----------------------------------------------------------------------- */
 
 static void
 start_master(void)
@@ -262,12 +262,12 @@ start_clone(unsigned i)
 
 	mu_clone_config_init(&config);
 	config.entity = entity(i);
-	w.clones[i] =
-	    mu_clone_new(&config, mu_backend_memory_new(0), &now);
+	w.clones[i] = mu_clone_new(&config, mu_backend_memory_new(0), &now);
 	ck_assert_ptr_nonnull(w.clones[i]);
 }
 
-/* --- requests --------------------------------------------------------------------- */
+/* --- requests
+ * --------------------------------------------------------------------- */
 
 static void
 request(struct ask ask, struct mu_store_request *req)
@@ -356,7 +356,9 @@ random_request(void)
 	muster_value_unref(value);
 }
 
-/* --- time ------------------------------------------------------------------------------ */
+/* --- time
+ * ------------------------------------------------------------------------------
+ */
 
 static void
 deliver(unsigned i, int dir)
@@ -368,11 +370,10 @@ deliver(unsigned i, int dir)
 		w.links[i].queue[dir] = m->next;
 		if (dir == 0 && w.master != NULL)
 			ck_assert_int_eq(
-			    mu_master_feed(w.master, m->data, m->len, &now),
-			    0);
+			    mu_master_feed(w.master, m->data, m->len, &now), 0);
 		if (dir == 1)
-			ck_assert_int_eq(mu_clone_feed(w.clones[i], m->data,
-					     m->len, &now),
+			ck_assert_int_eq(
+			    mu_clone_feed(w.clones[i], m->data, m->len, &now),
 			    0);
 		free(m);
 	}
@@ -441,7 +442,8 @@ step(void)
 	}
 }
 
-/* --- what must hold -------------------------------------------------------------------- */
+/* --- what must hold
+ * -------------------------------------------------------------------- */
 
 /* A KEYS and GETs through the doors, as a caller would. */
 static void
@@ -461,8 +463,9 @@ contents(struct mu_buf *b, unsigned where)
 			mu_master_request(w.master, &req, &now);
 		else
 			mu_clone_request(w.clones[where], &req, &now);
-		while (where == NCLONES ? mu_master_next(w.master, &out)
-					: mu_clone_next(w.clones[where], &out)) {
+		while (where == NCLONES
+			   ? mu_master_next(w.master, &out)
+			   : mu_clone_next(w.clones[where], &out)) {
 			uint8_t *bytes;
 			size_t len;
 
@@ -512,9 +515,10 @@ check_asks(uint64_t seed)
 		const struct ask *a = &w.asks[i];
 		bool ok = a->status == MU_STORE_OK;
 
-		ck_assert_msg(a->done, "seed %llu: request %llu of %u is not "
-		    "answered", (unsigned long long)seed,
-		    (unsigned long long)i, a->clone);
+		ck_assert_msg(a->done,
+		    "seed %llu: request %llu of %u is not "
+		    "answered",
+		    (unsigned long long)seed, (unsigned long long)i, a->clone);
 		if (a->kind == KIND_ADD && ok)
 			sure += a->number;
 		if (a->kind == KIND_ADD && a->status == MU_STORE_TIMEOUT)
@@ -528,8 +532,8 @@ check_asks(uint64_t seed)
 		}
 		if (a->kind == KIND_PUT && ok) {
 			v = lookup("put", a->number);
-			ck_assert_msg(v != NULL &&
-				muster_value_get_count(v) == a->number,
+			ck_assert_msg(
+			    v != NULL && muster_value_get_count(v) == a->number,
 			    "seed %llu: put %llu of %u is lost",
 			    (unsigned long long)seed,
 			    (unsigned long long)a->number, a->clone);
@@ -556,8 +560,8 @@ check_copies(uint64_t seed)
 		mu_buf_init(&got, 0);
 		contents(&got, i);
 		ck_assert_msg(mu_buf_len(&want) == mu_buf_len(&got) &&
-			memcmp(mu_buf_data(&want), mu_buf_data(&got),
-			    mu_buf_len(&want)) == 0,
+				  memcmp(mu_buf_data(&want), mu_buf_data(&got),
+				      mu_buf_len(&want)) == 0,
 		    "seed %llu: clone %u differs", (unsigned long long)seed, i);
 		mu_buf_clear(&got);
 	}

@@ -24,8 +24,8 @@
 #include "value/codec.h"
 
 #define MAX_COMMANDS 8000
-#define MAX_ACTIONS 2000
-#define SECOND 1000000000.0
+#define MAX_ACTIONS  2000
+#define SECOND       1000000000.0
 
 /* One recorded command. */
 struct record {
@@ -42,7 +42,8 @@ struct record {
 static struct record records[MAX_COMMANDS];
 static size_t nrecords;
 
-/* --- the recording -------------------------------------------------------------- */
+/* --- the recording
+ * -------------------------------------------------------------- */
 
 static uint8_t *
 unhex(const char *hex, size_t *len)
@@ -75,14 +76,15 @@ add_record(const json_t *line, const char *hex)
 	suffix = strstr(topic, "/<$>/data/");
 	ck_assert_ptr_nonnull(suffix);
 	*suffix = '\0';
-	r->t = (uint64_t)(json_number_value(json_object_get(line, "t")) *
-		       SECOND) + 1000000000u;
+	r->t =
+	    (uint64_t)(json_number_value(json_object_get(line, "t")) * SECOND) +
+	    1000000000u;
 	r->store = topic;
 	r->to_master = strcmp(suffix + 10, "master") == 0;
 	memcpy(r->receiver.bytes, frame + 20, 16);
-	ck_assert_int_ge(asprintf(&r->link, "%s#%d", link == NULL ? "" : link,
-			     (int)json_integer_value(
-				 json_object_get(line, "conn"))),
+	ck_assert_int_ge(
+	    asprintf(&r->link, "%s#%d", link == NULL ? "" : link,
+		(int)json_integer_value(json_object_get(line, "conn"))),
 	    0);
 	r->len = len - 41 - topic_len;
 	r->payload = malloc(r->len);
@@ -135,7 +137,8 @@ unload(void)
 	nrecords = 0;
 }
 
-/* --- contents -------------------------------------------------------------------- */
+/* --- contents
+ * -------------------------------------------------------------------- */
 
 static void
 fold_put(struct mu_backend *b, const struct muster_value *key,
@@ -175,8 +178,8 @@ each_pair(const struct mu_command *cmd, pair_function f, void *ctx)
 }
 
 static void
-fold_pair(void *ctx, const struct muster_value *key,
-    const struct muster_value *value)
+fold_pair(
+    void *ctx, const struct muster_value *key, const struct muster_value *value)
 {
 	fold_put(ctx, key, value);
 }
@@ -224,14 +227,15 @@ same_contents(struct mu_backend *a, struct mu_backend *b, const char *who)
 		ck_assert_int_eq(
 		    b->ops->after(b, at, &k[1], &v[1], &deadline), 0);
 		ck_assert_msg(k[0].len == k[1].len && v[0].len == v[1].len &&
-			memcmp(k[0].at, k[1].at, k[0].len) == 0 &&
-			memcmp(v[0].at, v[1].at, v[0].len) == 0,
+				  memcmp(k[0].at, k[1].at, k[0].len) == 0 &&
+				  memcmp(v[0].at, v[1].at, v[0].len) == 0,
 		    "%s ends with another pair", who);
 		at = k[0];
 	}
 }
 
-/* --- streams of actions -------------------------------------------------------------- */
+/* --- streams of actions
+ * -------------------------------------------------------------- */
 
 struct stream {
 	struct mu_command at[MAX_ACTIONS]; /* decoded, owned */
@@ -277,8 +281,8 @@ same_action(const struct mu_command *a, const struct mu_command *b)
 
 /* The same actions on each key in the same order. */
 static void
-same_streams(const struct stream *want, const struct stream *got,
-    const char *who)
+same_streams(
+    const struct stream *want, const struct stream *got, const char *who)
 {
 	bool used[MAX_ACTIONS] = { false };
 
@@ -294,14 +298,15 @@ same_streams(const struct stream *want, const struct stream *got,
 		used[j] = true;
 		ck_assert_msg(same_action(&want->at[i], &got->at[j]),
 		    "%s says something else than action %llu of command %d",
-		    who, (unsigned long long)want->at[i].seq,
-		    want->at[i].tag);
+		    who, (unsigned long long)want->at[i].seq, want->at[i].tag);
 	}
 	ck_assert_msg(want->n == got->n, "%s says %zu actions instead of %zu",
 	    who, got->n, want->n);
 }
 
-/* --- a run --------------------------------------------------------------------------- */
+/* --- a run
+ * ---------------------------------------------------------------------------
+ */
 
 /* Which recorded messages concern this store and master. */
 struct run {
@@ -309,7 +314,7 @@ struct run {
 	struct mu_entity master;
 	uint64_t begin, end; /* its life */
 	struct mu_entity clone;
-	uint64_t base;       /* of ticks */
+	uint64_t base; /* of ticks */
 };
 
 static bool
@@ -349,7 +354,8 @@ request_of(const struct mu_command *cmd, struct mu_store_request *req)
 	req->timeout_ns = UINT64_C(3600000000000);
 }
 
-/* --- as master ------------------------------------------------------------------------- */
+/* --- as master
+ * ------------------------------------------------------------------------- */
 
 struct master_run {
 	struct mu_master *m;
@@ -365,8 +371,8 @@ note_ack(struct master_run *x, const struct mu_command *cmd)
 {
 	size_t i = 0;
 
-	while (i < x->nacks &&
-	       !mu_entity_eq(&x->acks[i].receiver, &cmd->receiver))
+	while (
+	    i < x->nacks && !mu_entity_eq(&x->acks[i].receiver, &cmd->receiver))
 		i++;
 	ck_assert_uint_lt(i, 16);
 	x->acks[i] = *cmd;
@@ -398,13 +404,13 @@ drain_master(struct master_run *x)
 }
 
 static void
-local_put(void *ctx, const struct muster_value *key,
-    const struct muster_value *value)
+local_put(
+    void *ctx, const struct muster_value *key, const struct muster_value *value)
 {
 	struct master_run *x = ctx;
-	struct mu_store_request req = { .op = MU_STORE_PUT,
-		.key = key,
-		.value = value };
+	struct mu_store_request req = {
+		.op = MU_STORE_PUT, .key = key, .value = value
+	};
 
 	ck_assert_int_eq(mu_master_request(x->m, &req, &x->now), 0);
 }
@@ -521,9 +527,8 @@ as_master(const struct run *run, const char *what)
 			continue;
 		master_reach(&x, r->t);
 		if (r->to_master)
-			ck_assert_int_eq(mu_master_feed(x.m, r->payload,
-					     r->len, &x.now),
-			    0);
+			ck_assert_int_eq(
+			    mu_master_feed(x.m, r->payload, r->len, &x.now), 0);
 		else if (mu_entity_eq(&r->cmd.sender, &run->master))
 			imitate(run, &x, r, &seq, want, &said);
 		drain_master(&x);
@@ -539,7 +544,9 @@ as_master(const struct run *run, const char *what)
 	want->ops->close(want);
 }
 
-/* --- as clone ---------------------------------------------------------------------------- */
+/* --- as clone
+ * ----------------------------------------------------------------------------
+ */
 
 struct clone_run {
 	struct mu_clone *c;
@@ -564,8 +571,7 @@ drain_clone(struct clone_run *x)
 		ck_assert_uint_lt(cmd.tag, MU_CMD_PUT_IF);
 		x->tags[cmd.tag]++;
 		/* once: the recording may ask for some again */
-		if (mu_command_is_action(cmd.tag) &&
-		    cmd.seq == x->got.n + 2)
+		if (mu_command_is_action(cmd.tag) && cmd.seq == x->got.n + 2)
 			stream_add(&x->got, out.payload, out.len);
 		mu_command_clear(&cmd);
 	}
@@ -592,8 +598,8 @@ reaches(const struct run *run, const struct record *r)
 	for (size_t i = 0; i < nrecords; i++)
 		if (records[i].to_master &&
 		    strcmp(records[i].link, r->link) == 0 &&
-		    mu_uuid_eq(&records[i].cmd.sender.endpoint,
-			&run->clone.endpoint))
+		    mu_uuid_eq(
+			&records[i].cmd.sender.endpoint, &run->clone.endpoint))
 			return true;
 	return false;
 }
@@ -617,13 +623,14 @@ fold_next(const struct run *run, struct mu_backend *want, uint64_t seq)
 
 /* Who and number of a put_unique are the machine's own. */
 static void
-same_writes(const struct stream *want, const struct stream *got,
-    const char *what)
+same_writes(
+    const struct stream *want, const struct stream *got, const char *what)
 {
 	ck_assert_msg(want->n == got->n, "%s: %zu writes instead of %zu", what,
 	    got->n, want->n);
 	for (size_t i = 0; i < want->n; i++) {
-		ck_assert_msg(same_action(&want->at[i], &got->at[i]) &&
+		ck_assert_msg(
+		    same_action(&want->at[i], &got->at[i]) &&
 			want->at[i].seq == got->at[i].seq &&
 			want->at[i].init_type == got->at[i].init_type &&
 			mu_entity_eq(
@@ -666,9 +673,8 @@ as_clone(const struct run *run, const char *what)
 				offset = r->cmd.number;
 				fold(want, &r->cmd);
 			}
-			ck_assert_int_eq(mu_clone_feed(x.c, r->payload,
-					     r->len, &x.now),
-			    0);
+			ck_assert_int_eq(
+			    mu_clone_feed(x.c, r->payload, r->len, &x.now), 0);
 		} else if (r->to_master &&
 			   mu_entity_eq(&r->cmd.sender, &run->clone) &&
 			   mu_command_is_action(r->cmd.tag) &&
@@ -695,7 +701,8 @@ as_clone(const struct run *run, const char *what)
 	want->ops->close(want);
 }
 
-/* --- all of a recording -------------------------------------------------------------------- */
+/* --- all of a recording
+ * -------------------------------------------------------------------- */
 
 /* The life of a master: from the end of the one before to its last word. */
 static bool
@@ -775,13 +782,13 @@ replay(const char *name, unsigned nmasters, unsigned nclones)
 
 	load(name);
 	for (size_t i = 0; find_run(&run, i); i++) {
-		snprintf(what, sizeof what, "%s: master of %s", name,
-		    run.store);
+		snprintf(
+		    what, sizeof what, "%s: master of %s", name, run.store);
 		as_master(&run, what);
 		masters++;
 		for (size_t j = 0; nclones > 0 && find_clone(&run, j); j++) {
-			snprintf(what, sizeof what, "%s: clone %zu of %s",
-			    name, j, run.store);
+			snprintf(what, sizeof what, "%s: clone %zu of %s", name,
+			    j, run.store);
 			as_clone(&run, what);
 			clones++;
 		}

@@ -32,8 +32,8 @@ struct disk {
 	struct mu_backend *platter; /* owned by the test */
 	struct disk_op *ops, **tail;
 	uint64_t sealed, durable;
-	int fail;                   /* error of the next commit */
-	int refuse;                 /* error of every write */
+	int fail;   /* error of the next commit */
+	int refuse; /* error of every write */
 };
 
 static uint8_t *
@@ -216,8 +216,7 @@ disk_first(struct mu_backend *b, struct mu_bytes *key, int64_t *deadline)
 }
 
 static int
-disk_meta_get(struct mu_backend *b, struct mu_bytes key,
-    struct mu_bytes *value)
+disk_meta_get(struct mu_backend *b, struct mu_bytes key, struct mu_bytes *value)
 {
 	struct disk *d = (struct disk *)b;
 

@@ -27,7 +27,7 @@ static struct {
 	struct mu_store_now now;
 	struct mu_backend *platter;
 	struct disk *disk;
-	bool hold_disk;    /* commits wait */
+	bool hold_disk; /* commits wait */
 	struct mu_master_config mc;
 	struct mu_clone_config cc;
 	struct mu_master *master;
@@ -39,10 +39,10 @@ static struct {
 	unsigned events[4];    /* at the master */
 	unsigned clone_events[4];
 	char log[4000];
-	unsigned percents;     /* ATTACHING was told so often */
+	unsigned percents; /* ATTACHING was told so often */
 	unsigned want_from_key;
-	bool deaf_master;      /* nothing reaches it */
-	mu_alloc_hook hook;    /* in force but for the test's own reading */
+	bool deaf_master;   /* nothing reaches it */
+	mu_alloc_hook hook; /* in force but for the test's own reading */
 	void *hook_state;
 } pw;
 
@@ -260,11 +260,10 @@ pair_ask(unsigned where, enum mu_store_op op, const char *key,
 
 /* The same, settled, with its outcome. */
 __attribute__((unused)) static enum mu_store_status
-pair_do(unsigned where, enum mu_store_op op, const char *key,
-    const char *value)
+pair_do(unsigned where, enum mu_store_op op, const char *key, const char *value)
 {
-	struct pair_answer *a = pair_ask(
-	    where, op, key, value, (struct mu_store_request){ 0 });
+	struct pair_answer *a =
+	    pair_ask(where, op, key, value, (struct mu_store_request){ 0 });
 
 	pair_settle();
 	ck_assert_msg(a->done, "%s is not answered", key);

@@ -1,0 +1,165 @@
+/* The treap; no recursion, whatever its height. */
+#include "store/tree.h"
+
+#include <string.h>
+
+#include "base/alloc.h"
+#include "base/rng.h"
+
+static int
+cmp(struct mu_bytes key, const struct mu_tree_entry *e)
+{
+	size_t n = key.len < e->key_len ? key.len : e->key_len;
+	int c = n == 0 ? 0 : memcmp(key.at, e->key, n);
+
+	if (c != 0)
+		return c;
+	return key.len < e->key_len ? -1 : key.len > e->key_len;
+}
+
+struct mu_tree_entry *
+mu_tree_find(const struct mu_tree *t, struct mu_bytes key)
+{
+	struct mu_tree_entry *e = t->root;
+
+	while (e != NULL) {
+		int c = cmp(key, e);
+
+		if (c == 0)
+			return e;
+		e = c < 0 ? e->left : e->right;
+	}
+	return NULL;
+}
+
+struct mu_tree_entry *
+mu_tree_after(const struct mu_tree *t, struct mu_bytes key)
+{
+	struct mu_tree_entry *e = t->root, *best = NULL;
+
+	while (e != NULL) {
+		if (key.at == NULL || cmp(key, e) < 0) {
+			best = e;
+			e = e->left;
+		} else {
+			e = e->right;
+		}
+	}
+	return best;
+}
+
+/* Split by key: smaller ones to *left, greater ones to *right. */
+static void
+split(struct mu_tree_entry *e, struct mu_bytes key, struct mu_tree_entry **left,
+    struct mu_tree_entry **right)
+{
+	while (e != NULL) {
+		if (cmp(key, e) < 0) {
+			*right = e;
+			right = &e->left;
+			e = e->left;
+		} else {
+			*left = e;
+			left = &e->right;
+			e = e->right;
+		}
+	}
+	*left = *right = NULL;
+}
+
+static struct mu_tree_entry *
+merge(struct mu_tree_entry *left, struct mu_tree_entry *right)
+{
+	struct mu_tree_entry *root, **at = &root;
+
+	while (left != NULL && right != NULL) {
+		if (left->priority > right->priority) {
+			*at = left;
+			at = &left->right;
+			left = left->right;
+		} else {
+			*at = right;
+			at = &right->left;
+			right = right->left;
+		}
+	}
+	*at = left != NULL ? left : right;
+	return root;
+}
+
+void
+mu_tree_insert(struct mu_tree *t, struct mu_tree_entry *e)
+{
+	struct mu_bytes key = { e->key, e->key_len };
+	struct mu_tree_entry **at = &t->root;
+
+	while (*at != NULL && (*at)->priority >= e->priority)
+		at = cmp(key, *at) < 0 ? &(*at)->left : &(*at)->right;
+	split(*at, key, &e->left, &e->right);
+	*at = e;
+	t->n++;
+	t->bytes += sizeof *e + e->key_len + e->value_len;
+}
+
+struct mu_tree_entry *
+mu_tree_remove(struct mu_tree *t, struct mu_bytes key)
+{
+	struct mu_tree_entry **at = &t->root, *e;
+	int c;
+
+	while (*at != NULL && (c = cmp(key, *at)) != 0)
+		at = c < 0 ? &(*at)->left : &(*at)->right;
+	e = *at;
+	if (e == NULL)
+		return NULL;
+	*at = merge(e->left, e->right);
+	t->n--;
+	t->bytes -= sizeof *e + e->key_len + e->value_len;
+	return e;
+}
+
+void
+mu_tree_entry_free(struct mu_tree_entry *e)
+{
+	mu_free(e->value);
+	mu_free(e);
+}
+
+struct mu_tree_entry *
+mu_tree_entry_new(
+    uint64_t seed, struct mu_bytes key, uint8_t *value, size_t len)
+{
+	struct mu_tree_entry *e = mu_calloc(1, sizeof *e + key.len);
+
+	if (e == NULL)
+		return NULL;
+	memcpy(e->key, key.at, key.len);
+	e->key_len = key.len;
+	e->priority = mu_hash64(seed, key.at, key.len);
+	e->value = value;
+	e->value_len = len;
+	e->heap_at = MU_TREE_NO_HEAP;
+	return e;
+}
+
+/* Unhook left children until a node has none: no recursion, no stack. */
+void
+mu_tree_clear(struct mu_tree *t)
+{
+	struct mu_tree_entry *e = t->root;
+
+	while (e != NULL) {
+		struct mu_tree_entry *left = e->left;
+
+		if (left != NULL) {
+			e->left = left->right;
+			left->right = e;
+			e = left;
+			continue;
+		}
+		left = e->right;
+		mu_tree_entry_free(e);
+		e = left;
+	}
+	memset(t, 0, sizeof *t);
+}
