@@ -82,6 +82,7 @@ node_SRCS = \
 	daemon/node/options.c \
 	daemon/node/ready.c \
 	daemon/node/reload.c \
+	daemon/node/stores.c \
 	daemon/node/supervise.c \
 	daemon/node/turn.c
 

@@ -30,6 +30,12 @@ struct loop_timer {
 	void *ctx;
 };
 
+struct loop_fd {
+	struct event event;
+	void (*ready)(void *ctx);
+	void *ctx;
+};
+
 struct loop_signal {
 	struct event event; /* libevent's */
 	void (*caught)(void *ctx, int number);
@@ -263,6 +269,45 @@ bool
 loop_timer_running(const struct loop_timer *t)
 {
 	return evtimer_pending(&t->event, NULL) != 0;
+}
+
+/* --- descriptors of others --------------------------------------------- */
+
+static void
+on_readable(evutil_socket_t fd, short what, void *ctx)
+{
+	struct loop_fd *w = ctx;
+
+	(void)fd;
+	(void)what;
+	w->ready(w->ctx);
+}
+
+struct loop_fd *
+loop_fd_new(struct loop *l, int fd, void (*ready)(void *ctx), void *ctx)
+{
+	struct loop_fd *w = mu_calloc(1, sizeof *w);
+
+	if (w == NULL)
+		return NULL;
+	w->ready = ready;
+	w->ctx = ctx;
+	if (event_assign(&w->event, l->base, fd, EV_READ | EV_PERSIST,
+		on_readable, w) != 0 ||
+	    event_add(&w->event, NULL) != 0) {
+		mu_free(w);
+		return NULL;
+	}
+	return w;
+}
+
+void
+loop_fd_free(struct loop_fd *w)
+{
+	if (w == NULL)
+		return;
+	event_del(&w->event);
+	mu_free(w);
 }
 
 /* --- signals ----------------------------------------------------------- */

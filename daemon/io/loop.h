@@ -67,6 +67,16 @@ void loop_timer_set(struct loop_timer *t, uint64_t at);
 void loop_timer_stop(struct loop_timer *t);
 bool loop_timer_running(const struct loop_timer *t);
 
+/* --- descriptors of others --------------------------------------------- */
+
+struct loop_fd;
+
+/* Call ready(ctx) in every turn in which fd is readable; fd stays its owner's
+ * and must outlive the watch.  NULL when memory is out. */
+struct loop_fd *loop_fd_new(
+    struct loop *l, int fd, void (*ready)(void *ctx), void *ctx);
+void loop_fd_free(struct loop_fd *w);
+
 /* --- signals ----------------------------------------------------------- */
 
 struct loop_signal;

@@ -28,6 +28,7 @@
 #include "node/node_impl.h"
 #include "node/options.h"
 #include "node/ready.h"
+#include "node/stores.h"
 #include "sys/clock.h"
 #include "sys/exit.h"
 #include "sys/log.h"
@@ -281,6 +282,22 @@ start_logs(struct node *n)
 	return 0;
 }
 
+/* Clones know their master by its endpoint id: it must survive us. */
+static int
+choose_id(struct node *n)
+{
+	char err[512];
+	int rc;
+
+	if (!node_has_master(n->layout, n->name))
+		return id_random(&n->id);
+	rc = id_keep(n->dirs.state, &n->id, err, sizeof err);
+	if (rc == 0)
+		return 0;
+	log_err("%s; clones of Zeek will not follow this node's masters", err);
+	return id_random(&n->id);
+}
+
 static int
 start_endpoint(struct node *n)
 {
@@ -294,7 +311,7 @@ start_endpoint(struct node *n)
 		.ctx = n,
 	};
 
-	if (id_random(&n->id) != 0 || id_seed(&ec.seed) != 0) {
+	if (choose_id(n) != 0 || id_seed(&ec.seed) != 0) {
 		log_err("the system gives no random bytes");
 		return EXIT_CANTCREAT;
 	}
@@ -331,6 +348,15 @@ start_control(struct node *n)
 		return 0;
 	}
 	log_err("%s", err);
+	return EXIT_CANTCREAT;
+}
+
+static int
+start_stores(struct node *n)
+{
+	if (node_stores_open(n) == 0)
+		return 0;
+	log_err("cannot make the stores: out of memory or files");
 	return EXIT_CANTCREAT;
 }
 
@@ -376,6 +402,7 @@ start(struct node *n)
 		start_logs,
 		start_endpoint,
 		start_control,
+		start_stores,
 		start_loop,
 	};
 	int code = 0;
@@ -398,6 +425,7 @@ take_down(struct node *n)
 	for (size_t i = 0; i < NODE_SIGNALS; i++)
 		loop_signal_free(n->signals[i]);
 	control_server_free(n->control_server);
+	node_stores_close(n);
 	control_free(n->control);
 	listener_free(n->listener);
 	peers_free(n->peers);

@@ -23,6 +23,7 @@ struct loop_timer;
 struct mu_layout;
 struct mu_layout_node;
 struct mu_tls;
+struct node_stores;
 struct options;
 struct peers;
 
@@ -43,6 +44,7 @@ struct node {
 	struct endpoint *endpoint;
 	struct peers *peers;
 	struct control *control;
+	struct node_stores *stores;
 	struct control_server *control_server;
 	struct logfile *cluster_log;
 	struct logfile *broker_log;

@@ -19,6 +19,7 @@
 #include "layout/layout.h"
 #include "node/node_impl.h"
 #include "node/ready.h"
+#include "node/stores.h"
 #include "sys/clock.h"
 #include "sys/log.h"
 #include "sys/notify.h"
@@ -175,6 +176,7 @@ turn_deadline(void *ctx)
 	uint64_t at = min_u64(
 	    endpoint_deadline(n->endpoint), control_deadline(n->control));
 
+	at = min_u64(at, node_stores_deadline(n));
 	at = min_u64(at, logfile_deadline(n->cluster_log));
 	at = min_u64(at, logfile_deadline(n->broker_log));
 	return n->stopping ? min_u64(at, n->stop_by) : at;
@@ -190,6 +192,9 @@ turn_run(void *ctx, uint64_t now)
 		endpoint_tick(n->endpoint, now);
 	peers_drain(n->peers, now);
 	control_tick(n->control, now);
+	control_server_drain(n->control_server);
+	/* Acknowledgements leave in the turn in which their commit is done. */
+	node_stores_turn(n, now);
 	control_server_drain(n->control_server);
 	/* What clients asked for in between leaves in this turn, too. */
 	peers_drain(n->peers, now);
