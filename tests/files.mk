@@ -82,7 +82,8 @@ $(eval $(call unit,peer_states,proto topic base))
 $(eval $(call unit,peer_table,proto topic base))
 $(eval $(call unit,peer_time,proto topic base))
 $(eval $(call unit,transcripts,proto topic base))
-$(eval $(call unit,control,core sys tls proto layout topic value base))
+$(eval $(call unit,control,core sys tls proto store layout topic value base))
+$(eval $(call unit,control_store,core sys tls proto store layout topic value base))
 $(eval $(call unit,control_jtext,proto base))
 $(eval $(call unit,backend_lmdb,core sys base))
 $(eval $(call unit,backend_lmdb_fail,core sys base))
@@ -114,7 +115,7 @@ $(eval $(call fuzz,text,value base))
 $(eval $(call fuzz,layout,layout base))
 $(eval $(call fuzz,command,store value base))
 $(eval $(call fuzz,record,core base))
-$(eval $(call fuzz,control,core sys tls proto layout topic value base))
+$(eval $(call fuzz,control,core sys tls proto store layout topic value base))
 
 # --- other test programs ---------------------------------------------------
 SIM_SRCS = tests/sim/sim_check.c tests/sim/sim_heap.c tests/sim/sim_main.c \
