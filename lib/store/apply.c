@@ -27,8 +27,7 @@ built(struct muster_value *v, int rc, struct muster_value **out)
 	return rc == MUSTER_ELIMIT ? MU_STORE_TOO_LARGE : MU_STORE_NOMEM;
 }
 
-/* --- numbers ----------------------------------------------------------------
- */
+/* --- numbers ----------------------------------------------------------- */
 
 static uint64_t
 sum(uint64_t a, uint64_t b, bool minus)
@@ -74,8 +73,7 @@ add_number(const struct muster_value *old, const struct muster_value *amount,
 	}
 }
 
-/* --- texts and containers ----------------------------------------------------
- */
+/* --- texts and containers ---------------------------------------------- */
 
 static enum mu_store_status
 append_text(const struct muster_value *old, const struct muster_value *more,
@@ -153,8 +151,7 @@ put_pair(const struct muster_value *table, const struct muster_value *pair,
 	    muster_value_at(pair, 1), out);
 }
 
-/* --- both operations ---------------------------------------------------------
- */
+/* --- both operations --------------------------------------------------- */
 
 /* What may be added to or taken from a stored number. */
 static bool
@@ -279,8 +276,7 @@ mu_apply_subtract(const struct muster_value *old,
 	}
 }
 
-/* --- queries
- * ------------------------------------------------------------------ */
+/* --- queries ----------------------------------------------------------- */
 
 static enum mu_store_status
 element(const struct muster_value *v, const struct muster_value *index,

@@ -22,8 +22,7 @@
 #define MU_CHANNEL_NACK_TICKS 2
 #define MU_CHANNEL_TIMEOUT    100 /* heartbeats without a sign of life */
 
-/* --- producer ----------------------------------------------------------------
- */
+/* --- producer ---------------------------------------------------------- */
 
 struct mu_producer;
 
@@ -103,8 +102,7 @@ bool mu_producer_next_lost(struct mu_producer *p, struct mu_entity *consumer);
 const struct mu_entity *mu_producer_path(
     const struct mu_producer *p, size_t i, uint64_t *acked);
 
-/* --- consumer ----------------------------------------------------------------
- */
+/* --- consumer ---------------------------------------------------------- */
 
 struct mu_consumer;
 

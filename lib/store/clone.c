@@ -9,9 +9,8 @@
 
 #define CATCH_UP        5 /* ticks made up for after a pause */
 #define DEFAULT_TIMEOUT (15 * UINT64_C(1000000000))
-#define LONG_SILENCE    450 /* ticks after which a master may have forgotten us \
-			     */
-#define SHORT_SILENCE 30    /* after which another master may take its place */
+#define LONG_SILENCE    450 /* ticks: a master may have forgotten us */
+#define SHORT_SILENCE   30  /* ticks: another master may take its place */
 
 void
 mu_clone_config_init(struct mu_clone_config *config)
@@ -99,8 +98,7 @@ clone_send(struct mu_clone *c, struct mu_command *cmd,
 	mu_outq_push(&c->out, mu_out_command(cmd, true, endpoint));
 }
 
-/* --- queries
- * ------------------------------------------------------------------- */
+/* --- queries ----------------------------------------------------------- */
 
 /* May the copy answer now? */
 static bool
@@ -221,8 +219,7 @@ mu_clone_request(struct mu_clone *c, const struct mu_store_request *req,
 	return 0;
 }
 
-/* --- feed
- * ------------------------------------------------------------------------ */
+/* --- feed -------------------------------------------------------------- */
 
 static void
 hear(struct mu_clone *c, const struct mu_store_now *now)
@@ -401,8 +398,7 @@ mu_clone_set_master(struct mu_clone *c, const struct mu_uuid *endpoint,
 	}
 }
 
-/* --- time and consequences
- * ---------------------------------------------------------- */
+/* --- time and consequences --------------------------------------------- */
 
 static void
 tick_consumer(struct mu_clone *c)

@@ -13,8 +13,7 @@
 #define GIVE_UP_CHUNK 30
 #define OLD_AFTER     30 /* ticks of silence in which a copy counts as fresh */
 
-/* --- asking
- * ------------------------------------------------------------------- */
+/* --- asking ------------------------------------------------------------ */
 
 static struct muster_value *
 last_held(const struct mu_clone *c)
@@ -116,8 +115,7 @@ clone_restart(struct mu_clone *c, const char *why)
 	renew_consumer(c);
 }
 
-/* --- a snapshot in one piece
- * ----------------------------------------------------- */
+/* --- a snapshot in one piece ------------------------------------------- */
 
 static void
 is_attached(struct mu_clone *c, const struct mu_command *cmd, bool ours)
@@ -178,8 +176,7 @@ clone_on_ack_clone(struct mu_clone *c, const struct mu_command *cmd)
 	clone_check_whole(c);
 }
 
-/* --- chunks
- * ----------------------------------------------------------------------- */
+/* --- chunks ------------------------------------------------------------ */
 
 static void
 want(struct mu_clone *c)
@@ -285,9 +282,7 @@ clone_on_chunk(struct mu_clone *c, const struct mu_command *cmd)
 	}
 }
 
-/* --- time
- * ---------------------------------------------------------------------------
- */
+/* --- time -------------------------------------------------------------- */
 
 static bool
 is_due(const struct mu_clone *c)

@@ -27,8 +27,7 @@ compare(struct mu_bytes a, struct mu_bytes b)
 	return a.len < b.len ? -1 : a.len > b.len;
 }
 
-/* --- single changes
- * ------------------------------------------------------------ */
+/* --- single changes ---------------------------------------------------- */
 
 /* value [encoded], new_value decoded.  The event is made before the write. */
 static int
@@ -111,8 +110,7 @@ erase_range(struct mu_clone *c, struct mu_bytes from, struct mu_bytes end,
 	return rc == MUSTER_ENOENT ? 0 : rc;
 }
 
-/* --- actions
- * -------------------------------------------------------------------- */
+/* --- actions ----------------------------------------------------------- */
 
 static int
 clear(struct mu_clone *c, const struct mu_command *cmd)
@@ -211,8 +209,7 @@ clone_drain(struct mu_clone *c)
 	return rc;
 }
 
-/* --- snapshots
- * --------------------------------------------------------------------- */
+/* --- snapshots --------------------------------------------------------- */
 
 struct pair {
 	size_t key, key_len; /* in the buffer of canonical keys */
@@ -331,8 +328,7 @@ clone_merge(struct mu_clone *c, struct mu_bytes from,
 	return rc;
 }
 
-/* --- what outlives the process
- * ------------------------------------------------------- */
+/* --- what outlives the process ----------------------------------------- */
 
 static int
 load_u64(struct mu_clone *c, struct mu_bytes key, uint64_t *v)

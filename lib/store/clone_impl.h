@@ -80,15 +80,13 @@ struct mu_clone {
 	uint64_t now;       /* monotonic, of the last call */
 };
 
-/* --- clone.c
- * ------------------------------------------------------------------ */
+/* --- clone.c ----------------------------------------------------------- */
 
 void clone_send(struct mu_clone *c, struct mu_command *cmd,
     const struct mu_uuid *endpoint, const struct mu_entity *receiver);
 enum mu_store_state clone_state(const struct mu_clone *c, unsigned *percent);
 
-/* --- clone_attach.c
- * ------------------------------------------------------------- */
+/* --- clone_attach.c ---------------------------------------------------- */
 
 /* Ask to be attached, anew. */
 void clone_seek(struct mu_clone *c);
@@ -101,8 +99,7 @@ void clone_restart(struct mu_clone *c, const char *why);
 /* The copy may have become whole. */
 void clone_check_whole(struct mu_clone *c);
 
-/* --- clone_copy.c
- * ---------------------------------------------------------------- */
+/* --- clone_copy.c ------------------------------------------------------ */
 
 /* Apply what is in order; 0 or an error of the backend or memory. */
 int clone_drain(struct mu_clone *c);
@@ -113,8 +110,7 @@ int clone_merge(struct mu_clone *c, struct mu_bytes from,
 int clone_remember(struct mu_clone *c);
 void clone_save(struct mu_clone *c);
 
-/* --- clone_write.c
- * ----------------------------------------------------------------- */
+/* --- clone_write.c ----------------------------------------------------- */
 
 int clone_write(struct mu_clone *c, const struct mu_store_request *req,
     struct mu_out *done, uint64_t deadline);

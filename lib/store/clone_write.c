@@ -51,8 +51,7 @@ clone_writes_free(struct mu_clone *c)
 		drop_write(c, &c->writes);
 }
 
-/* --- sending
- * --------------------------------------------------------------------- */
+/* --- sending ----------------------------------------------------------- */
 
 static void
 push_payload(struct mu_clone *c, struct mu_blob *payload)
@@ -192,8 +191,7 @@ clone_write(struct mu_clone *c, const struct mu_store_request *req,
 	return 0;
 }
 
-/* --- the writer channel
- * ------------------------------------------------------------ */
+/* --- the writer channel ------------------------------------------------ */
 
 static void
 send_attach_writer(struct mu_clone *c)
@@ -307,8 +305,7 @@ clone_open_writer(struct mu_clone *c, bool known, uint64_t last)
 	send_writes(c);
 }
 
-/* --- what the master says
- * ------------------------------------------------------------ */
+/* --- what the master says ---------------------------------------------- */
 
 static void
 decide(struct mu_clone *c, uint64_t upto)
@@ -455,9 +452,7 @@ clone_on_nack(struct mu_clone *c, const struct mu_command *cmd)
 	}
 }
 
-/* --- time
- * -------------------------------------------------------------------------------
- */
+/* --- time -------------------------------------------------------------- */
 
 static void
 expire_writes(struct mu_clone *c)

@@ -26,7 +26,7 @@ mu_entity_is_nil(const struct mu_entity *e)
 	return e->object == 0 && mu_uuid_is_nil(&e->endpoint);
 }
 
-/* --- reading -------------------------------------------------------------- */
+/* --- reading ----------------------------------------------------------- */
 
 static void
 get_entity(struct mu_cursor *c, struct mu_entity *e)
@@ -243,7 +243,7 @@ mu_command_clear(struct mu_command *cmd)
 	memset(cmd, 0, sizeof *cmd);
 }
 
-/* --- writing -------------------------------------------------------------- */
+/* --- writing ----------------------------------------------------------- */
 
 static void
 put_entity(struct mu_buf *b, const struct mu_entity *e)
@@ -416,7 +416,7 @@ mu_command_set_sender(uint8_t *payload, const struct mu_entity *e)
 	set_entity(payload + SENDER_AT, e);
 }
 
-/* --- topics --------------------------------------------------------------- */
+/* --- topics ------------------------------------------------------------ */
 
 /* The suffixes never end in a slash, so only one stands between. */
 char *

@@ -64,8 +64,7 @@ mu_consumer_next_seq(const struct mu_consumer *c)
 	return c->next;
 }
 
-/* --- the waiting ones ------------------------------------------------------
- */
+/* --- the waiting ones -------------------------------------------------- */
 
 static struct early *
 first(const struct mu_consumer *c)
@@ -152,8 +151,7 @@ insert(struct mu_consumer *c, uint64_t seq, struct mu_blob *b)
 	return 0;
 }
 
-/* --- what arrives ----------------------------------------------------------
- */
+/* --- what arrives ------------------------------------------------------ */
 
 bool
 mu_consumer_handshake(
@@ -230,8 +228,7 @@ mu_consumer_take(struct mu_consumer *c, uint64_t *seq)
 	return NULL;
 }
 
-/* --- time ------------------------------------------------------------------
- */
+/* --- time -------------------------------------------------------------- */
 
 /* The numbers in [next, last) that do not wait already. */
 static size_t

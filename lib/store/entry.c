@@ -65,8 +65,7 @@ mu_entry_get(
 	return rc == 0 ? decode(value, out) : mu_entry_status(rc);
 }
 
-/* --- keys --------------------------------------------------------------------
- */
+/* --- keys -------------------------------------------------------------- */
 
 static bool
 is_wanted(const struct muster_value *key, const struct muster_value *prefix)
@@ -148,8 +147,7 @@ query_keys(struct mu_backend *b, const struct mu_store_request *req,
 	return status;
 }
 
-/* --- all queries
- * ---------------------------------------------------------------- */
+/* --- all queries ------------------------------------------------------- */
 
 static enum mu_store_status
 query_one(struct mu_backend *b, const struct mu_store_request *req,

@@ -80,8 +80,7 @@ mu_master_free(struct mu_master *m)
 	mu_free(m);
 }
 
-/* --- feed
- * ----------------------------------------------------------------------- */
+/* --- feed -------------------------------------------------------------- */
 
 /* Place, sender and tag of an action: all that is wanted before its turn. */
 static bool
@@ -150,8 +149,7 @@ mu_master_feed(struct mu_master *m, const uint8_t *payload, size_t len,
 	return rc;
 }
 
-/* --- requests
- * --------------------------------------------------------------------- */
+/* --- requests ---------------------------------------------------------- */
 
 /* An answer that needs no write. */
 static int
@@ -189,8 +187,7 @@ mu_master_request(struct mu_master *m, const struct mu_store_request *req,
 	return rc;
 }
 
-/* --- time and consequences
- * ----------------------------------------------------------- */
+/* --- time and consequences --------------------------------------------- */
 
 void
 mu_master_flush(struct mu_master *m)

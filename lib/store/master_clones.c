@@ -25,8 +25,7 @@ master_send(struct mu_master *m, struct mu_command *cmd,
 	    mu_out_command(cmd, false, to == NULL ? NULL : &to->endpoint));
 }
 
-/* --- the single message for clones of Broker's
- * ------------------------------------- */
+/* --- the single message for clones of Broker's ------------------------- */
 
 /* All pairs, as long as they fit.  0, ELIMIT or an error. */
 static int
@@ -128,8 +127,7 @@ repeat_handshake(struct mu_master *m, const struct mu_entity *who)
 	add_clone(m, who);
 }
 
-/* --- clones of an earlier life
- * ------------------------------------------------------ */
+/* --- clones of an earlier life ----------------------------------------- */
 
 /* Clones of ours attach again by themselves; those of Broker's never do, and
  * go on when their numbers continue. */
@@ -245,8 +243,7 @@ master_resync(struct mu_master *m)
 	    "life: the store is beyond the limit for clones of Broker's");
 }
 
-/* --- channel
- * ------------------------------------------------------------------------ */
+/* --- channel ----------------------------------------------------------- */
 
 static void
 resend(struct mu_master *m, const struct mu_command *cmd)
@@ -308,8 +305,7 @@ master_on_ack(struct mu_master *m, const struct mu_command *cmd)
 		learn(m, cmd, cmd->number);
 }
 
-/* --- clones of our own kind
- * ----------------------------------------------------------- */
+/* --- clones of our own kind -------------------------------------------- */
 
 static bool
 is_resumable(struct mu_master *m, const struct mu_command *cmd)
@@ -426,9 +422,7 @@ master_on_want(struct mu_master *m, const struct mu_command *cmd)
 	mu_buf_clear(&b);
 }
 
-/* --- time
- * ------------------------------------------------------------------------------
- */
+/* --- time -------------------------------------------------------------- */
 
 void
 master_tick_clones(struct mu_master *m)

@@ -90,8 +90,7 @@ struct mu_master {
 	uint64_t nwrites, nfailed, nexpired;
 };
 
-/* --- master_write.c: changes ------------------------------------------------
- */
+/* --- master_write.c: changes ------------------------------------------- */
 
 /* Apply a command of the origin, or refuse it; it is answered in any case but
  * these: ENOMEM, and EAGAIN when the medium refuses the write of a clone that
@@ -108,8 +107,7 @@ void master_change_free(struct change *c);
 bool master_change_action(
     struct mu_master *m, struct change *c, const struct mu_command *cmd);
 
-/* --- master_release.c: batches
- * ------------------------------------------------ */
+/* --- master_release.c: batches ----------------------------------------- */
 
 /* Let out what is durable, answer what failed. */
 void master_release(struct mu_master *m);
@@ -117,8 +115,7 @@ void master_seal(struct mu_master *m);
 /* Read what the backend remembers; 0 or an error. */
 int master_remember(struct mu_master *m);
 
-/* --- master_clones.c
- * ------------------------------------------------------------ */
+/* --- master_clones.c --------------------------------------------------- */
 
 void master_send(struct mu_master *m, struct mu_command *cmd,
     const struct mu_entity *to, bool name_receiver);
@@ -130,8 +127,7 @@ void master_tick_clones(struct mu_master *m);
 /* clear and puts of everything to all clones, under new numbers. */
 void master_resync(struct mu_master *m);
 
-/* --- master_writers.c
- * ----------------------------------------------------------- */
+/* --- master_writers.c -------------------------------------------------- */
 
 struct writer *master_writer(
     const struct mu_master *m, const struct mu_entity *who);

@@ -10,8 +10,7 @@
 static const struct mu_bytes seq_key = { (const uint8_t *)"seq", 3 };
 static const struct mu_bytes epoch_key = { (const uint8_t *)"epoch", 5 };
 
-/* --- what the backend remembers
- * ------------------------------------------------ */
+/* --- what the backend remembers ---------------------------------------- */
 
 static int
 load_u64(struct mu_master *m, struct mu_bytes key, uint64_t *v)
@@ -91,8 +90,7 @@ master_seal(struct mu_master *m)
 		m->unsealed->batch = m->batch == 0 ? 1 : m->batch;
 }
 
-/* --- release
- * -------------------------------------------------------------------- */
+/* --- release ----------------------------------------------------------- */
 
 /* Give an action its number; false: nobody is there to get it. */
 static bool

@@ -25,8 +25,7 @@ struct plan {
 	int64_t deadline;
 };
 
-/* --- changes
- * ------------------------------------------------------------------ */
+/* --- changes ----------------------------------------------------------- */
 
 struct change *
 master_change_new(const struct origin *origin)
@@ -98,8 +97,7 @@ forget_outs(struct change *c)
 	c->nactions = 0;
 }
 
-/* --- deciding
- * ------------------------------------------------------------------ */
+/* --- deciding ---------------------------------------------------------- */
 
 static enum mu_store_status
 decide_value(struct plan *p)
@@ -192,8 +190,7 @@ decide(struct mu_master *m, struct plan *p, int64_t wall)
 	}
 }
 
-/* --- what will be said
- * ---------------------------------------------------------- */
+/* --- what will be said ------------------------------------------------- */
 
 static bool
 say_stored(struct mu_master *m, struct change *c, const struct plan *p)
@@ -322,8 +319,7 @@ say(struct mu_master *m, struct change *c, const struct plan *p)
 	return good;
 }
 
-/* --- doing
- * ---------------------------------------------------------------------- */
+/* --- doing ------------------------------------------------------------- */
 
 static enum mu_store_status
 store(struct mu_master *m, const struct plan *p)
@@ -432,8 +428,7 @@ master_apply(struct mu_master *m, const struct mu_command *cmd,
 	return apply(m, c, cmd, origin, now->wall);
 }
 
-/* --- expiry
- * ---------------------------------------------------------------------- */
+/* --- expiry ------------------------------------------------------------ */
 
 static void
 expiry_failed(struct mu_master *m, const char *why)

@@ -14,8 +14,7 @@
 #define HOLD   10 /* ticks before a write that failed is asked for again */
 #define RECORD 32 /* bytes: endpoint, object, number */
 
-/* --- records
- * -------------------------------------------------------------------- */
+/* --- records ----------------------------------------------------------- */
 
 static struct mu_bytes
 record_key(size_t slot, uint8_t raw[3])
@@ -146,8 +145,7 @@ master_writer_recall(
 	return true;
 }
 
-/* --- the list
- * --------------------------------------------------------------------- */
+/* --- the list ---------------------------------------------------------- */
 
 struct writer *
 master_writer(const struct mu_master *m, const struct mu_entity *who)
@@ -223,8 +221,7 @@ master_writer_acked(const struct writer *w)
 		   : w->decided;
 }
 
-/* --- what they send
- * ---------------------------------------------------------------- */
+/* --- what they send ---------------------------------------------------- */
 
 static void
 send_ack(struct mu_master *m, const struct writer *w)
@@ -387,8 +384,7 @@ master_on_retransmit_failed(struct mu_master *m, const struct mu_command *cmd,
 	return 0;
 }
 
-/* --- what they are told
- * ------------------------------------------------------------- */
+/* --- what they are told ------------------------------------------------ */
 
 static void
 tell(struct mu_master *m, struct writer *w)
@@ -451,9 +447,7 @@ master_tell_writers(struct mu_master *m)
 			tell(m, w);
 }
 
-/* --- time
- * ------------------------------------------------------------------------------
- */
+/* --- time -------------------------------------------------------------- */
 
 static void
 tick_one(struct mu_master *m, struct writer *w)

@@ -30,8 +30,7 @@ memory_of(struct mu_backend *b)
 	return (struct memory *)b;
 }
 
-/* --- the heap --------------------------------------------------------------
- */
+/* --- the heap ---------------------------------------------------------- */
 
 static void
 heap_set(struct memory *m, size_t i, struct mu_tree_entry *e)
@@ -116,8 +115,7 @@ set_deadline(struct memory *m, struct mu_tree_entry *e, int64_t deadline)
 	heap_up(m, e->heap_at);
 }
 
-/* --- the functions ---------------------------------------------------------
- */
+/* --- the functions ----------------------------------------------------- */
 
 static void
 show(const struct mu_tree_entry *e, struct mu_bytes *key,
@@ -311,8 +309,7 @@ memory_close(struct mu_backend *b)
 	mu_free(m);
 }
 
-/* --- pictures --------------------------------------------------------------
- */
+/* --- pictures ---------------------------------------------------------- */
 
 /* The tree itself, from the last key on: nothing is ever undone here. */
 struct walk {

@@ -121,8 +121,7 @@ mu_producer_path(const struct mu_producer *p, size_t i, uint64_t *acked)
 	return &p->paths[i].consumer;
 }
 
-/* --- what is kept ----------------------------------------------------------
- */
+/* --- what is kept ------------------------------------------------------ */
 
 /* What a path certainly has. */
 static uint64_t
@@ -262,8 +261,7 @@ mu_producer_jump(struct mu_producer *p, uint64_t seq)
 	p->low = seq + 1;
 }
 
-/* --- paths -----------------------------------------------------------------
- */
+/* --- paths ------------------------------------------------------------- */
 
 static struct path *
 find(const struct mu_producer *p, const struct mu_entity *consumer)
@@ -434,8 +432,7 @@ mu_producer_nack(struct mu_producer *p, const struct mu_entity *consumer,
 	return MU_NACK_RESEND;
 }
 
-/* --- time ------------------------------------------------------------------
- */
+/* --- time -------------------------------------------------------------- */
 
 bool
 mu_producer_tick(struct mu_producer *p)

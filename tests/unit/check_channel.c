@@ -40,8 +40,7 @@ produce(struct mu_producer *p)
 	return seq;
 }
 
-/* --- producer ----------------------------------------------------------------
- */
+/* --- producer ---------------------------------------------------------- */
 
 START_TEST(the_first_action_has_number_two)
 {
@@ -179,8 +178,7 @@ START_TEST(nacks_are_answered_by_the_rules)
 }
 END_TEST
 
-/* --- consumer
- * ---------------------------------------------------------------------- */
+/* --- consumer ---------------------------------------------------------- */
 
 static void
 arrive(struct mu_consumer *c, uint64_t seq)
@@ -279,8 +277,7 @@ START_TEST(what_never_comes_is_skipped)
 }
 END_TEST
 
-/* --- both, with a network between
- * ------------------------------------------------------ */
+/* --- both, with a network between -------------------------------------- */
 
 #define NCONSUMERS 3
 #define NMESSAGES  4000

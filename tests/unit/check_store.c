@@ -7,8 +7,7 @@
 
 static const struct mu_store_request plain;
 
-/* --- at the master
- * ---------------------------------------------------------------- */
+/* --- at the master ----------------------------------------------------- */
 
 START_TEST(every_outcome_is_told_at_the_master)
 {
@@ -185,8 +184,7 @@ START_TEST(keys_come_in_pages)
 }
 END_TEST
 
-/* --- expiry
- * ------------------------------------------------------------------------- */
+/* --- expiry ------------------------------------------------------------ */
 
 START_TEST(only_the_master_lets_entries_expire)
 {
@@ -234,9 +232,7 @@ START_TEST(writes_without_expiry_get_the_default)
 }
 END_TEST
 
-/* --- clones
- * -----------------------------------------------------------------------------
- */
+/* --- clones ------------------------------------------------------------ */
 
 START_TEST(a_clone_of_ours_is_told_every_outcome)
 {
@@ -553,9 +549,7 @@ START_TEST(a_second_master_is_logged_and_ignored)
 }
 END_TEST
 
-/* --- memory
- * -------------------------------------------------------------------------------
- */
+/* --- memory ------------------------------------------------------------ */
 
 static void
 story(bool ours)

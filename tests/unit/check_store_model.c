@@ -90,8 +90,7 @@ is_ours(unsigned clone)
 	return clone < 2;
 }
 
-/* --- links ------------------------------------------------------------------
- */
+/* --- links ------------------------------------------------------------- */
 
 static void
 post(unsigned clone, int dir, const uint8_t *data, size_t len)
@@ -145,8 +144,7 @@ join(unsigned clone)
 	mu_clone_set_master(w.clones[clone], &e.endpoint, is_ours(clone), &now);
 }
 
-/* --- consequences
- * --------------------------------------------------------------- */
+/* --- consequences ------------------------------------------------------ */
 
 static void
 on_done(const struct mu_store_out *out)
@@ -211,8 +209,7 @@ drain_clone(unsigned i)
 	}
 }
 
-/* --- processes
- * ----------------------------------------------------------------------- */
+/* --- processes --------------------------------------------------------- */
 
 static void
 start_master(void)
@@ -266,8 +263,7 @@ start_clone(unsigned i)
 	ck_assert_ptr_nonnull(w.clones[i]);
 }
 
-/* --- requests
- * --------------------------------------------------------------------- */
+/* --- requests ---------------------------------------------------------- */
 
 static void
 request(struct ask ask, struct mu_store_request *req)
@@ -356,9 +352,7 @@ random_request(void)
 	muster_value_unref(value);
 }
 
-/* --- time
- * ------------------------------------------------------------------------------
- */
+/* --- time -------------------------------------------------------------- */
 
 static void
 deliver(unsigned i, int dir)
@@ -442,8 +436,7 @@ step(void)
 	}
 }
 
-/* --- what must hold
- * -------------------------------------------------------------------- */
+/* --- what must hold ---------------------------------------------------- */
 
 /* A KEYS and GETs through the doors, as a caller would. */
 static void

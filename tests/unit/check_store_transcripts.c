@@ -42,8 +42,7 @@ struct record {
 static struct record records[MAX_COMMANDS];
 static size_t nrecords;
 
-/* --- the recording
- * -------------------------------------------------------------- */
+/* --- the recording ----------------------------------------------------- */
 
 static uint8_t *
 unhex(const char *hex, size_t *len)
@@ -137,8 +136,7 @@ unload(void)
 	nrecords = 0;
 }
 
-/* --- contents
- * -------------------------------------------------------------------- */
+/* --- contents ---------------------------------------------------------- */
 
 static void
 fold_put(struct mu_backend *b, const struct muster_value *key,
@@ -234,8 +232,7 @@ same_contents(struct mu_backend *a, struct mu_backend *b, const char *who)
 	}
 }
 
-/* --- streams of actions
- * -------------------------------------------------------------- */
+/* --- streams of actions ------------------------------------------------ */
 
 struct stream {
 	struct mu_command at[MAX_ACTIONS]; /* decoded, owned */
@@ -304,9 +301,7 @@ same_streams(
 	    who, got->n, want->n);
 }
 
-/* --- a run
- * ---------------------------------------------------------------------------
- */
+/* --- a run ------------------------------------------------------------- */
 
 /* Which recorded messages concern this store and master. */
 struct run {
@@ -354,8 +349,7 @@ request_of(const struct mu_command *cmd, struct mu_store_request *req)
 	req->timeout_ns = UINT64_C(3600000000000);
 }
 
-/* --- as master
- * ------------------------------------------------------------------------- */
+/* --- as master --------------------------------------------------------- */
 
 struct master_run {
 	struct mu_master *m;
@@ -544,9 +538,7 @@ as_master(const struct run *run, const char *what)
 	want->ops->close(want);
 }
 
-/* --- as clone
- * ----------------------------------------------------------------------------
- */
+/* --- as clone ---------------------------------------------------------- */
 
 struct clone_run {
 	struct mu_clone *c;
@@ -701,8 +693,7 @@ as_clone(const struct run *run, const char *what)
 	want->ops->close(want);
 }
 
-/* --- all of a recording
- * -------------------------------------------------------------------- */
+/* --- all of a recording ------------------------------------------------ */
 
 /* The life of a master: from the end of the one before to its last word. */
 static bool
