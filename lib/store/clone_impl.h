@@ -68,6 +68,7 @@ struct mu_clone {
 	uint64_t answered; /* writes up to here were decided */
 	struct write *writes, **writes_tail;
 	size_t nwrites, write_bytes;
+	size_t nunsent;             /* of them, without a number */
 	uint64_t req_id;
 
 	struct query *queries, **queries_tail;

@@ -22,6 +22,7 @@ drop_write(struct mu_clone *c, struct write **at)
 	if (w->next == NULL)
 		c->writes_tail = at;
 	c->nwrites--;
+	c->nunsent -= w->seq == 0;
 	c->write_bytes -= w->payload->len;
 	mu_blob_unref(w->payload);
 	mu_out_free(w->done);
@@ -87,6 +88,7 @@ send_write(struct mu_clone *c, struct write *w)
 	mu_blob_unref(w->payload);
 	w->payload = b;
 	w->seq = seq;
+	c->nunsent--;
 	mu_producer_keep(c->writer, seq, b);
 	push_payload(c, b);
 	return true;
@@ -97,7 +99,8 @@ send_writes(struct mu_clone *c)
 {
 	struct write **at = &c->writes;
 
-	if (!c->writer_open)
+	/* A burst must not walk the list for each of its writes. */
+	if (!c->writer_open || c->nunsent == 0)
 		return;
 	while (*at != NULL) {
 		struct write *w = *at;
@@ -173,7 +176,11 @@ accept(struct mu_clone *c, const struct mu_store_request *req,
 	c->writes_tail = &w->next;
 	c->nwrites++;
 	c->write_bytes += w->payload->len;
-	send_writes(c);
+	if (c->nunsent++ == 0 && c->writer_open &&
+	    (c->is_ours || w->tag != MU_CMD_PUT_IF))
+		send_write(c, w);
+	else
+		send_writes(c);
 	return MU_STORE_OK;
 }
 
@@ -214,6 +221,13 @@ may_happen_twice(const struct write *w)
 	       w->tag == MU_CMD_CLEAR;
 }
 
+static void
+unsend(struct mu_clone *c, struct write *w)
+{
+	c->nunsent += w->seq != 0;
+	w->seq = 0;
+}
+
 /* Nobody knows about what was sent: what may happen twice is sent again. */
 static void
 forget_sent(struct mu_clone *c)
@@ -228,7 +242,7 @@ forget_sent(struct mu_clone *c)
 			drop_write(c, at);
 			continue;
 		}
-		w->seq = 0;
+		unsend(c, w);
 		w->decided = false;
 		at = &w->next;
 	}
@@ -289,7 +303,7 @@ resume_channel(struct mu_clone *c, uint64_t last)
 	c->writer_open = c->writer_acked = true;
 	for (struct write *w = c->writes; w != NULL; w = w->next)
 		if (w->seq > last)
-			w->seq = 0; /* gets the same number once more */
+			unsend(c, w); /* gets the same number again */
 	return true;
 }
 
@@ -334,8 +348,9 @@ clone_on_ack(struct mu_clone *c, const struct mu_command *cmd)
 	while (*at != NULL) {
 		struct write *w = *at;
 
-		if (w->seq == 0 || w->seq > cmd->number ||
-		    (w->tag == MU_CMD_PUT_UNIQUE && w->done != NULL)) {
+		if (w->seq == 0 || w->seq > cmd->number)
+			break; /* they stand in the order of numbers */
+		if (w->tag == MU_CMD_PUT_UNIQUE && w->done != NULL) {
 			at = &w->next;
 			continue;
 		}
@@ -367,7 +382,9 @@ clone_on_result(struct mu_clone *c, const struct mu_command *cmd)
 		struct write *w = *at;
 		enum mu_store_status status;
 
-		if (w->seq == 0 || w->seq > cmd->number || w->decided) {
+		if (w->seq == 0 || w->seq > cmd->number)
+			break;
+		if (w->decided) {
 			at = &w->next;
 			continue;
 		}
