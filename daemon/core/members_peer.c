@@ -248,8 +248,33 @@ mpeer_drop(struct members *m, struct peer *p, const char *text, uint64_t now)
 
 /* --- doors ---------------------------------------------------------------- */
 
-/* What a new peer gets first: on the manager the names of its master stores
- * (none that Zeek's tables could use), then the hello.  Both as
+/* Tables of Zeek with a backend are stores of this name; what is announced is
+ * the name of the table. */
+#define TABLE_STORE "___sync_store_"
+
+/* The tables whose master stores are here. */
+static struct muster_value *
+table_masters(const struct members *m)
+{
+	struct muster_value *set = muster_value_set();
+	const size_t skip = strlen(TABLE_STORE);
+
+	for (size_t i = 0; i < m->layout->nstores && set != NULL; i++) {
+		const struct mu_layout_store *s = &m->layout->stores[i];
+
+		if (strcmp(s->master, m->self->name) == 0 &&
+		    strncmp(s->name, TABLE_STORE, skip) == 0 &&
+		    muster_value_insert(set,
+			muster_value_cstring(s->name + skip)) != 0) {
+			muster_value_unref(set);
+			set = NULL;
+		}
+	}
+	return set;
+}
+
+/* What a new peer gets first: on the manager the names of Zeek's tables that
+ * have their master here, then the hello.  Both as
  * Broker::publish writes events. */
 static int
 greet(struct members *m, const struct mu_uuid *id)
@@ -264,7 +289,7 @@ greet(struct members *m, const struct mu_uuid *id)
 		return MUSTER_ENOMEM;
 	if (m->is_manager)
 		err = mout_event(m, NULL, topic, "Broker::announce_masters",
-		    mout_args(1, muster_value_set()), true);
+		    mout_args(1, table_masters(m)), true);
 	if (err == 0)
 		err = mout_event(m, NULL, topic, "Cluster::hello",
 		    mout_args(2, muster_value_cstring(m->self->name),
