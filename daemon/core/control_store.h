@@ -30,7 +30,7 @@ struct control_ask {
 	char *store;     /* its name */
 };
 
-/* Pairs on their way to a client, a page of keys at a time. */
+/* Pairs on their way to a client. */
 struct control_dump {
 	bool active;
 	bool paused; /* until the client has read */

@@ -1,7 +1,7 @@
 /*
  * "store_dump": all pairs of a store, one line each, however large it is.
- * Keys are fetched a page at a time and values one by one, and only while the
- * client reads; so neither side ever holds more than a page.  Pairs come in
+ * Keys and values are fetched one by one, and only while the client reads; so
+ * neither side ever holds more than half an output queue.  Pairs come in
  * the order of encoded keys; one that changes meanwhile appears as it was when
  * its turn came.
  */
@@ -15,7 +15,9 @@
 #include "muster/err.h"
 #include "value/codec.h"
 
-#define PAGE 256u /* keys */
+/* Keys at a time.  A page is a set, in the order of values, and only its end is
+ * a place to go on after: with one key each line is such a place. */
+#define PAGE 1u
 #define MS   1000000u
 
 static const struct control_ask of_dump = { .dump = true };

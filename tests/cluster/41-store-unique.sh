@@ -5,7 +5,7 @@ set -eu
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/stores.sh"
 
-nine_nodes 'stores: {s: {backend: lmdb, master: proxy-1}}'
+nine_nodes 'stores: {s: {backend: lmdb}}'
 certificates
 # shellcheck disable=SC2086
 start $NODES
