@@ -132,6 +132,11 @@ free_ports() {
 
 step 'a layout of nine nodes, a private CA, a certificate for each'
 sed "s/4776/$(free_ports)/" conf/demo.yaml >"$layout"
+cat >>"$layout" <<'END'
+
+stores:                         # master: manager, a clone at every other node
+  inventory: {backend: lmdb}
+END
 sed -n '/^nodes:/,$p' "$layout"
 shown 'musterctl check demo.yaml; musterctl tls init; musterctl tls issue --all'
 ctl -q check "$layout"
@@ -291,6 +296,91 @@ shown 'tail cluster.log'
 grep -E $'\t(node down|cluster (connected|degraded|restored)|got hello from worker-2)' \
     "$root/var/log/muster/manager/cluster.log" | cut -f 2,3 | sed 's/^/    /'
 
+# --- stores ------------------------------------------------------------------------
+
+step 'a store: its master is on the manager, everybody has a clone'
+store() { # NODE ARGUMENT...
+	local node=$1
+	shift
+	ctl -n "$node" store "$@"
+}
+is_fresh() {
+	ctl -n "$1" stores | grep -q '^inventory .* fresh '
+}
+reads() { # NODE KEY VALUE
+	[ "$(store "$1" get inventory "$2")" = "$3" ]
+}
+gone() { # NODE KEY
+	[ "$(store "$1" exists inventory "$2")" = F ]
+}
+for node in manager worker-1 worker-2 worker-3 worker-4; do
+	until_true 20 is_fresh "$node"
+done
+shown 'musterctl -n worker-1 store put inventory 192.0.2.1 count:1'
+store worker-1 put inventory 192.0.2.1 count:1
+shown 'musterctl -n worker-3 store get inventory 192.0.2.1'
+until_true 5 reads worker-3 192.0.2.1 1
+printf '    worker-3 reads %s\n' "$(store worker-3 get inventory 192.0.2.1)"
+
+shown 'musterctl -n worker-N store put-unique inventory leader worker-N   (all at once)'
+racers=()
+for i in 1 2 3 4; do
+	store "worker-$i" put-unique inventory leader "worker-$i" \
+	    >/dev/null 2>"$root/race.$i" &
+	racers+=($!)
+done
+winners=0
+for i in 1 2 3 4; do
+	rc=0
+	wait "${racers[$((i - 1))]}" || rc=$?
+	case $rc in
+	0)
+		winners=$((winners + 1))
+		echo "    worker-$i won"
+		;;
+	1) echo "    worker-$i: $(cat "$root/race.$i")" ;;
+	*) die "$(cat "$root/race.$i")" ;;
+	esac
+done
+[ "$winners" -eq 1 ] || die "$winners winners"
+
+shown 'musterctl -n worker-2 store put inventory lease x --expiry 1s'
+store worker-2 put inventory lease x --expiry 1s
+until_true 5 gone worker-4 lease
+until_true 5 gone manager lease
+echo '    a second later it is gone everywhere'
+
+step 'the master is killed with -9 under writes: what was acknowledged stays'
+for i in $(seq 10000); do
+	echo "{\"key\":\"k$i\",\"value\":\"count:$i\"}"
+done >"$root/pairs"
+pid=$(cat "$root/var/lib/muster/manager/lock")
+shown "musterctl -n worker-1 store restore inventory < pairs; kill -9 $pid"
+store worker-1 --timeout 30s restore inventory <"$root/pairs" \
+    2>"$root/restored" &
+writer=$!
+# Some are there, many are on the way.
+has_some() {
+	[ "$(ctl -n manager stores | awk '/^inventory/ { print $6 }')" -gt 100 ]
+}
+until_true 20 has_some
+kill -9 "$pid"
+wait "$writer" || die "$(cat "$root/restored")"
+until_true 20 is_fresh manager
+ctl -n manager wait --for restored --timeout 20s
+printf '    %s\n' "$(cat "$root/restored")"
+store manager dump inventory --prefix k >"$root/dumped"
+printf '    the master has %s of them after its restart\n' \
+    "$(wc -l <"$root/dumped")"
+[ "$(wc -l <"$root/dumped")" -eq 10000 ] || die 'some are lost'
+reads manager 192.0.2.1 1 || die 'the first pair is lost'
+for i in 1 2 3 4; do
+	until_true 20 is_fresh "worker-$i"
+	until_true 10 reads "worker-$i" k10000 10000
+done
+shown 'musterctl -n manager stores'
+ctl -n manager stores
+
 # --- further -----------------------------------------------------------------------
 
 step "everything worked, in $((SECONDS - began)) s after the build"
@@ -306,6 +396,7 @@ and in another terminal
     \$B/musterctl -r root -n worker-1 peers
     \$B/musterctl -r root -n manager watch zeek/ app/
     \$B/musterctl -r root -n worker-1 publish app/x App::hello 192.0.2.1 5min
+    \$B/musterctl store --help   (with "stores:" in the layout)
     \$B/musterctl publish --help
 Manual: man ./man/musterctl.8, ./man/musterd.8, ./man/muster.yaml.5
 END

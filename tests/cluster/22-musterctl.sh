@@ -54,7 +54,10 @@ complete_words() ( # WORD...: what completes the last one
 	_musterctl
 	echo "${COMPREPLY[*]}"
 )
-[ "$(complete_words musterctl st)" = 'status stop' ] || fail 'st'
+[ "$(complete_words musterctl st)" = 'status stores store stop' ] ||
+    fail 'st'
+[ "$(complete_words musterctl store put-)" = 'put-unique put-if' ] ||
+    fail 'store put-'
 [ "$(complete_words musterctl tls '')" = 'init issue show' ] || fail 'tls'
 [ "$(complete_words musterctl -n x wait --for s)" = started ] || fail 'for'
 
@@ -74,6 +77,15 @@ ends 64 'did you mean started' wait --for startd
 ends 64 'not a whole number' watch --count x t
 ends 64 '--all' tls issue
 ends 64 'no completion' completion fish
+ends 64 'did you mean "put-unique"' store put-uniqe s k v
+ends 64 'operand is missing' store get s
+ends 64 'too many operands' store get s k v
+ends 64 'too many operands' store clear s k
+ends 64 'not a duration' store put s k v --expiry soon
+ends 64 'not a duration' store get s k --timeout soon
+ends 64 'no such type' store put s k v --type number
+ends 64 'not a count' store put s k v --type count
+ends 64 'not a value' store put s count:x v
 
 say 'layouts: 78'
 ends 78 'cannot be opened' check "$T/none.yaml"
@@ -182,6 +194,14 @@ for text in 'line 2: not a JSON object' 'line 3: no event' \
 done
 until_true 10 has "$T/values.out" S::unended
 expect_lines 5 "$T/values.out" '^v/[14678] '
+
+say 'stores that are not there: 2'
+ctl manager stores >"$T/stdout"
+[ "$(wc -l <"$T/stdout")" -eq 1 ] || fail "$(cat "$T/stdout")"
+ends 2 'no store "s"' -r "$T" -n manager store get s k
+ends 2 'no store "s"' -r "$T" -n manager store keys s
+ends 2 'no store "s"' -r "$T" -n manager store dump s
+ends 2 'no store "s"' -r "$T" -n manager store watch s
 
 say 'a reader that leaves, a disk that is full'
 {

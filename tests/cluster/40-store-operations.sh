@@ -20,6 +20,7 @@ fresh m proxy-1 worker-1 worker-2
 # through W R: all operations, written at W and read at R
 through() {
 	local w=$1 r=$2
+	# shellcheck disable=SC2034 # used by stores.sh
 	writer=$w reader=$r
 
 	say "written at $w, read at $r: put, get, erase, exists"

@@ -27,7 +27,6 @@ say 'a key of a second is gone within 2.5 s everywhere'
 for node in manager worker-1; do
 	done_at "$node" put s "from-$node" x --expiry 1s
 	begin=${EPOCHREALTIME/./}
-	# shellcheck disable=SC2043
 	for other in $NODES; do
 		until_true 5 missing "$other" "from-$node"
 	done
