@@ -228,7 +228,7 @@ after_load(const struct target *t, const struct lab *lab)
 
 	load_run(&l, lab->ctx, t->port, t->pid, r);
 	free(r);
-	for (uint64_t end = now_ns() + 10 * SEC; now_ns() < end;) {
+	for (uint64_t end = now_ns() + 11 * SEC; now_ns() < end;) {
 		uint64_t now = proc_rss(t->pid);
 
 		least = now < least ? now : least;
