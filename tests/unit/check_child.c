@@ -288,13 +288,15 @@ END_TEST
 int
 main(int argc, char **argv)
 {
-	Suite *s = suite_create("child");
-	TCase *t = tcase_create("child");
+	Suite *s;
+	TCase *t;
 	SRunner *r;
 	int failed;
 
 	if (argc > 1)
 		return as_child(argv[1]);
+	s = suite_create("child");
+	t = tcase_create("child");
 	r = srunner_create(s);
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 60);
