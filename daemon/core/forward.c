@@ -21,6 +21,7 @@
 #define NBUCKETS (2u * FORWARD_ENTRIES) /* a power of two */
 #define INLINE   3            /* counts kept without another allocation */
 #define NOT_YET  UINT64_MAX   /* stamp of what came since forward_time */
+#define STAMP_NS UINT64_C(1000000000) /* after which it gets one */
 
 struct count {
 	uint32_t link;
@@ -362,8 +363,12 @@ forward_deadline(const struct forward *f)
 
 	if (f->size == 0)
 		return UINT64_MAX;
+	/* The clock has not gone on since the newest came: have it stamped
+	 * soon, or the table would stay for twice as long. */
+	if (f->entries[f->newest].stamp == NOT_YET)
+		return f->now + STAMP_NS;
 	stamp = f->entries[f->oldest].stamp;
-	return (stamp == NOT_YET ? f->now : stamp) + FORWARD_MEMORY_NS;
+	return stamp + FORWARD_MEMORY_NS;
 }
 
 size_t
