@@ -71,6 +71,21 @@ END_TEST
 
 /* --- dials --------------------------------------------------------------- */
 
+START_TEST(short_trouble_is_not_said)
+{
+	size_t m = net_start(&net, "manager");
+
+	net_run(&net, 700 * NET_MS);
+	ck_assert_uint_gt(net.nodes[m].dials, 2);
+	net_start(&net, "logger-1");
+	net_run(&net, 2 * NET_S);
+	net_expect(&net, m, "node logger-1 is up", 1);
+	net_expect(&net, m, "info: cannot reach", 0);
+	net_expect(&net, m, "info: reached", 0);
+	net_expect(&net, m, "peer-unavailable", 0);
+}
+END_TEST
+
 START_TEST(trouble_is_said_once_and_its_end_too)
 {
 	size_t m = net_start(&net, "manager");
@@ -578,6 +593,7 @@ main(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, two_nodes_become_peers);
 	tcase_add_test(t, a_cluster_forms);
+	tcase_add_test(t, short_trouble_is_not_said);
 	tcase_add_test(t, trouble_is_said_once_and_its_end_too);
 	tcase_add_test(t, dials_tell_how_they_fare);
 	tcase_add_test(t, a_restarted_node_is_back_within_a_second);
