@@ -315,6 +315,20 @@ START_TEST(limits_of_connections_hold)
 }
 END_TEST
 
+START_TEST(one_address_does_not_take_all_handshakes)
+{
+	size_t m;
+
+	other_layout(LAYOUT "limits: {handshakes: 4}\n");
+	m = net_start(&net, "manager");
+	for (int i = 0; i < 3; i++)
+		ck_assert_ptr_null(accept_from(m, "192.0.2.1"));
+	ck_assert_str_eq(accept_from(m, "192.0.2.1"),
+	    "too many handshakes in progress from this address");
+	ck_assert_ptr_null(accept_from(m, "192.0.2.2"));
+}
+END_TEST
+
 START_TEST(peers_count_as_connections)
 {
 	size_t m;
@@ -603,6 +617,7 @@ main(void)
 	tcase_add_test(t, a_silent_listener_is_given_up_and_tried_again);
 	tcase_add_test(t, a_connection_nobody_waits_for_any_more_is_refused);
 	tcase_add_test(t, limits_of_connections_hold);
+	tcase_add_test(t, one_address_does_not_take_all_handshakes);
 	tcase_add_test(t, peers_count_as_connections);
 	tcase_add_test(t, stopping_says_goodbye_to_all);
 	tcase_add_test(t, stopping_does_not_wait_for_the_dead);
