@@ -127,6 +127,7 @@ put_router(const struct control *c, struct mu_buf *b)
 	answer_number(b, "unmatched", r->unmatched);
 	answer_number(b, "forwarded", r->forwarded);
 	answer_number(b, "duplicates", r->duplicates);
+	answer_number(b, "malformed", r->malformed);
 	answer_number(b, "no_path", r->no_path);
 	answer_close(b, '}');
 }

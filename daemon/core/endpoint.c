@@ -176,7 +176,7 @@ static const char *
 limit_reached(const struct endpoint *e, const char *address)
 {
 	const struct mu_limits *limits = &e->layout->limits;
-	uint64_t all = 0, same = 0, handshakes = 0;
+	uint64_t all = 0, same = 0, handshakes = 0, begun = 0;
 
 	for (size_t i = 0; i < e->nlinks; i++) {
 		const struct link *l = e->links[i];
@@ -184,10 +184,11 @@ limit_reached(const struct endpoint *e, const char *address)
 		if (l->outbound || l->gone)
 			continue;
 		all++;
-		if (strcmp(l->address, address) == 0)
-			same++;
-		if (l->state == LINK_HANDSHAKE)
-			handshakes++;
+		same += strcmp(l->address, address) == 0;
+		if (l->state != LINK_HANDSHAKE)
+			continue;
+		handshakes++;
+		begun += strcmp(l->address, address) == 0;
 	}
 	if (all >= limits->connections)
 		return "too many connections";
@@ -195,6 +196,9 @@ limit_reached(const struct endpoint *e, const char *address)
 		return "too many connections from this address";
 	if (handshakes >= limits->handshakes)
 		return "too many handshakes in progress";
+	/* A quarter stays for others: silence must not lock them out. */
+	if (begun >= limits->handshakes - limits->handshakes / 4)
+		return "too many handshakes in progress from this address";
 	return NULL;
 }
 

@@ -13,6 +13,7 @@
 #include "muster/err.h"
 #include "sys/log.h"
 
+#define QUIET_NS UINT64_C(1000000000) /* trouble that nobody needs to hear of */
 #define NIL_ID "00000000-0000-0000-0000-000000000000"
 
 /* --- rows ---------------------------------------------------------------- */
@@ -201,6 +202,8 @@ targets_tick(struct endpoint *e)
 		if (!dial_take(&t->dial, e->now))
 			continue;
 		t->id = ++e->last_dial_id;
+		if (t->tried == 0)
+			t->tried = e->now;
 		t->issue = e->dials_due = true;
 	}
 }
@@ -279,15 +282,19 @@ targets_next(struct endpoint *e, struct endpoint_out *out)
 
 /* --- what became of an attempt ------------------------------------------- */
 
+/* Nodes are started in any order: whoever comes first finds nobody there, and
+ * that is no trouble unless it lasts. */
 static void
 failed(struct endpoint *e, struct target *t, const char *why)
 {
+	bool quiet = t->told || e->now - t->tried < QUIET_NS;
+
 	snprintf(t->why, sizeof t->why, "%s", why);
 	dial_failed(&t->dial, &e->rng, e->now);
-	note_log(e, t->told ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
+	note_log(e, quiet ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
 	    "cannot reach %s (%s:%u): %s; retrying", t->name, t->host,
 	    (unsigned)t->port, why);
-	if (t->told)
+	if (quiet)
 		return;
 	t->told = true;
 	note_broker_log(e, "Broker::ERROR", "peer-unavailable", NULL, 0,
@@ -305,6 +312,7 @@ succeeded(struct endpoint *e, struct target *t)
 		note_log(e, LOG_LEVEL_INFO, "reached %s (%s:%u) again", t->name,
 		    t->host, (unsigned)t->port);
 	t->told = false;
+	t->tried = 0;
 }
 
 void

@@ -39,6 +39,7 @@ struct target {
 	bool keep;         /* while reloading: the new layout has it too */
 	bool removed;      /* no longer in the layout: goes once cancelled */
 	bool told;         /* the present trouble was logged */
+	uint64_t tried;    /* first attempt since the last success, or 0 */
 	char why[160];     /* last failure, or "" */
 	struct link *link; /* of the present attempt or peering, or NULL */
 	bool duplicate;    /* CONNECTED by another connection */

@@ -111,6 +111,9 @@ say_state(struct endpoint *e, const struct members_out *out)
 		note_state(e, "started");
 		break;
 	case MEMBERS_DEGRADED:
+		/* Our own goodbye is no news, and no trouble. */
+		if (e->stopping)
+			break;
 		note_log(e, LOG_LEVEL_WARN, "cluster degraded: %s", out->text);
 		note_state(e, "degraded: %s", out->text);
 		break;

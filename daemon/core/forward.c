@@ -3,9 +3,10 @@
  *
  * A hash table with chains over a fixed array of entries; the entries also
  * form a list by the time of their last new copy, oldest first.  Indices
- * instead of pointers keep an entry small.  The array comes with calloc, so
- * memory that was never needed is never touched, and goes when everything is
- * forgotten.
+ * instead of pointers keep an entry small, and chains are an array of their
+ * own: to pass over a stranger costs no look at its entry, which is as good
+ * as never in a cache.  The arrays come with calloc, so memory that was never
+ * needed is never touched, and go when everything is forgotten.
  */
 #include "core/forward.h"
 
@@ -20,6 +21,7 @@
 #define NBUCKETS (2u * FORWARD_ENTRIES) /* a power of two */
 #define INLINE   3            /* counts kept without another allocation */
 #define NOT_YET  UINT64_MAX   /* stamp of what came since forward_time */
+#define STAMP_NS UINT64_C(1000000000) /* after which it gets one */
 
 struct count {
 	uint32_t link;
@@ -29,7 +31,6 @@ struct count {
 struct entry {
 	uint64_t key[2];
 	uint64_t stamp;      /* of the last new copy, or NOT_YET */
-	uint32_t chain;      /* next in the bucket; in the free list */
 	uint32_t older, newer;
 	uint32_t born;       /* links from this number on came later */
 	uint32_t best;       /* largest count, */
@@ -40,11 +41,18 @@ struct entry {
 	struct count *many;  /* instead of few, once they are more */
 };
 
+/* The place of an entry in its bucket, or in the free list. */
+struct chain {
+	uint32_t next;
+	uint32_t tag;        /* part of the entry's key */
+};
+
 struct forward {
 	uint64_t seed[2];
 	uint64_t now;
 	uint32_t next_link;
 	struct entry *entries; /* [FORWARD_ENTRIES], NULL: nothing remembered */
+	struct chain *chains;  /* [FORWARD_ENTRIES], of the entries */
 	uint32_t *buckets;     /* [NBUCKETS] */
 	uint32_t used;         /* entries ever taken from the array */
 	uint32_t free;         /* given back, by chain */
@@ -55,33 +63,33 @@ struct forward {
 
 /* --- the table ----------------------------------------------------------- */
 
+static void
+close_table(struct forward *f)
+{
+	mu_free(f->entries);
+	mu_free(f->chains);
+	mu_free(f->buckets);
+	f->entries = NULL;
+	f->chains = NULL;
+	f->buckets = NULL;
+}
+
 static bool
 open_table(struct forward *f)
 {
 	if (f->entries != NULL)
 		return true;
 	f->entries = mu_calloc(FORWARD_ENTRIES, sizeof *f->entries);
+	f->chains = mu_calloc(FORWARD_ENTRIES, sizeof *f->chains);
 	f->buckets = mu_malloc(NBUCKETS * sizeof *f->buckets);
-	if (f->entries == NULL || f->buckets == NULL) {
-		mu_free(f->entries);
-		mu_free(f->buckets);
-		f->entries = NULL;
-		f->buckets = NULL;
+	if (f->entries == NULL || f->chains == NULL || f->buckets == NULL) {
+		close_table(f);
 		return false;
 	}
 	memset(f->buckets, 0xff, NBUCKETS * sizeof *f->buckets);
 	f->used = 0;
 	f->free = f->oldest = f->newest = NONE;
 	return true;
-}
-
-static void
-close_table(struct forward *f)
-{
-	mu_free(f->entries);
-	mu_free(f->buckets);
-	f->entries = NULL;
-	f->buckets = NULL;
 }
 
 static uint32_t *
@@ -126,12 +134,12 @@ forget_oldest(struct forward *f)
 	uint32_t *at = bucket_of(f, e->key);
 
 	while (*at != i)
-		at = &f->entries[*at].chain;
-	*at = e->chain;
+		at = &f->chains[*at].next;
+	*at = f->chains[i].next;
 	unlist(f, e);
 	mu_free(e->many);
 	e->many = NULL;
-	e->chain = f->free;
+	f->chains[i].next = f->free;
 	f->free = i;
 	f->size--;
 	/* A full table forgets one message for each new one: have the next
@@ -145,12 +153,12 @@ find(struct forward *f, const uint64_t key[2])
 {
 	uint32_t i = *bucket_of(f, key);
 
-	while (i != NONE) {
+	for (; i != NONE; i = f->chains[i].next) {
 		struct entry *e = &f->entries[i];
 
-		if (e->key[0] == key[0] && e->key[1] == key[1])
+		if (f->chains[i].tag == (uint32_t)key[1] &&
+		    e->key[0] == key[0] && e->key[1] == key[1])
 			return e;
-		i = e->chain;
 	}
 	return NULL;
 }
@@ -168,7 +176,7 @@ add(struct forward *f, const uint64_t key[2])
 	}
 	i = f->free;
 	if (i != NONE)
-		f->free = f->entries[i].chain;
+		f->free = f->chains[i].next;
 	else
 		i = f->used++;
 	e = &f->entries[i];
@@ -176,7 +184,7 @@ add(struct forward *f, const uint64_t key[2])
 	memcpy(e->key, key, sizeof e->key);
 	e->born = f->next_link;
 	e->cap = INLINE;
-	e->chain = *at;
+	f->chains[i] = (struct chain){ *at, (uint32_t)key[1] };
 	*at = i;
 	list_newest(f, e);
 	f->size++;
@@ -355,8 +363,12 @@ forward_deadline(const struct forward *f)
 
 	if (f->size == 0)
 		return UINT64_MAX;
+	/* The clock has not gone on since the newest came: have it stamped
+	 * soon, or the table would stay for twice as long. */
+	if (f->entries[f->newest].stamp == NOT_YET)
+		return f->now + STAMP_NS;
 	stamp = f->entries[f->oldest].stamp;
-	return (stamp == NOT_YET ? f->now : stamp) + FORWARD_MEMORY_NS;
+	return stamp + FORWARD_MEMORY_NS;
 }
 
 size_t

@@ -190,8 +190,10 @@ static void
 on_envelope(struct link *l, struct mu_envelope *env)
 {
 	l->received_messages++;
-	if (l->told)
-		router_receive(l->e->router, &l->sub, env, l->e->now);
+	if (!l->told)
+		return;
+	if (router_receive(l->e->router, &l->sub, env, l->e->now) != 0)
+		on_problem(l, "did not forward a malformed message");
 }
 
 static void

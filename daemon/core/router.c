@@ -4,7 +4,8 @@
  * The path of one event: match the topic (one look into the trie's cache),
  * stamp the frame in place, hand it to each subscriber of the match that the
  * table of who-gets-what permits.  Nothing is allocated and the payload is not
- * looked at, except by the keyed hash where duplicates are suppressed.
+ * looked at, except where it is passed on from peer to peer: by the keyed hash
+ * that suppresses duplicates, and by the walk that keeps malformed ones here.
  */
 #include "core/router.h"
 
@@ -18,6 +19,7 @@
 #include "muster/err.h"
 #include "muster/topic.h"
 #include "topic/trie.h"
+#include "value/codec.h"
 
 #define TOPICS_CACHED 4096
 #define SCRATCH_KEPT  (256u * 1024) /* larger ones are given back */
@@ -28,10 +30,16 @@
 #define TO(kind) (1u << (kind))
 #define TO_LOCAL (TO(SUBSCRIBER_SERVICE) | TO(SUBSCRIBER_CLIENT))
 
+static bool
+is_peer(const struct subscriber *s)
+{
+	return s != NULL && s->kind == SUBSCRIBER_PEER;
+}
+
 static unsigned
 receivers_of(const struct subscriber *from)
 {
-	if (from != NULL && from->kind == SUBSCRIBER_PEER)
+	if (is_peer(from))
 		return TO_LOCAL;
 	return TO(SUBSCRIBER_PEER) | TO(SUBSCRIBER_CLIENT);
 }
@@ -90,14 +98,33 @@ router_free(struct router *r)
 
 /* --- dispatch ------------------------------------------------------------ */
 
-static void
+/* May m be passed on to another peer?  Looked at once, without allocation. */
+static bool
+may_forward(struct router *r, struct message *m)
+{
+	if (m->form == MESSAGE_UNCHECKED) {
+		bool sound = m->env.type == MU_DATA &&
+		    mu_value_check(m->env.payload, m->env.payload_len) == 0;
+
+		m->form = sound ? MESSAGE_SOUND : MESSAGE_MALFORMED;
+		if (!sound)
+			r->stats.malformed++;
+	}
+	return m->form == MESSAGE_SOUND;
+}
+
+/* Was it delivered? */
+static bool
 deliver(struct router *r, struct subscriber *to, struct message *m)
 {
-	r->stats.delivered++;
-	if (to->kind == SUBSCRIBER_PEER && m->from != NULL &&
-	    m->from->kind == SUBSCRIBER_PEER)
+	if (is_peer(to) && is_peer(m->from)) {
+		if (!may_forward(r, m))
+			return false;
 		r->stats.forwarded++;
+	}
+	r->stats.delivered++;
 	to->deliver(to, m);
+	return true;
 }
 
 /* To everybody in match whose kind is in kinds; returns their number. */
@@ -107,16 +134,16 @@ dispatch(struct router *r, const struct mu_match *match, unsigned kinds,
 {
 	int n = 0;
 
-	/* What stores say to each other is no event. */
+	/* What stores say to direct peers is no event and goes no further. */
 	if (m->env.type == MU_COMMAND)
-		kinds &= ~TO(SUBSCRIBER_CLIENT);
+		kinds &= is_peer(m->from) ? TO(SUBSCRIBER_SERVICE)
+					  : TO(SUBSCRIBER_PEER);
 	for (size_t i = 0; i < match->n; i++) {
 		struct subscriber *to = match->subscribers[i];
 
 		if (to == m->from || (kinds & TO(to->kind)) == 0)
 			continue;
-		deliver(r, to, m);
-		n++;
+		n += deliver(r, to, m);
 	}
 	if (n == 0)
 		r->stats.unmatched++;
@@ -160,8 +187,9 @@ static bool
 may_echo(const struct router *r, const struct mu_match *match,
     const struct message *m)
 {
-	return muster_filter_matches(r->ever, m->env.topic,
-	    m->env.topic_len) && has_relay(match);
+	return m->env.type != MU_COMMAND &&
+	    muster_filter_matches(r->ever, m->env.topic, m->env.topic_len) &&
+	    has_relay(match);
 }
 
 static enum forward_verdict
@@ -375,7 +403,7 @@ by_receiver(struct router *r, struct message *m)
 		deliver(r, to, m);
 }
 
-void
+int
 router_receive(struct router *r, struct subscriber *from,
     struct mu_envelope *env, uint64_t now)
 {
@@ -396,6 +424,7 @@ router_receive(struct router *r, struct subscriber *from,
 		by_receiver(r, &m);
 	}
 	mu_blob_unref(m.blob);
+	return m.form == MESSAGE_MALFORMED ? MUSTER_EPROTO : 0;
 }
 
 void

@@ -30,6 +30,15 @@ struct muster_filter;
 struct router;
 struct subscriber;
 
+/* Payloads are looked at only before they are passed on to another peer, which
+ * may be less careful than we are: a Broker dies of deep nesting (reference
+ * "broker-protocol", 4.1). */
+enum message_form {
+	MESSAGE_UNCHECKED = 0,
+	MESSAGE_SOUND,
+	MESSAGE_MALFORMED
+};
+
 /* One envelope on its way; borrowed by deliver. */
 struct message {
 	struct mu_envelope env;  /* stamped: sender is this node, TTL 16, less
@@ -38,6 +47,7 @@ struct message {
 	struct mu_uuid origin;   /* endpoint id of the peer it came from, or own
 				    id */
 	struct mu_blob *blob;    /* the frame as a blob once somebody asked */
+	enum message_form form;  /* of the payload, once it mattered */
 };
 
 /* The frame as a counted blob, made at the first call (the only copy of a
@@ -77,6 +87,7 @@ struct router_stats {
 	uint64_t delivered;    /* deliveries, all kinds */
 	uint64_t unmatched;    /* envelopes nobody wanted */
 	uint64_t forwarded;    /* peer to peer */
+	uint64_t malformed;    /* not forwarded: the payload is no value */
 	uint64_t expired;      /* not forwarded, TTL used up: a cycle */
 	uint64_t duplicates;   /* suppressed while forwarding */
 	uint64_t no_path;      /* unicasts to an endpoint that is no peer, or
@@ -137,8 +148,13 @@ int router_command(struct router *r, struct subscriber *from,
     const struct mu_uuid *receiver, const char *topic, size_t topic_len,
     const uint8_t *payload, size_t len);
 
-/* An envelope from a peer; env->frame is overwritten (stamped). */
-void router_receive(struct router *r, struct subscriber *from,
+/*
+ * An envelope from a peer; env->frame is overwritten (stamped).  0, or
+ * MUSTER_EPROTO when it was to be forwarded and was not, because its payload
+ * is not a value.  Commands of stores are never forwarded: their stores talk
+ * to direct peers.
+ */
+int router_receive(struct router *r, struct subscriber *from,
     struct mu_envelope *env, uint64_t now);
 
 /* Time passed: messages are forgotten; UINT64_MAX: none to forget. */

@@ -145,6 +145,7 @@ shake(struct conn *c)
 		return;
 	}
 	c->all->shakes++;
+	c->dry = false;
 	ERR_clear_error();
 	r = SSL_do_handshake(c->ssl);
 	if (r != 1 && !conn_wants_read(c, r)) {

@@ -25,8 +25,13 @@ bio_read(BIO *b, char *buf, int len)
 		c->error = EPROTO;
 		return -1;
 	}
+	if (c->dry) {
+		BIO_set_retry_read(b);
+		return -1;
+	}
 	n = recv(c->fd, buf, (size_t)len, 0);
 	if (n > 0) {
+		c->dry = n < len;
 		c->taken += (size_t)n;
 		c->chores += (size_t)n;
 		return (int)n;

@@ -48,8 +48,9 @@ struct conn {
 	void *owner;
 	struct event readable;
 	struct event writable;
-	bool full;       /* waiting for writable */
-	bool eof;        /* the socket's end was seen */
+	bool full; /* waiting for writable */
+	bool eof;  /* the socket's end was seen */
+	bool dry;  /* a read got less than it could take: spare the next */
 	bool half_close; /* as configured */
 	bool muted;      /* the owner does not want to hear */
 	bool fresh;      /* no input yet */

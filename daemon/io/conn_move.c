@@ -100,6 +100,7 @@ conn_pull(struct conn *c)
 	uint64_t now = clock_now();
 
 	c->taken = 0;
+	c->dry = false;
 	while (c->state == CONN_OPEN) {
 		uint8_t *at;
 		size_t room;

@@ -30,7 +30,8 @@
 #define ROOM       65536       /* read at once */
 #define LINGER_NS  1000000000u /* for the last answer to be read */
 #define PAUSE_NS   500000000u  /* without accepting when files are out */
-#define GROUPS_MAX 1024        /* of one client that are looked at */
+#define LINE_NS    (30 * (uint64_t)1000000000) /* to finish a request */
+#define GROUPS_MAX 1024 /* of one client that are looked at */
 
 struct client {
 	struct control_server *server;
@@ -38,6 +39,9 @@ struct client {
 	struct control_session *session;
 	struct conn *conn;
 	bool ending; /* closes once its output is written */
+	/* Clients are few, and one that says half a request or none holds a
+	 * place; between requests it may take its time.  Runs meanwhile. */
+	struct loop_timer *patience;
 };
 
 struct control_server {
@@ -53,6 +57,7 @@ struct control_server {
 	struct loop_timer *timer; /* end of a pause */
 	struct client *first;
 	uint8_t *room;            /* ROOM bytes, for whoever reads */
+	uint64_t patience_ns;     /* LINE_NS, or a test's */
 	size_t unflushed;         /* input since flush was called */
 	void (*flush)(void *ctx); /* see control_server_set_flush; or NULL */
 	void *flush_ctx;
@@ -103,6 +108,7 @@ client_end(struct client *c)
 		s->first = c->next;
 	if (c->next != NULL)
 		c->next->prev = c->prev;
+	loop_timer_free(c->patience);
 	control_session_free(c->session);
 	mu_free(c);
 }
@@ -113,7 +119,29 @@ end_when_written(struct client *c)
 	if (c->ending)
 		return;
 	c->ending = true;
+	loop_timer_stop(c->patience);
 	conn_close(c->conn, LINGER_NS);
+}
+
+static void
+on_patience(void *ctx)
+{
+	struct client *c = ctx;
+
+	log_debug("control socket: a client did not finish its request");
+	end_when_written(c);
+}
+
+/* Does the input end within a request, and since when? */
+static void
+watch_line(struct client *c, const uint8_t *in, size_t n, uint64_t now)
+{
+	const uint8_t *end = memrchr(in, '\n', n);
+
+	if (end != NULL)
+		loop_timer_stop(c->patience);
+	if (end != in + n - 1 && !loop_timer_running(c->patience))
+		loop_timer_set(c->patience, now + c->server->patience_ns);
 }
 
 static int
@@ -132,6 +160,7 @@ on_commit(void *owner, size_t n, uint64_t now)
 	struct client *c = owner;
 	struct control_server *s = c->server;
 
+	watch_line(c, s->room, n, now);
 	if (control_session_feed(c->session, s->room, n, now) != 0)
 		end_when_written(c);
 	s->unflushed += n;
@@ -189,10 +218,14 @@ client_new(struct control_server *s)
 	if (c == NULL)
 		return NULL;
 	c->session = control_session_new(s->control, clock_now());
-	if (c->session == NULL) {
+	c->patience = loop_timer_new(s->loop, on_patience, c);
+	if (c->session == NULL || c->patience == NULL) {
+		control_session_free(c->session);
+		loop_timer_free(c->patience);
 		mu_free(c);
 		return NULL;
 	}
+	loop_timer_set(c->patience, clock_now() + s->patience_ns);
 	control_session_set_transport(c->session, c);
 	c->server = s;
 	c->next = s->first;
@@ -338,6 +371,7 @@ control_server_new(struct loop *l, struct conns *cs, struct control *c,
 	s->conns = cs;
 	s->control = c;
 	s->fd = -1;
+	s->patience_ns = LINE_NS;
 	s->path = mu_strdup(path);
 	s->room = mu_malloc(ROOM);
 	s->timer = loop_timer_new(l, on_timer, s);
@@ -396,6 +430,12 @@ control_server_set_flush(
 {
 	s->flush = flush;
 	s->flush_ctx = ctx;
+}
+
+void
+control_server_set_patience(struct control_server *s, uint64_t ns)
+{
+	s->patience_ns = ns;
 }
 
 void

@@ -28,6 +28,10 @@ void control_server_free(struct control_server *s);
 void control_server_set_flush(
     struct control_server *s, void (*flush)(void *ctx), void *ctx);
 
+/* How long clients that come from now on may take to finish a request, the
+ * first one included: 30 s unless set. */
+void control_server_set_patience(struct control_server *s, uint64_t ns);
+
 /* Write what sessions have; once at the end of a turn. */
 void control_server_drain(struct control_server *s);
 

@@ -119,6 +119,16 @@ pause_accepting(struct listener *ls)
 	loop_timer_set(ls->timer, clock_now() + PAUSE_NS);
 }
 
+/* Nobody waits any more.  A few files that came free are not the end of it:
+ * that would be said at every pause. */
+static void
+end_trouble(struct listener *ls)
+{
+	if (ls->said)
+		log_info("%s: accepting connections again", ls->where);
+	ls->said = false;
+}
+
 static void
 on_readable(evutil_socket_t fd, short what, void *ctx)
 {
@@ -136,11 +146,10 @@ on_readable(evutil_socket_t fd, short what, void *ctx)
 			/* Others concern one connection that is gone. */
 			if (out_of_files(errno))
 				pause_accepting(ls);
+			else if (errno == EAGAIN)
+				end_trouble(ls);
 			return;
 		}
-		if (ls->said)
-			log_info("%s: accepting connections again", ls->where);
-		ls->said = false;
 		sock_no_delay(new);
 		ls->cfg.accepted(
 		    ls->cfg.ctx, new, (const struct sockaddr *)&from, len);

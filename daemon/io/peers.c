@@ -18,6 +18,7 @@
 #include "core/link.h"
 #include "io/conn.h"
 #include "io/dialer.h"
+#include "io/loop.h"
 #include "io/sock.h"
 #include "layout/layout.h"
 #include "sys/clock.h"
@@ -25,13 +26,16 @@
 #include "tls/tls.h"
 
 #define FLUSH_BYTES (64 * 1024)
+#define REFUSED_NS  (10 * (uint64_t)1000000000) /* one line in that time */
 
 struct peers {
 	struct peers_config cfg;
 	struct dialer *dialer;
-	struct wire *first; /* all of them */
-	size_t unflushed;   /* input since outputs were last written */
-	bool draining;      /* peers_drain is at work */
+	struct wire *first;          /* all of them */
+	size_t unflushed;            /* input since outputs were last written */
+	bool draining;               /* peers_drain is at work */
+	uint64_t refused;            /* connections, since it was last said */
+	struct loop_timer *refusing; /* runs: one was said a moment ago */
 };
 
 /* Between one link and its connection. */
@@ -171,6 +175,33 @@ static const struct conn_ops wire_ops = {
 
 /* --- accepted ---------------------------------------------------------- */
 
+/* Whoever is refused comes again at once, and a storm would fill the log: the
+ * first is said, the others are counted. */
+static void
+say_refused(struct peers *p, const char *address, uint16_t port,
+    const char *why, uint64_t now)
+{
+	if (loop_timer_running(p->refusing)) {
+		p->refused++;
+		return;
+	}
+	log_warnx("connection from %s:%u refused: %s", address, port, why);
+	loop_timer_set(p->refusing, now + REFUSED_NS);
+}
+
+static void
+on_refusing(void *ctx)
+{
+	struct peers *p = ctx;
+
+	if (p->refusing == NULL || p->refused == 0)
+		return;
+	log_warnx("%" PRIu64 " more connections refused within %u s",
+	    p->refused, (unsigned)(REFUSED_NS / 1000000000));
+	p->refused = 0;
+	loop_timer_set(p->refusing, clock_now() + REFUSED_NS);
+}
+
 void
 peers_accepted(
     struct peers *p, int fd, const struct sockaddr *from, socklen_t from_len)
@@ -186,8 +217,7 @@ peers_accepted(
 	sock_name(from, from_len, address, &port);
 	link = endpoint_accepted(p->cfg.endpoint, address, port, &why, now);
 	if (link == NULL) {
-		log_warnx(
-		    "connection from %s:%u refused: %s", address, port, why);
+		say_refused(p, address, port, why, now);
 		close(fd);
 		return;
 	}
@@ -347,7 +377,8 @@ peers_new(const struct peers_config *cfg)
 	if (p->cfg.tls != NULL)
 		mu_tls_ref(p->cfg.tls);
 	p->dialer = dialer_new(&dc);
-	if (p->dialer == NULL) {
+	p->refusing = loop_timer_new(cfg->loop, on_refusing, p);
+	if (p->dialer == NULL || p->refusing == NULL) {
 		peers_free(p);
 		return NULL;
 	}
@@ -367,6 +398,8 @@ peers_free(struct peers *p)
 		wire_end(p->first, NULL, now);
 	}
 	peers_drain(p, now);
+	on_refusing(p);
+	loop_timer_free(p->refusing);
 	mu_tls_unref(p->cfg.tls);
 	mu_free(p);
 }

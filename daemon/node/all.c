@@ -190,8 +190,11 @@ static void
 say_up(struct all *a)
 {
 	size_t n = supervise_count(a->supervise);
+	size_t ready = supervise_nready(a->supervise);
 
-	if (n == 1)
+	if (ready < n)
+		log_warnx("%zu of %zu nodes are up", ready, n);
+	else if (n == 1)
 		log_info("the node is up");
 	else
 		log_info("all %zu nodes are up", n);

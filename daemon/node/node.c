@@ -37,7 +37,8 @@
 #include "sys/process.h"
 #include "tls/tls.h"
 
-#define DAY_NS (86400 * (uint64_t)1000000000)
+#define SPARE_FILES 64 /* logs, the loop, connections that end */
+#define DAY_NS      (86400 * (uint64_t)1000000000)
 
 /* --- callbacks --------------------------------------------------------- */
 
@@ -156,20 +157,32 @@ hook_listening(void *ctx)
 
 /* --- the start, step by step: 0 or an exit status ---------------------- */
 
+/* Each peer is a descriptor, accepted or dialled. */
+static void
+raise_files(const struct mu_layout *l)
+{
+	uint64_t want = l->limits.connections + l->limits.control_clients +
+			l->nnodes + SPARE_FILES;
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+		return;
+	files.rlim_cur = files.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &files) != 0)
+		log_warn("cannot raise the limit of open files");
+	else if (files.rlim_cur < want)
+		log_warnx("only %llu files may be open, the limits of the "
+			  "layout allow for %llu",
+		    (unsigned long long)files.rlim_cur,
+		    (unsigned long long)want);
+}
+
 static int
 start_process(struct node *n)
 {
-	struct rlimit files;
-
 	log_init(node_log_name(n), log_get_level());
 	reload_log_level(n);
-	/* Each peer is a descriptor. */
-	if (getrlimit(RLIMIT_NOFILE, &files) == 0 &&
-	    files.rlim_cur < files.rlim_max) {
-		files.rlim_cur = files.rlim_max;
-		if (setrlimit(RLIMIT_NOFILE, &files) != 0)
-			log_warn("cannot raise the limit of open files");
-	}
+	raise_files(n->layout);
 	/* Both are errors where they happen: a peer or disk that is gone. */
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);

@@ -341,11 +341,17 @@ take_pending(struct process *p, struct supervise_out *out)
 	return false;
 }
 
+/* Nobody is waited for any more: whoever is given up will not come, and must
+ * not keep the start of the others from being told. */
 static bool
 all_up(const struct supervise *s)
 {
-	return !s->stopping && supervise_count(s) > 0 &&
-	       supervise_nready(s) == supervise_count(s);
+	size_t n = supervise_nready(s), settled = n;
+
+	for (size_t i = 0; i < s->n; i++)
+		settled +=
+		    s->list[i].wanted && s->list[i].state == STATE_GIVEN_UP;
+	return !s->stopping && n > 0 && settled == supervise_count(s);
 }
 
 static bool

@@ -56,7 +56,7 @@ enum supervise_out_kind {
 	SUPERVISE_KILL,    /* name */
 	SUPERVISE_GAVE_UP, /* name, code: not started again */
 	SUPERVISE_RESTART, /* name, pause_ns: will be started again */
-	SUPERVISE_ALL_UP,  /* all are ready, for the first time or again */
+	SUPERVISE_ALL_UP,  /* all but those given up are ready, perhaps again */
 	SUPERVISE_FINISHED /* none is left and none will be */
 };
 

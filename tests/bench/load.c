@@ -423,7 +423,8 @@ go(struct run *run, pid_t pid)
 	for (unsigned s = 0; s < run->l->stopped; s++)
 		peer_pause(run->sub[s], true);
 	run->start = run->heard = now_ns();
-	run_for(run, run->l->warm_s);
+	if (run->l->most == 0)
+		run_for(run, run->l->warm_s);
 	if (run->l->rate > 0) {
 		drain(run);
 		run->start = now_ns();

@@ -44,11 +44,12 @@ common(FILE *f, const struct lab *lab)
 }
 
 static void
-ctl(const struct lab *lab, const char *layout, const char *a, const char *b)
+ctl(const struct lab *lab, const char *layout, const char *a, const char *b,
+    const char *c)
 {
 	char log[PATH];
 	const char *const argv[] = { lab->musterctl, "-q", "-f", layout, "tls",
-		a, b, NULL };
+		a, b, c, NULL };
 
 	snprintf(log, sizeof log, "%s/ctl.log", lab->folder);
 	if (!proc_run((char *const *)(uintptr_t)argv, log))
@@ -64,8 +65,8 @@ make_certificates(struct lab *lab)
 	common(f, lab);
 	fputs("  manager: {role: manager, port: 9}\n", f);
 	fclose(f);
-	ctl(lab, path, "init", NULL);
-	ctl(lab, path, "issue", "--all");
+	ctl(lab, path, "init", NULL, NULL);
+	ctl(lab, path, "issue", "--all", NULL);
 }
 
 void
@@ -275,7 +276,7 @@ cluster_start(const struct lab *lab, unsigned n, double *cpu, unsigned *links)
 	cluster_layout(f, lab, n, port, links);
 	fclose(f);
 	if (!lab->plain)
-		ctl(lab, path, "issue", "--all");
+		ctl(lab, path, "issue", "--force", "--all");
 	since = now_ns();
 	pid = proc_start((char *const *)(uintptr_t)argv, log);
 	ok = await_started(lab, port, pid);

@@ -86,6 +86,8 @@ bytes_room(struct bytes *b, size_t n)
 void
 bytes_add(struct bytes *b, const void *p, size_t n)
 {
+	if (n == 0)
+		return;
 	memcpy(bytes_room(b, n), p, n);
 	b->len += n;
 }

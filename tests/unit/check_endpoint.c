@@ -71,6 +71,21 @@ END_TEST
 
 /* --- dials --------------------------------------------------------------- */
 
+START_TEST(short_trouble_is_not_said)
+{
+	size_t m = net_start(&net, "manager");
+
+	net_run(&net, 700 * NET_MS);
+	ck_assert_uint_gt(net.nodes[m].dials, 2);
+	net_start(&net, "logger-1");
+	net_run(&net, 2 * NET_S);
+	net_expect(&net, m, "node logger-1 is up", 1);
+	net_expect(&net, m, "info: cannot reach", 0);
+	net_expect(&net, m, "info: reached", 0);
+	net_expect(&net, m, "peer-unavailable", 0);
+}
+END_TEST
+
 START_TEST(trouble_is_said_once_and_its_end_too)
 {
 	size_t m = net_start(&net, "manager");
@@ -297,6 +312,20 @@ START_TEST(limits_of_connections_hold)
 	net_run(&net, 11 * NET_S);
 	ck_assert_uint_eq(endpoint_nlinks(net.nodes[m].e), 0);
 	ck_assert_ptr_null(accept_from(m, "192.0.2.1"));
+}
+END_TEST
+
+START_TEST(one_address_does_not_take_all_handshakes)
+{
+	size_t m;
+
+	other_layout(LAYOUT "limits: {handshakes: 4}\n");
+	m = net_start(&net, "manager");
+	for (int i = 0; i < 3; i++)
+		ck_assert_ptr_null(accept_from(m, "192.0.2.1"));
+	ck_assert_str_eq(accept_from(m, "192.0.2.1"),
+	    "too many handshakes in progress from this address");
+	ck_assert_ptr_null(accept_from(m, "192.0.2.2"));
 }
 END_TEST
 
@@ -578,6 +607,7 @@ main(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, two_nodes_become_peers);
 	tcase_add_test(t, a_cluster_forms);
+	tcase_add_test(t, short_trouble_is_not_said);
 	tcase_add_test(t, trouble_is_said_once_and_its_end_too);
 	tcase_add_test(t, dials_tell_how_they_fare);
 	tcase_add_test(t, a_restarted_node_is_back_within_a_second);
@@ -587,6 +617,7 @@ main(void)
 	tcase_add_test(t, a_silent_listener_is_given_up_and_tried_again);
 	tcase_add_test(t, a_connection_nobody_waits_for_any_more_is_refused);
 	tcase_add_test(t, limits_of_connections_hold);
+	tcase_add_test(t, one_address_does_not_take_all_handshakes);
 	tcase_add_test(t, peers_count_as_connections);
 	tcase_add_test(t, stopping_says_goodbye_to_all);
 	tcase_add_test(t, stopping_does_not_wait_for_the_dead);

@@ -3,6 +3,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <sys/resource.h>
 
 #include "io/dialer.h"
 #include "io/listener.h"
@@ -439,6 +440,35 @@ START_TEST(busy_port_is_taken_once_it_is_free)
 }
 END_TEST
 
+/* Connections that there are no descriptors for wait, and nothing spins. */
+START_TEST(no_files_left_delays_connections)
+{
+	struct rlimit old, few;
+	struct listener *l = listen_at("127.0.0.1", 0);
+	struct sockaddr_in sa = { .sin_family = AF_INET,
+		.sin_port = htons(listener_port(l)),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	uint64_t begin;
+
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &old), 0);
+	ck_assert_int_eq(connect(fd, (struct sockaddr *)&sa, sizeof sa), 0);
+	few = old;
+	few.rlim_cur = 1;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &few), 0);
+	io_turn();
+	ck_assert_uint_eq(p.accepted, 0);
+	/* The waiting connection does not wake the loop meanwhile. */
+	begin = clock_now();
+	loop_turn(loop, SECOND / 10);
+	ck_assert_uint_ge(clock_now() - begin, SECOND / 10);
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &old), 0);
+	io_until(p.accepted == 1);
+	close(fd);
+	listener_free(l);
+}
+END_TEST
+
 START_TEST(address_that_is_none_is_refused)
 {
 	struct listener_config cfg = { "not an address", 1000, SECOND,
@@ -477,6 +507,7 @@ main(void)
 	tcase_add_test(t, connection_may_be_refused_when_it_stands);
 	tcase_add_test(t, wildcard_takes_both_families);
 	tcase_add_test(t, busy_port_is_taken_once_it_is_free);
+	tcase_add_test(t, no_files_left_delays_connections);
 	tcase_add_test(t, address_that_is_none_is_refused);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);

@@ -12,6 +12,7 @@
 #include "core/router.h"
 #include "muster/err.h"
 #include "muster/topic.h"
+#include "muster/value.h"
 #include "nomem.h"
 #include "topic/filter.h"
 
@@ -110,11 +111,23 @@ static void
 receive_sized(size_t i, const struct mu_uuid *receiver,
     enum mu_envelope_type type, const char *topic, size_t size)
 {
-	static uint8_t payload[20000];
+	/* a string: its length takes one, two or three bytes */
+	static uint8_t payload[20000] = { MUSTER_STRING };
+	size_t n = size < 2 ? 0 : size < 130 ? 1 : size < 16387 ? 2 : 3;
 	struct mu_envelope env;
 	struct mu_buf b;
 
 	mu_buf_init(&b, 0);
+	if (n == 0)
+		payload[0] = MUSTER_NONE;
+	else
+		mu_buf_varbyte(&b, (uint32_t)(size - 1 - n));
+	ck_assert_uint_eq(mu_buf_len(&b), n);
+	if (n > 0) {
+		payload[0] = MUSTER_STRING;
+		memcpy(payload + 1, mu_buf_data(&b), n);
+	}
+	mu_buf_reset(&b);
 	mu_envelope_enc(&b, &ears[i].sub.id, receiver, type, topic,
 	    strlen(topic), payload, size);
 	ck_assert_int_eq(mu_envelope_view(mu_buf_data(&b), mu_buf_len(&b),
@@ -408,18 +421,83 @@ END_TEST
 static void
 receive_ttl(uint16_t ttl, uint8_t content)
 {
+	const uint8_t payload[] = { MUSTER_BOOLEAN, content };
 	struct mu_envelope env;
 	struct mu_buf b;
 
 	mu_buf_init(&b, 0);
 	mu_envelope_enc(&b, &ears[0].sub.id, NULL, MU_DATA, "fwd/a", 5,
-	    &content, 1);
+	    payload, sizeof payload);
 	mu_buf_data(&b)[37] = (uint8_t)(ttl >> 8);
 	mu_buf_data(&b)[38] = (uint8_t)ttl;
 	mu_envelope_view(mu_buf_data(&b), mu_buf_len(&b), &env);
 	router_receive(r, &ears[0].sub, &env, 1);
 	mu_buf_clear(&b);
 }
+
+/* One envelope from peer 0 below fwd/, with that payload. */
+static int
+receive_raw(enum mu_envelope_type type, const void *payload, size_t len)
+{
+	struct mu_envelope env;
+	struct mu_buf b;
+	int rc;
+
+	mu_buf_init(&b, 0);
+	mu_envelope_enc(&b, &ears[0].sub.id, NULL, type, "fwd/a", 5, payload,
+	    len);
+	mu_envelope_view(mu_buf_data(&b), mu_buf_len(&b), &env);
+	rc = router_receive(r, &ears[0].sub, &env, 1);
+	mu_buf_clear(&b);
+	return rc;
+}
+
+START_TEST(what_is_no_value_is_never_forwarded)
+{
+	struct muster_filter *f = FILTER("fwd/");
+	uint8_t deep[2 * 50001]; /* vectors of one, nested */
+
+	for (size_t i = 0; i + 1 < sizeof deep; i += 2) {
+		deep[i] = MUSTER_VECTOR;
+		deep[i + 1] = 1;
+	}
+	router_set_forward(r, f);
+	muster_filter_free(f);
+	peer(0, FILTER("fwd/"));
+	peer(1, FILTER("fwd/"));
+	service(2, FILTER("fwd/"));
+	ck_assert_int_eq(receive_raw(MU_DATA, deep, sizeof deep),
+	    MUSTER_EPROTO);
+	ck_assert_int_eq(receive_raw(MU_DATA, "\x05\x03zz", 4),
+	    MUSTER_EPROTO);
+	/* nor is a command, which is nobody's mistake, even if repeated */
+	ck_assert_int_eq(receive_raw(MU_COMMAND, "\x00", 1), 0);
+	ck_assert_int_eq(receive_raw(MU_COMMAND, "\x00", 1), 0);
+	ck_assert_uint_eq(ears[1].n, 0);
+	ck_assert_uint_eq(ears[2].n, 4); /* whose business it is to look */
+	ck_assert_uint_eq(router_stats(r)->malformed, 2);
+	ck_assert_int_eq(receive_raw(MU_DATA, "\x05\x02zz", 4), 0);
+	ck_assert_uint_eq(ears[1].n, 1);
+	ck_assert_uint_eq(ears[2].n, 5);
+}
+END_TEST
+
+START_TEST(commands_reach_peers_and_services_but_no_client)
+{
+	peer(0, FILTER("a"));
+	service(1, FILTER("a"));
+	client(2, FILTER("a"));
+	ck_assert_int_eq(router_command(r, &ears[1].sub, NULL, "a", 1,
+	    (const uint8_t *)"x", 1), 1);
+	ck_assert_uint_eq(ears[0].n, 1);
+	ck_assert_uint_eq(ears[2].n, 0);
+	ck_assert_int_eq(router_command(r, &ears[1].sub, &ears[0].sub.id, "a",
+	    1, (const uint8_t *)"x", 1), 1);
+	ck_assert_uint_eq(ears[0].n, 2);
+	ck_assert_int_eq(router_command(r, &ears[1].sub, &ears[2].sub.id, "a",
+	    1, (const uint8_t *)"x", 1), MUSTER_ENOENT);
+}
+END_TEST
 
 START_TEST(forwarding_lowers_the_ttl_and_ends_with_it)
 {
@@ -471,7 +549,7 @@ END_TEST
 START_TEST(own_publications_are_known_when_they_come_back)
 {
 	struct muster_filter *f = FILTER("fwd/");
-	uint8_t payload[10] = { 0 };
+	uint8_t payload[10] = { MUSTER_STRING, 8 }; /* as receive */
 
 	router_set_forward(r, f);
 	muster_filter_free(f);
@@ -623,7 +701,8 @@ relay(const char *const *filter)
 	}
 	mu_buf_init(&b, 0);
 	for (uint32_t n = 0; n < 12000; n++) {
-		uint8_t payload[113] = { (uint8_t)(n >> 8), (uint8_t)n };
+		uint8_t payload[113] = { MUSTER_STRING, 111,
+			(uint8_t)(n >> 8), (uint8_t)n };
 		struct mu_envelope env;
 		size_t len;
 
@@ -746,6 +825,8 @@ main(void)
 	    a_unicast_for_another_peer_is_dropped_unless_forwarded);
 	tcase_add_test(t, peers_are_found_by_id_however_many);
 	tcase_add_test(t, forwarded_prefixes_are_relayed_and_never_back);
+	tcase_add_test(t, what_is_no_value_is_never_forwarded);
+	tcase_add_test(t, commands_reach_peers_and_services_but_no_client);
 	tcase_add_test(t, forwarding_lowers_the_ttl_and_ends_with_it);
 	tcase_add_test(t, an_echo_is_suppressed_and_counted);
 	tcase_add_test(t, own_publications_are_known_when_they_come_back);

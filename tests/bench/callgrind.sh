@@ -1,0 +1,84 @@
+#!/usr/bin/env bash
+#
+# Instructions that a node spends on one relayed event, by valgrind's
+# callgrind: unlike times they are the same on a busy machine.
+#
+#   tests/bench/callgrind.sh [PAYLOAD [SUBSCRIBERS]]
+#
+# Prints instructions per event, also without libcrypto's, and the functions
+# that spend most.  The difference of two runs of different length leaves out
+# the start.  B is where programs were built; LIMIT: exit with 1 if there are
+# more per event outside of libcrypto.
+set -eu
+export LC_ALL=C
+cd "$(dirname "$0")/../.."
+B=${B:-build}
+payload=${1:-164} subs=${2:-1}
+few=20000 many=60000
+if [ "$payload" -gt 4000 ]; then
+	few=2000 many=6000
+fi
+command -v valgrind >/dev/null || { echo "skipped: no valgrind"; exit 77; }
+
+T=$(mktemp -d "${TMPDIR:-/tmp}/mb.XXXXXX")
+node=
+cleanup() {
+	[ -z "$node" ] || kill "$node" 2>/dev/null || :
+	wait
+	rm -rf "$T"
+}
+trap cleanup EXIT
+
+port=$("$B/tests/freeports" 1)
+cat >"$T/c.yaml" <<END
+cluster: bench
+forward: [bench/]
+nodes:
+  manager: {role: manager, host: 127.0.0.1, port: $port}
+  generator: {role: control, host: 192.0.2.1}
+limits: {ping: 1 min, dead: 5 min, handshake_time: 1 min}
+END
+"$B/musterctl" -q -f "$T/c.yaml" tls init
+"$B/musterctl" -q -f "$T/c.yaml" tls issue --all
+
+# measure EVENTS: leaves $T/EVENTS.out
+measure() {
+	# "rep movsb" would count as an instruction a byte.
+	GLIBC_TUNABLES=glibc.cpu.x86_rep_movsb_threshold=1000000000 \
+	    valgrind -q --tool=callgrind --callgrind-out-file="$T/$1.out" \
+	    "$B/musterd" -d -f "$T/c.yaml" -r "$T" manager \
+	    >"$T/log" 2>&1 </dev/null &
+	node=$!
+	"$B/tests/muster-bench" --connect "$port" --ca "$T/tls/ca.pem" \
+	    --cert "$T/tls/generator.pem" --key "$T/tls/generator.key" \
+	    --payload "$payload" --subs "$subs" --events "$1" --seconds 100 \
+	    --window 1000 --lossy >"$T/$1.json" || {
+		cat "$T/$1.json" "$T/log"
+		exit 1
+	}
+	kill "$node"
+	wait "$node" || :
+	node=
+}
+
+# sum EVENTS PATTERN: instructions of the objects that match
+sum() {
+	callgrind_annotate --auto=no --threshold=100 "$T/$1.out" |
+	    awk -v p="$2" '/^ *[0-9,]+ \(/ && $0 ~ p && !/PROGRAM TOTALS/ {
+		gsub(",", "", $1); n += $1 } END { printf "%d\n", n }'
+}
+
+measure "$few"
+measure "$many"
+n=$((many - few))
+all=$((($(sum "$many" .) - $(sum "$few" .)) / n))
+crypto=$((($(sum "$many" libcrypto) - $(sum "$few" libcrypto)) / n))
+echo "payload $payload, $subs subscribers: $all instructions per event," \
+    "$((all - crypto)) without libcrypto"
+callgrind_annotate --auto=no --threshold=95 "$T/$many.out" |
+    awk '/^ *[0-9,]+ \(/ && !/PROGRAM TOTALS/ && !/libcrypto/' | head -n 25 |
+    sed "s|$PWD/||g"
+if [ -n "${LIMIT:-}" ] && [ $((all - crypto)) -gt "$LIMIT" ]; then
+	echo "more than $LIMIT"
+	exit 1
+fi

@@ -1,0 +1,90 @@
+#!/usr/bin/env bash
+# musterd -a: whatever is killed is back, what it leaves behind ends, and it
+# starts as well without descriptors, hung up on, or after its own kill -9.
+set -eu
+. "$(dirname "$0")/lib.sh"
+
+five_nodes
+certificates
+
+# all NAME: musterd -a in the foreground, its lines in $T/NAME.out
+all() {
+	"$MUSTERD" -a -d -f "$LAYOUT" -r "$T" >>"$T/$1.out" 2>&1 </dev/null &
+	PID[all]=$!
+}
+
+# pid_of NODE: as its lock says
+pid_of() {
+	cat "$T/var/lib/muster/$1/lock"
+}
+
+say 'hang-ups during the start are reloads'
+all hup
+until_true 5 test -s "$T/hup.out"
+for _ in $(seq 50); do
+	kill -HUP "${PID[all]}" 2>/dev/null || fail 'it is gone'
+	patiently 0.01 false || :
+done
+# shellcheck disable=SC2086
+await started $NODES
+expect_lines 0 "$T/hup.out" 'signal'
+
+say 'killed, and started again at once: what the first left behind ends'
+for round in 1 2 3; do
+	old=$(pid_of manager)
+	kill9 all
+	all "round$round"
+	until_true 10 gone "$old"
+	# shellcheck disable=SC2086
+	await started $NODES
+	expect_lines 0 "$T/round$round.out" 'not started again'
+done
+
+say 'all its nodes killed at once'
+for node in $NODES; do
+	kill -KILL "$(pid_of "$node")"
+done
+until_true 10 has_lines 5 "$T/round3.out" 'ended by signal 9'
+until_true 20 has_lines 2 "$T/round3.out" 'all 5 nodes are up'
+# shellcheck disable=SC2086
+await started $NODES
+
+say 'nobody stays behind as a zombie'
+zombies() {
+	ps -o stat= --ppid "${PID[all]}" | grep -c '^Z' || :
+}
+[ "$(zombies)" -eq 0 ] || fail 'there are zombies'
+
+say 'a stopped node is waited for, then killed'
+# Patience is 15 seconds; a second word makes it short.
+kill -STOP "$(pid_of worker-1)"
+kill -TERM "${PID[all]}"
+until_true 5 has "$T/round3.out" 'stopping all nodes'
+kill -TERM "${PID[all]}"
+finish all 10
+
+say 'a layout that has none of our nodes any more is refused'
+all reload
+# shellcheck disable=SC2086
+await started $NODES
+cp "$LAYOUT" "$T/good"
+sed -i 's/127\.0\.0\.1/192.0.2.1/' "$LAYOUT"
+kill -HUP "${PID[all]}"
+until_true 5 has "$T/reload.out" 'the running configuration stays'
+cp "$T/good" "$LAYOUT"
+is manager status '.state == "started"' || fail 'something was stopped'
+kill -TERM "${PID[all]}"
+finish all 20
+[ "$STATUS" -eq 0 ] || fail "status $STATUS"
+
+say 'without standard descriptors nothing else takes their place'
+"$MUSTERD" -d -f "$LAYOUT" -r "$T" logger-1 0<&- 1>&- 2>&- &
+PID[logger-1]=$!
+await listening logger-1
+for fd in 0 1 2; do
+	[ "$(readlink "/proc/${PID[logger-1]}/fd/$fd")" = /dev/null ] ||
+	    fail "descriptor $fd is $(readlink "/proc/${PID[logger-1]}/fd/$fd")"
+done
+[ "$(wc -l <"$T/var/lib/muster/logger-1/lock")" -eq 1 ] ||
+    fail 'messages in the lock'
+stop logger-1

@@ -1,0 +1,299 @@
+/*
+ * The control socket itself: who gets it, what is in its place, clients that
+ * keep it waiting.  What is said over it is check_control's.
+ */
+#include <check.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "check_layout.h"
+#include "core/control.h"
+#include "core/endpoint.h"
+#include "io/control_server.h"
+#include "io_end.h"
+#include "layout/layout.h"
+#include "scratch.h"
+#include "sys/log.h"
+
+static const char text[] = "cluster: test\n"
+			   "tls: none\n"
+			   "limits: {control_clients: 3}\n"
+			   "nodes:\n"
+			   "  a: {role: manager, host: 127.0.0.1, port: 1}\n";
+
+static struct mu_layout *layout;
+static struct endpoint *endpoint;
+static struct control *control;
+static struct control_server *server;
+static char err[512];
+
+static struct control_server *
+serve(void)
+{
+	return control_server_new(
+	    loop, conns, control, scratch("a.sock"), err, sizeof err);
+}
+
+static void
+setup(void)
+{
+	static const struct control_hooks hooks = { .ctx = NULL };
+	struct endpoint_config cfg = { .node = "a", .seed = 1 };
+
+	signal(SIGPIPE, SIG_IGN);
+	log_init("test", LOG_LEVEL_ERR);
+	scratch_open();
+	io_setup();
+	layout = must_read(text);
+	cfg.layout = layout;
+	endpoint = endpoint_new(&cfg, clock_now());
+	control = control_new(endpoint, &hooks, "1", clock_now());
+	ck_assert_ptr_nonnull(control);
+	server = serve();
+	ck_assert_msg(server != NULL, "%s", err);
+}
+
+static void
+teardown(void)
+{
+	control_server_free(server);
+	control_free(control);
+	endpoint_free(endpoint);
+	mu_layout_free(layout);
+	io_teardown();
+	scratch_close();
+}
+
+static void
+turn(void)
+{
+	loop_turn(loop, SECOND / 100);
+	control_server_drain(server);
+	conns_reap(conns);
+}
+
+static int
+client(void)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	snprintf(sa.sun_path, sizeof sa.sun_path, "%s", scratch("a.sock"));
+	ck_assert_int_eq(connect(fd, (struct sockaddr *)&sa, sizeof sa), 0);
+	fcntl(fd, F_SETFL, O_NONBLOCK);
+	return fd;
+}
+
+/* What the client hears until a line is whole or the connection ends; static.
+ * "" is the end. */
+static const char *
+heard(int fd)
+{
+	static char line[8192];
+	size_t len = 0;
+	uint64_t end = clock_now() + 10 * SECOND;
+
+	for (;;) {
+		ssize_t n = read(fd, line + len, sizeof line - 1 - len);
+
+		if (n == 0 || (n < 0 && errno != EAGAIN))
+			return "";
+		len += n > 0 ? (size_t)n : 0;
+		line[len] = '\0';
+		if (len > 0 && line[len - 1] == '\n')
+			return line;
+		ck_assert_msg(clock_now() < end, "nothing heard: %s", line);
+		turn();
+	}
+}
+
+static void
+say(int fd, const char *what)
+{
+	ck_assert_int_eq(write(fd, what, strlen(what)), (ssize_t)strlen(what));
+}
+
+/* --- the file ---------------------------------------------------------- */
+
+START_TEST(it_is_for_owner_and_group_and_goes_with_us)
+{
+	struct stat st;
+
+	ck_assert_int_eq(stat(scratch("a.sock"), &st), 0);
+	ck_assert_int_eq(st.st_mode, S_IFSOCK | 0660);
+	control_server_free(server);
+	server = NULL;
+	ck_assert_int_eq(stat(scratch("a.sock"), &st), -1);
+}
+END_TEST
+
+START_TEST(socket_that_answers_is_not_taken)
+{
+	ck_assert_ptr_null(serve());
+	ck_assert_ptr_nonnull(strstr(err, "in use"));
+}
+END_TEST
+
+START_TEST(socket_left_over_is_replaced)
+{
+	/* As after kill -9: the name stays, nobody listens. */
+	ck_assert_int_eq(rename(scratch("a.sock"), scratch("b.sock")), 0);
+	control_server_free(server);
+	ck_assert_int_eq(rename(scratch("b.sock"), scratch("a.sock")), 0);
+	server = serve();
+	ck_assert_msg(server != NULL, "%s", err);
+}
+END_TEST
+
+START_TEST(other_files_are_left_alone)
+{
+	struct stat st;
+	int fd;
+
+	control_server_free(server);
+	fd = open(scratch("a.sock"), O_CREAT | O_WRONLY, 0600);
+	close(fd);
+	server = serve();
+	ck_assert_ptr_null(server);
+	ck_assert_int_eq(stat(scratch("a.sock"), &st), 0);
+	ck_assert(S_ISREG(st.st_mode));
+}
+END_TEST
+
+START_TEST(what_took_our_place_is_not_removed)
+{
+	struct stat st;
+	int fd;
+
+	unlink(scratch("a.sock"));
+	fd = open(scratch("a.sock"), O_CREAT | O_WRONLY, 0600);
+	close(fd);
+	control_server_free(server);
+	server = NULL;
+	ck_assert_int_eq(stat(scratch("a.sock"), &st), 0);
+}
+END_TEST
+
+/* --- clients ----------------------------------------------------------- */
+
+START_TEST(requests_are_answered_in_any_split)
+{
+	static const char request[] = "{\"op\":\"version\"}\n";
+	int fd = client();
+
+	for (const char *p = request; *p != '\0'; p++) {
+		ck_assert_int_eq(write(fd, p, 1), 1);
+		turn();
+	}
+	ck_assert_ptr_nonnull(strstr(heard(fd), "\"ok\":true"));
+	close(fd);
+}
+END_TEST
+
+START_TEST(last_words_are_answered_after_a_half_close)
+{
+	int fd = client();
+
+	say(fd, "{\"op\":\"version\"}\n");
+	shutdown(fd, SHUT_WR);
+	ck_assert_ptr_nonnull(strstr(heard(fd), "\"ok\":true"));
+	ck_assert_str_eq(heard(fd), "");
+	close(fd);
+}
+END_TEST
+
+START_TEST(places_are_limited_and_come_free)
+{
+	int fds[3], fd;
+
+	for (int i = 0; i < 3; i++)
+		fds[i] = client();
+	turn();
+	fd = client();
+	ck_assert_ptr_nonnull(strstr(heard(fd), "too many"));
+	ck_assert_str_eq(heard(fd), "");
+	close(fd);
+	close(fds[0]);
+	turn();
+	fds[0] = client();
+	say(fds[0], "{\"op\":\"version\"}\n");
+	ck_assert_ptr_nonnull(strstr(heard(fds[0]), "\"ok\":true"));
+	for (int i = 0; i < 3; i++)
+		close(fds[i]);
+}
+END_TEST
+
+START_TEST(silent_and_half_requests_end_the_others_stay)
+{
+	int silent, half, good;
+	uint64_t begin;
+
+	control_server_set_patience(server, SECOND / 5);
+	silent = client();
+	half = client();
+	good = client();
+	say(good, "{\"op\":\"version\"}\n");
+	ck_assert_ptr_nonnull(strstr(heard(good), "\"ok\":true"));
+	/* It trickles: what counts is when the request began. */
+	begin = clock_now();
+	while (read(half, &(char){ 0 }, 1) < 0) {
+		(void)!write(half, "x", 1);
+		turn();
+		ck_assert_uint_lt(clock_now() - begin, 10 * SECOND);
+	}
+	ck_assert_str_eq(heard(silent), "");
+	/* Between two requests there is time. */
+	say(good, "{\"op\":\"version\"}\n");
+	ck_assert_ptr_nonnull(strstr(heard(good), "\"ok\":true"));
+	close(silent);
+	close(half);
+	close(good);
+}
+END_TEST
+
+/* A busy client's input may end within a request every time it is read. */
+START_TEST(stream_of_requests_is_no_half_request)
+{
+	static const char piece[] = "ersion\"}\n{\"op\":\"v";
+	int fd;
+
+	control_server_set_patience(server, SECOND / 10);
+	fd = client();
+	say(fd, "{\"op\":\"v");
+	for (uint64_t end = clock_now() + SECOND / 2; clock_now() < end;) {
+		say(fd, piece);
+		ck_assert_ptr_nonnull(strstr(heard(fd), "\"ok\":true"));
+	}
+	close(fd);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("control_server");
+	TCase *t = tcase_create("control_server");
+	SRunner *r = srunner_create(s);
+	int failed;
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_set_timeout(t, 60);
+	tcase_add_test(t, it_is_for_owner_and_group_and_goes_with_us);
+	tcase_add_test(t, socket_that_answers_is_not_taken);
+	tcase_add_test(t, socket_left_over_is_replaced);
+	tcase_add_test(t, other_files_are_left_alone);
+	tcase_add_test(t, what_took_our_place_is_not_removed);
+	tcase_add_test(t, requests_are_answered_in_any_split);
+	tcase_add_test(t, last_words_are_answered_after_a_half_close);
+	tcase_add_test(t, places_are_limited_and_come_free);
+	tcase_add_test(t, silent_and_half_requests_end_the_others_stay);
+	tcase_add_test(t, stream_of_requests_is_no_half_request);
+	suite_add_tcase(s, t);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed == 0 ? 0 : 1;
+}
