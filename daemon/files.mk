@@ -30,6 +30,7 @@ core_SRCS = \
 	daemon/core/control_store.c \
 	daemon/core/control_store_dump.c \
 	daemon/core/control_store_facts.c \
+	daemon/core/control_store_read.c \
 	daemon/core/dial.c \
 	daemon/core/endpoint.c \
 	daemon/core/endpoint_dial.c \

@@ -26,8 +26,8 @@ struct control_ask {
 	uint64_t number; /* of the request to the stores */
 	bool tagged;     /* the client gave an id: others may overtake */
 	int64_t tag;
-	bool dump;       /* part of the dump, not a request of its own */
-	char *store;     /* its name */
+	bool dump;   /* part of the dump, not a request of its own */
+	char *store; /* its name */
 };
 
 /* Pairs on their way to a client. */
@@ -52,6 +52,15 @@ struct control_stores {
 	struct control_dump dump;
 };
 
+/* A request as it is read; what is owned is freed by
+ * control_wish_clear. */
+struct control_wish {
+	struct control_ask how;
+	char *store;
+	struct muster_value *key, *value, *expected, *after;
+	struct mu_store_request req;
+};
+
 /* --- control_store.c --- */
 /* That of the session, made when it is needed first; NULL: no memory. */
 struct control_stores *control_stores_of(struct control_session *s);
@@ -60,7 +69,11 @@ void control_stores_end(struct control_session *s);
 /* Send req for the session.  0, MUSTER_ENOENT, ELIMIT, ENOMEM. */
 int control_store_ask(struct control_session *s, const char *store,
     struct mu_store_request *req, const struct control_ask *how);
-/* The whole line of a refusal for an outcome. */
+/* The whole line of a refusal. */
+void control_store_say(struct control_session *s, const struct control_ask *how,
+    const char *code, const char *fmt, ...)
+    __attribute__((format(printf, 4, 5)));
+/* ... for an outcome. */
 void control_store_refuse(struct control_session *s,
     const struct control_ask *how, const char *store,
     enum mu_store_status status);
@@ -73,12 +86,19 @@ void control_on_store(struct control_session *s, const struct control_args *a);
 void control_on_store_watch(
     struct control_session *s, const struct control_args *a);
 
+/* --- control_store_read.c --- */
+/* Read a request; control_wish_clear is due in any case.  false after a
+ * refusal. */
+bool control_wish_read(struct control_session *s, const struct control_args *a,
+    struct control_wish *w);
+void control_wish_clear(struct control_wish *w);
+
 /* --- control_store_dump.c --- */
 void control_on_store_dump(
     struct control_session *s, const struct control_args *a);
 /* An answer that the dump waited for. */
-void control_dump_answer(struct control_session *s,
-    const struct mu_store_out *what);
+void control_dump_answer(
+    struct control_session *s, const struct mu_store_out *what);
 /* The client has read: go on. */
 void control_dump_resume(struct control_session *s);
 void control_dump_end(struct control_session *s);
@@ -86,8 +106,8 @@ void control_dump_end(struct control_session *s);
 /* --- control_store_facts.c --- */
 void control_on_stores(struct control_session *s, const struct control_args *a);
 /* "no store \"x\" here (did you mean ...)" */
-void control_store_unknown(const struct control_session *s, const char *store,
-    char *out, size_t size);
+void control_store_unknown(
+    const struct control_session *s, const char *store, char *out, size_t size);
 /* The last failure of the medium of a store, or NULL. */
 const char *control_store_trouble(
     const struct control_session *s, const char *store);

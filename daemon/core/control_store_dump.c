@@ -185,9 +185,8 @@ read_dump(struct control_dump *d, const struct control_args *a)
 	mu_buf_init(&b, 0);
 	r = mu_jtext_string(&a->field[CONTROL_PREFIX], &b);
 	if (r == 0) {
-		d->prefix = muster_value_string(mu_buf_len(&b) == 0
-			? ""
-			: (const char *)mu_buf_data(&b),
+		d->prefix = muster_value_string(
+		    mu_buf_len(&b) == 0 ? "" : (const char *)mu_buf_data(&b),
 		    mu_buf_len(&b));
 		r = d->prefix == NULL ? MUSTER_ENOMEM : 0;
 	}

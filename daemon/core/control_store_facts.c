@@ -60,8 +60,8 @@ control_on_stores(struct control_session *s, const struct control_args *a)
 }
 
 void
-control_store_unknown(const struct control_session *s, const char *store,
-    char *out, size_t size)
+control_store_unknown(
+    const struct control_session *s, const char *store, char *out, size_t size)
 {
 	const char *names[64], *near;
 	char shown[128];

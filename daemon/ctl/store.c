@@ -60,7 +60,8 @@ const char *const store_operation_names[] = { "put", "get", "erase", "exists",
 	"append", "insert-into-set", "insert-into-table", "remove-from", "push",
 	"pop", "clear", "watch", "dump", "restore", NULL };
 
-/* --- shared ---------------------------------------------------------------- */
+/* --- shared ----------------------------------------------------------------
+ */
 
 int64_t
 store_timeout(const struct ctl *c)
@@ -75,8 +76,8 @@ store_timeout(const struct ctl *c)
 }
 
 void
-store_begin(struct mu_buf *b, const char *op, const char *name,
-    int64_t timeout_ms)
+store_begin(
+    struct mu_buf *b, const char *op, const char *name, int64_t timeout_ms)
 {
 	mu_buf_printf(b, "{\"op\":\"%s\",\"store\":", op);
 	mu_jtext_put_cstring(b, name);
@@ -85,8 +86,8 @@ store_begin(struct mu_buf *b, const char *op, const char *name,
 }
 
 bool
-store_put_value(struct mu_buf *b, const char *member, const char *text,
-    const char *type)
+store_put_value(
+    struct mu_buf *b, const char *member, const char *text, const char *type)
 {
 	struct mu_buf typed;
 	char *whole = NULL;
@@ -147,7 +148,8 @@ store_print(const struct ctl *c, const struct mu_jtext *v)
 	putchar('\n');
 }
 
-/* --- one question ---------------------------------------------------------- */
+/* --- one question ----------------------------------------------------------
+ */
 
 static bool
 append_wants_string(const struct operation *op, const char *text)
@@ -193,8 +195,8 @@ put_operands(struct mu_buf *b, const struct ctl *c, const struct operation *op)
 		if (!put_operand(b, c, op, op->operands[i], c->args[i + 2]))
 			return false;
 	if (n < want)
-		return store_put_value(b, "value", "1",
-		    c->type != NULL ? c->type : "count");
+		return store_put_value(
+		    b, "value", "1", c->type != NULL ? c->type : "count");
 	return true;
 }
 
@@ -262,7 +264,8 @@ ask_one(struct ctl *c, const struct operation *op, int64_t ms)
 	return status;
 }
 
-/* --- keys, a page at a time ------------------------------------------------ */
+/* --- keys, a page at a time ------------------------------------------------
+ */
 
 /* Print a page; *more is where to go on, owned, or NULL: that was all. */
 static void
@@ -323,7 +326,8 @@ ask_keys(struct ctl *c, int64_t ms)
 	return status;
 }
 
-/* --- the command ----------------------------------------------------------- */
+/* --- the command -----------------------------------------------------------
+ */
 
 static const struct operation *
 find(const char *name)

@@ -17,12 +17,12 @@ struct mu_jtext;
 /* --timeout in ms; -1 after a message. */
 int64_t store_timeout(const struct ctl *c);
 /* Begin {"op":OP,"store":NAME,"timeout_ms":N, without the end. */
-void store_begin(struct mu_buf *b, const char *op, const char *name,
-    int64_t timeout_ms);
+void store_begin(
+    struct mu_buf *b, const char *op, const char *name, int64_t timeout_ms);
 /* Append ,"MEMBER":VALUE from short text, read as type if that is not NULL.
  * false after a message. */
-bool store_put_value(struct mu_buf *b, const char *member, const char *text,
-    const char *type);
+bool store_put_value(
+    struct mu_buf *b, const char *member, const char *text, const char *type);
 /* Is the answer ok?  The exit status otherwise, after its message; prefix
  * stands before it. */
 int store_verdict(const char *prefix, const char *line, size_t len);

@@ -25,7 +25,8 @@
 #define LINE_BYTES  (8u << 20) /* of input */
 #define PROGRESS_NS 200000000u
 
-/* --- progress on a terminal ------------------------------------------------ */
+/* --- progress on a terminal ------------------------------------------------
+ */
 
 struct progress {
 	bool shown;
@@ -33,8 +34,8 @@ struct progress {
 };
 
 static void
-progress(struct progress *p, const struct ctl *c, unsigned long long n,
-    bool last)
+progress(
+    struct progress *p, const struct ctl *c, unsigned long long n, bool last)
 {
 	uint64_t now;
 
@@ -50,7 +51,8 @@ progress(struct progress *p, const struct ctl *c, unsigned long long n,
 	fprintf(stderr, "\r%llu pairs%s", n, last ? "\n" : "");
 }
 
-/* --- dump ------------------------------------------------------------------ */
+/* --- dump ------------------------------------------------------------------
+ */
 
 struct dump {
 	const struct ctl *c;
@@ -143,7 +145,8 @@ store_dump(struct ctl *c, const char *name)
 	return status;
 }
 
-/* --- restore --------------------------------------------------------------- */
+/* --- restore ---------------------------------------------------------------
+ */
 
 struct restore {
 	const struct ctl *c;
@@ -307,8 +310,9 @@ restore_input(struct restore *r)
 			complain("standard input: %s", strerror(errno));
 			r->status = EXIT_FAILED;
 		}
-		rc = n > 0 ? mu_lines_feed(&in, chunk, (size_t)n)
-			   : n == 0 ? mu_lines_feed(&in, "\n", 1) : 0;
+		rc = n > 0    ? mu_lines_feed(&in, chunk, (size_t)n)
+		     : n == 0 ? mu_lines_feed(&in, "\n", 1)
+			      : 0;
 		while (r->status == EXIT_OK && mu_lines_next(&in, &line, &len))
 			restore_line(r, line, len);
 	}

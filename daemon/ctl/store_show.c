@@ -19,7 +19,8 @@
 
 #define MS 1000000u /* ns */
 
-/* --- stores ---------------------------------------------------------------- */
+/* --- stores ----------------------------------------------------------------
+ */
 
 static const char *
 text(const json_t *o, const char *key)
@@ -110,7 +111,8 @@ cmd_stores(struct ctl *c)
 	return status;
 }
 
-/* --- watch ----------------------------------------------------------------- */
+/* --- watch -----------------------------------------------------------------
+ */
 
 static void
 print_member(const struct mu_jtext *event, const char *name, const char *before)

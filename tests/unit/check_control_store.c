@@ -119,7 +119,8 @@ teardown(void)
 	mu_layout_free(layout);
 }
 
-/* --- helpers --------------------------------------------------------------- */
+/* --- helpers ---------------------------------------------------------------
+ */
 
 /* A turn of the node: the stores are heard until they are silent. */
 static void
@@ -205,7 +206,8 @@ count(const char *text, const char *what)
 #define C2 "{\"@data-type\":\"count\",\"data\":2}"
 #define SX "{\"@data-type\":\"string\",\"data\":\"x\"}"
 
-/* --- operations ------------------------------------------------------------ */
+/* --- operations ------------------------------------------------------------
+ */
 
 START_TEST(every_operation_does_what_it_says)
 {
@@ -213,8 +215,9 @@ START_TEST(every_operation_does_what_it_says)
 		const char *verb, *rest, *answer;
 	} steps[] = {
 		{ "get", K, "\"no_such_key\"" },
-		{ "exists", K, "{\"ok\":true,\"value\":{\"@data-type\":"
-			       "\"boolean\",\"data\":false}}\n" },
+		{ "exists", K,
+		    "{\"ok\":true,\"value\":{\"@data-type\":"
+		    "\"boolean\",\"data\":false}}\n" },
 		{ "put", K ",\"value\":" C1, "{\"ok\":true" },
 		{ "get", K, "{\"ok\":true,\"value\":" C1 "}\n" },
 		{ "exists", K, "\"data\":true" },
@@ -246,11 +249,11 @@ START_TEST(every_operation_does_what_it_says)
 		{ "push", K ",\"value\":" C1, "{\"ok\":true" },
 		{ "push", K ",\"value\":" C2, "{\"ok\":true" },
 		{ "pop", K, "{\"ok\":true" },
-		{ "get", K,
-		    "{\"@data-type\":\"vector\",\"data\":[" C1 "]}" },
-		{ "keys", "", "{\"ok\":true,\"value\":{\"@data-type\":\"set\","
-			      "\"data\":[{\"@data-type\":\"string\","
-			      "\"data\":\"k\"}]}}\n" },
+		{ "get", K, "{\"@data-type\":\"vector\",\"data\":[" C1 "]}" },
+		{ "keys", "",
+		    "{\"ok\":true,\"value\":{\"@data-type\":\"set\","
+		    "\"data\":[{\"@data-type\":\"string\","
+		    "\"data\":\"k\"}]}}\n" },
 		{ "keys", "\"prefix\":\"q\"", "\"data\":[]" },
 		{ "put_if", "\"key\":" SX ",\"value\":" C1, "{\"ok\":true" },
 		{ "increment",
@@ -297,8 +300,8 @@ START_TEST(wrong_requests_are_refused_with_a_reason)
 		expect(s, cases[i].verb, cases[i].rest, "\"code\":\"usage\"");
 	}
 	ck_assert_ptr_nonnull(strstr(
-	    ask(s, "{\"op\":\"store\",\"do\":\"get\",\"store\":\"faar\"," K
-		   "}\n"),
+	    ask(s,
+		"{\"op\":\"store\",\"do\":\"get\",\"store\":\"faar\"," K "}\n"),
 	    "did you mean \\\"far\\\"?)\",\"code\":\"no_store\""));
 	control_session_free(s);
 }
@@ -307,13 +310,14 @@ END_TEST
 START_TEST(a_store_that_failed_says_why)
 {
 	struct control_session *s = control_session_new(control, now);
-	const char *a = ask(s,
-	    "{\"op\":\"store\",\"do\":\"get\",\"store\":\"bad\"," K "}\n");
+	const char *a = ask(
+	    s, "{\"op\":\"store\",\"do\":\"get\",\"store\":\"bad\"," K "}\n");
 
 	ck_assert_ptr_nonnull(strstr(a, "bad.mdb: not a store"));
 	ck_assert_ptr_nonnull(strstr(a, "\"code\":\"backend\""));
 	a = ask(s, "{\"op\":\"stores\"}\n");
-	ck_assert_ptr_nonnull(strstr(a, "{\"name\":\"bad\",\"role\":\"master\""));
+	ck_assert_ptr_nonnull(
+	    strstr(a, "{\"name\":\"bad\",\"role\":\"master\""));
 	ck_assert_ptr_nonnull(strstr(a, "\"error\":\"bad.mdb: not a store\""));
 	ck_assert_ptr_nonnull(strstr(a, "\"name\":\"far\",\"role\":\"clone\""));
 	ck_assert_uint_eq(count(a, "\"role\":"), 3);
@@ -324,11 +328,11 @@ END_TEST
 START_TEST(requests_without_an_id_are_answered_in_order)
 {
 	struct control_session *s = control_session_new(control, now);
-	const char *a = ask(s,
-	    "{\"op\":\"store\",\"do\":\"put\",\"store\":\"s\"," K
-	    ",\"value\":" C1 "}\n"
-	    "{\"op\":\"store\",\"do\":\"get\",\"store\":\"s\"," K "}\n"
-	    "{\"op\":\"version\"}\n");
+	const char *a =
+	    ask(s, "{\"op\":\"store\",\"do\":\"put\",\"store\":\"s\"," K
+		   ",\"value\":" C1 "}\n"
+		   "{\"op\":\"store\",\"do\":\"get\",\"store\":\"s\"," K "}\n"
+		   "{\"op\":\"version\"}\n");
 
 	ck_assert_str_eq(a,
 	    "{\"ok\":true}\n"
@@ -365,8 +369,7 @@ START_TEST(a_session_that_ends_leaves_nothing_behind)
 	struct control_session *s = control_session_new(control, now);
 
 	ask(s, "{\"op\":\"store_watch\",\"store\":\"s\"}\n");
-	feed(s,
-	    "{\"op\":\"store\",\"do\":\"get\",\"store\":\"far\"," K "}\n");
+	feed(s, "{\"op\":\"store\",\"do\":\"get\",\"store\":\"far\"," K "}\n");
 	control_session_free(s);
 	turn();
 }
@@ -400,7 +403,8 @@ START_TEST(changes_are_told_to_those_who_watch)
 }
 END_TEST
 
-/* --- dump ------------------------------------------------------------------ */
+/* --- dump ------------------------------------------------------------------
+ */
 
 static void
 fill(struct control_session *s, int n)
