@@ -41,6 +41,7 @@ struct on {
 	size_t node;
 	bool broken; /* no backend opens */
 	uint64_t delay_ns; /* of every commit */
+	bool impatient; /* turns do not wait for commits */
 };
 
 static struct mu_layout *layout;
@@ -190,7 +191,8 @@ turn(void)
 				continue;
 			stores_tick(n->s, net.now, wall());
 			stores_flush(n->s);
-			await_commits(n);
+			if (!n->impatient)
+				await_commits(n);
 			any |= drain(n);
 		}
 		net_settle(&net);
@@ -309,6 +311,54 @@ START_TEST(a_write_on_one_clone_is_read_on_another)
 	ck_assert_uint_eq(fact(m, store)->entries, 1);
 	ck_assert_uint_eq(fact(m, store)->clones, 2);
 	ck_assert_str_eq(fact(b, store)->master_node, "manager");
+}
+END_TEST
+
+static bool
+is_committing(const struct on *n, const char *store)
+{
+	for (size_t i = 0; i < stores_count(n->s); i++) {
+		bool lmdb;
+		struct mu_backend *b = stores_backend(n->s, i, &lmdb);
+		struct backend_lmdb_facts f;
+		struct stores_fact what;
+
+		stores_fact(n->s, i, &what);
+		if (!lmdb || strcmp(what.name, store) != 0)
+			continue;
+		backend_lmdb_facts(b, &f);
+		return f.synced < f.sealed;
+	}
+	ck_abort_msg("no store %s on disk", store);
+	return false;
+}
+
+/* The disk is slow: turns go on, and the answer comes after the commit. */
+START_TEST(nothing_is_acknowledged_before_its_commit)
+{
+	struct on *m, *a;
+	struct answer *x;
+	unsigned turns = 0;
+
+	nodes[0].delay_ns = 300 * NET_MS;
+	m = start("manager");
+	a = start("worker-1");
+	pass(NET_S);
+	m->impatient = true;
+	x = ask(a, "my/hosts", MU_STORE_PUT, "k", "v");
+	for (int i = 0; i < 20 && !is_committing(m, "my/hosts"); i++)
+		pass(STEP);
+	ck_assert(is_committing(m, "my/hosts"));
+	for (int i = 0; i < 10 && is_committing(m, "my/hosts"); i++) {
+		ck_assert(!x->done);
+		pass(STEP);
+		turns++;
+	}
+	ck_assert_uint_gt(turns, 0);
+	m->impatient = false;
+	pass(NET_S);
+	ck_assert(x->done);
+	ck_assert_int_eq(x->status, MU_STORE_OK);
 }
 END_TEST
 
@@ -523,6 +573,7 @@ main(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_loop_test(t, a_write_on_one_clone_is_read_on_another, 0, 2);
+	tcase_add_test(t, nothing_is_acknowledged_before_its_commit);
 	tcase_add_test(t, one_of_two_racing_writers_wins);
 	tcase_add_loop_test(t, clones_follow_a_master_that_comes_back, 0, 2);
 	tcase_add_test(t, a_write_made_without_master_is_done_when_it_is_there);
