@@ -117,8 +117,12 @@ never() {
 }
 
 gone() {
-	# A child that ended but was not waited for counts as gone.
-	[ ! -d "/proc/$1" ] || grep -q '^State:[[:space:]]*Z' "/proc/$1/status"
+	# A child that ended but was not waited for counts as gone, unless a
+	# thread of it still waits for the disk, with all its locks.
+	[ ! -d "/proc/$1" ] || {
+		grep -q '^State:[[:space:]]*Z' "/proc/$1/status" &&
+		    grep -q '^Threads:[[:space:]]*[01]$' "/proc/$1/status"
+	}
 }
 
 # has FILE TEXT: some line of FILE holds this text
