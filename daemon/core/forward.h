@@ -37,7 +37,7 @@
 #include <stdint.h>
 
 #define FORWARD_ENTRIES   65536
-#define FORWARD_MEMORY_NS UINT64_C(10000000000)
+#define FORWARD_MEMORY_NS UINT64_C(8000000000)
 
 /* A message new so short a time ago is still under way on other links. */
 #define FORWARD_UNDER_WAY_NS UINT64_C(1000000000)

@@ -35,7 +35,7 @@ xrealloc(void *p, size_t n)
 	return p;
 }
 
-static void
+static void __attribute__((format(printf, 1, 0)))
 message(const char *fmt, va_list ap)
 {
 	fputs("muster-bench: ", stderr);
