@@ -154,7 +154,7 @@ say_second(struct store *st, struct host *h, const char *name)
 	if (name == NULL)
 		name = mu_uuid_format(&h->id, id);
 	snprintf(st->second, sizeof st->second,
-	    "a second master is on node %s, which is refused", name);
+	    "a second master is on node %s: the layouts differ", name);
 	stores_say(st->all, st, LOG_LEVEL_ERR, "%s", st->second);
 }
 

@@ -26,7 +26,7 @@ PID[proxy-1]=$!
 until_true 20 grep -q 'manager.*master\|master.*manager' "$T/proxy-1.out"
 until_true 10 is proxy-1 stores '.stores[0].error != null'
 field proxy-1 stores '.stores[0].error' | sed 's/^/  /'
-is manager stores '.stores[0].error == "a second master is on node proxy-1, which is refused"' ||
+is manager stores '.stores[0].error == "a second master is on node proxy-1: the layouts differ"' ||
     fail "$(field manager stores '.stores[0].error')"
 ctl proxy-1 store put s k second --timeout 1s >/dev/null 2>&1 || :
 done_at worker-1 put s other 1

@@ -525,7 +525,7 @@ START_TEST(a_second_master_is_named)
 	    f), 0);
 	pass(4 * NET_S);
 	net_expect(&net, m->node, "store quick: a second master is on node "
-	    "worker-3, which is refused", 1);
+	    "worker-3: the layouts differ", 1);
 	ck_assert_ptr_nonnull(strstr(fact(m, "quick")->error, "worker-3"));
 	router_detach(endpoint_router(net.nodes[c].e), &s);
 	muster_filter_free(f);
