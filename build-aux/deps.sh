@@ -8,8 +8,9 @@ set -eu
 
 build='autoconf gcc gzip libc6-dev libevent-dev libjansson-dev liblmdb-dev
 	libssl-dev libsystemd-dev libyaml-dev make pkg-config uthash-dev'
-tests='check clang-14 clang-format-14 iproute2 jq libclang-rt-14-dev
-	libsubunit-dev mandoc openssl procps socat systemd'
+tests='check clang-14 clang-format-14 iproute2 jq libc6-dbg
+	libclang-rt-14-dev libsubunit-dev mandoc openssl procps python3 socat
+	systemd valgrind'
 
 case ${1:-all} in
 all)	wanted="$build $tests" ;;
