@@ -61,12 +61,13 @@ cp "$T/good" "$LAYOUT"
 
 say 'new ones under load'
 watch worker-2 events app/
+: >"$T/load" # before tail looks for it
 {
 	for i in $(seq 4000); do
 		echo "{\"topic\":\"app/$i\",\"event\":\"E\",\"args\":[$i]}"
 		[ $((i % 20)) -ne 0 ] || patiently 0.01 false || :
 	done
-} >"$T/load" &
+} >>"$T/load" &
 load=$!
 OTHERS+=("$load")
 tail -n +1 -f --pid="$load" "$T/load" |
