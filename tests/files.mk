@@ -137,11 +137,13 @@ $(eval $(call prog,freeports,tests/cluster/freeports.c,base))
 # The load generator is an implementation of its own: no room is linked.
 BENCH_COMMON = tests/bench/util.c tests/bench/wire.c tests/bench/peer.c \
 	tests/bench/shake.c tests/bench/tls.c
-BENCH_SRCS = $(BENCH_COMMON) tests/bench/cases.c tests/bench/event.c \
+BENCH_CASES = tests/bench/case_memory.c tests/bench/case_start.c
+BENCH_SRCS = $(BENCH_COMMON) $(BENCH_CASES) \
+	tests/bench/cases.c tests/bench/event.c \
 	tests/bench/gates.c tests/bench/hist.c tests/bench/limits.c \
 	tests/bench/load.c tests/bench/main.c tests/bench/proc.c \
-	tests/bench/report.c tests/bench/selftest.c tests/bench/target.c \
-	tests/bench/track.c
+	tests/bench/report.c tests/bench/selftest.c tests/bench/table.c \
+	tests/bench/target.c tests/bench/track.c
 PROBE_SRCS = $(BENCH_COMMON) tests/bench/probe.c
 
 # bench_prog NAME,SOURCES

@@ -18,6 +18,11 @@ struct bench_case {
 	unsigned number;   /* for run */
 };
 
+#define CASE_WINDOW_SMALL 4096 /* below every default limit of a queue */
+#define CASE_WINDOW_1K    2048
+#define CASE_WINDOW_16K   256
+
+/* table.c */
 extern const struct bench_case bench_cases[];
 extern const unsigned bench_ncases;
 
@@ -26,5 +31,11 @@ void case_load(const struct bench_case *c, const struct lab *lab,
     const struct target *t, struct report *r, double speed);
 /* The limits, once. */
 void case_limits(const struct lab *lab, struct report *r, double speed);
+
+/* Cases that are more than a load; each in a file of its name. */
+void case_memory(const struct bench_case *c, const struct lab *lab,
+    struct report *r);
+void case_start(const struct bench_case *c, const struct lab *lab,
+    struct report *r);
 
 #endif

@@ -120,6 +120,8 @@ start_muster(struct target *t, const struct lab *lab, const char *log)
 	common(f, lab);
 	fprintf(f, "  manager: {role: manager, host: 127.0.0.1, port: %d}\n",
 	    t->port);
+	if (t->layout != NULL)
+		fputs(t->layout, f);
 	fclose(f);
 	t->pid = proc_start((char *const *)(uintptr_t)argv, log);
 }

@@ -24,6 +24,9 @@ struct target {
 	/* NULL for "muster" and "probe", else a command for the shell, in which
 	 * %p is the port, %a CA, %c certificate, %k key, %d a folder. */
 	const char *command;
+	/* "muster": lines added to its layout, at the top level, or NULL.  Of
+	 * the nodes it has "manager", which is started, and "generator". */
+	const char *layout;
 	pid_t pid;
 	int port;
 };
