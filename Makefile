@@ -85,7 +85,7 @@ endef
 $(foreach r,$(LIB_ROOMS) $(DAEMON_ROOMS),$(eval $(call room,$(r))))
 
 # rooms_a NAMES: their archives in link order (high floors first)
-ORDER = node ctl io core sys proto store tls pool layout topic value base
+ORDER = node ctl io core sys proto store logrec tls pool layout topic value base
 rooms_a = $(foreach r,$(filter $(1),$(ORDER)),$(B)/rooms/$(r).a)
 rooms_l = $(foreach r,$(filter $(1),$(ORDER)),$(LIBS_$(r)))
 
@@ -109,8 +109,8 @@ $(B)/libmuster.a: $(foreach r,$(LIBMUSTER_ROOMS),$($(r)_OBJS))
 	$(call say,AR,$@)
 	$(Q)rm -f $@; ar rcs $@ $^
 
-MUSTERD_ROOMS = node io core sys proto store tls layout topic value base
-MUSTERCTL_ROOMS = ctl sys proto tls layout topic value base
+MUSTERD_ROOMS = node io core sys proto store logrec tls layout topic value base
+MUSTERCTL_ROOMS = ctl sys proto logrec tls layout topic value base
 $(B)/musterd: $(B)/obj/daemon/node/main.o $(call rooms_a,$(MUSTERD_ROOMS))
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) $(PIE) -o $@ $^ \

@@ -1,5 +1,5 @@
 # Sources of lib/, one per line; a new file is a decision.
-LIB_ROOMS = base value topic layout tls proto store
+LIB_ROOMS = base value topic layout tls proto store logrec
 LIBMUSTER_ROOMS = base value topic
 
 base_SRCS = \
@@ -95,7 +95,15 @@ store_SRCS = \
 	lib/store/request.c \
 	lib/store/tree.c
 
+logrec_SRCS = \
+	lib/logrec/message.c \
+	lib/logrec/record.c \
+	lib/logrec/stream.c \
+	lib/logrec/stream_message.c \
+	lib/logrec/type.c
+
 CFLAGS_base = -Wconversion
 CFLAGS_value = -Wconversion
 CFLAGS_proto = -Wconversion
 CFLAGS_store = -Wconversion
+CFLAGS_logrec = -Wconversion

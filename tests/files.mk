@@ -97,6 +97,7 @@ $(eval $(call unit,channel,store value base))
 $(eval $(call unit,store_apply,store value base))
 $(eval $(call unit,store_model,store value base))
 $(eval $(call unit,store_transcripts,proto store value base))
+$(eval $(call unit,logrec_message,logrec value base))
 $(eval $(call unit,ctl,ctl sys proto tls layout topic value base))
 $(eval $(call unit,io,io core sys tls base))
 $(eval $(call unit,conn,io core sys tls base))
@@ -120,6 +121,7 @@ $(eval $(call fuzz,text,value base))
 $(eval $(call fuzz,layout,layout base))
 $(eval $(call fuzz,command,store value base))
 $(eval $(call fuzz,record,core base))
+$(eval $(call fuzz,log_record,logrec value base))
 $(eval $(call fuzz,control,core sys tls proto store layout topic value base))
 
 # --- other test programs ---------------------------------------------------
@@ -168,6 +170,8 @@ bench: $(PROGRAMS) $(B)/tests/muster-bench $(B)/tests/bench-probe
 $(eval $(call prog,vectors_value,tests/golden/vectors_value.c tests/golden/golden.c,value base))
 $(eval $(call prog,vectors_store,tests/golden/vectors_store.c tests/golden/golden.c,store value base))
 $(eval $(call prog,vectors_proto,tests/golden/vectors_proto.c tests/golden/golden.c,proto topic value base))
+
+$(eval $(call prog,vectors_logrec,tests/golden/vectors_logrec.c tests/golden/golden.c,logrec value base))
 
 # Golden vectors of any folder (DIR; empty: our own); ends with a total.
 VECTORS = $(filter $(B)/tests/vectors_%,$(TEST_PROGS))
