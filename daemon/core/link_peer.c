@@ -193,7 +193,7 @@ on_envelope(struct link *l, struct mu_envelope *env)
 	if (!l->told)
 		return;
 	if (router_receive(l->e->router, &l->sub, env, l->e->now) != 0)
-		on_problem(l, "did not forward a malformed message");
+		on_problem(l, "dropped a malformed message");
 }
 
 static void

@@ -98,12 +98,12 @@ router_free(struct router *r)
 
 /* --- dispatch ------------------------------------------------------------ */
 
-/* May m be passed on to another peer?  Looked at once, without allocation. */
+/* Is the payload a value?  Looked at once, without allocation. */
 static bool
-may_forward(struct router *r, struct message *m)
+is_sound(struct router *r, struct message *m)
 {
 	if (m->form == MESSAGE_UNCHECKED) {
-		bool sound = m->env.type == MU_DATA &&
+		bool sound =
 		    mu_value_check(m->env.payload, m->env.payload_len) == 0;
 
 		m->form = sound ? MESSAGE_SOUND : MESSAGE_MALFORMED;
@@ -113,14 +113,18 @@ may_forward(struct router *r, struct message *m)
 	return m->form == MESSAGE_SOUND;
 }
 
-/* Was it delivered? */
+/* Was it delivered?  What a peer sends reaches nobody unless it is sound: the
+ * next peer may be less careful than we are, and here somebody reads it. */
 static bool
 deliver(struct router *r, struct subscriber *to, struct message *m)
 {
-	if (is_peer(to) && is_peer(m->from)) {
-		if (!may_forward(r, m))
+	if (is_peer(m->from)) {
+		bool command = m->env.type == MU_COMMAND;
+
+		if (command ? is_peer(to) : !is_sound(r, m))
 			return false;
-		r->stats.forwarded++;
+		if (is_peer(to))
+			r->stats.forwarded++;
 	}
 	r->stats.delivered++;
 	to->deliver(to, m);

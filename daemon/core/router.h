@@ -30,9 +30,9 @@ struct muster_filter;
 struct router;
 struct subscriber;
 
-/* Payloads are looked at only before they are passed on to another peer, which
- * may be less careful than we are: a Broker dies of deep nesting (reference
- * "broker-protocol", 4.1). */
+/* Payloads of peers are walked once before anybody gets them, without decoding:
+ * the next peer may be less careful than we are, and a Broker dies of deep
+ * nesting (reference "broker-protocol", 4.1). */
 enum message_form {
 	MESSAGE_UNCHECKED = 0,
 	MESSAGE_SOUND,
@@ -87,7 +87,8 @@ struct router_stats {
 	uint64_t delivered;    /* deliveries, all kinds */
 	uint64_t unmatched;    /* envelopes nobody wanted */
 	uint64_t forwarded;    /* peer to peer */
-	uint64_t malformed;    /* not forwarded: the payload is no value */
+	uint64_t malformed;    /* from peers, given to nobody: the payload is
+				  no value */
 	uint64_t expired;      /* not forwarded, TTL used up: a cycle */
 	uint64_t duplicates;   /* suppressed while forwarding */
 	uint64_t no_path;      /* unicasts to an endpoint that is no peer, or
@@ -150,8 +151,8 @@ int router_command(struct router *r, struct subscriber *from,
 
 /*
  * An envelope from a peer; env->frame is overwritten (stamped).  0, or
- * MUSTER_EPROTO when it was to be forwarded and was not, because its payload
- * is not a value.  Commands of stores are never forwarded: their stores talk
+ * MUSTER_EPROTO when somebody wanted it and did not get it, because its
+ * payload is not a value.  Commands of stores are never forwarded: their stores talk
  * to direct peers.
  */
 int router_receive(struct router *r, struct subscriber *from,
