@@ -1,5 +1,5 @@
 # Sources of lib/, one per line; a new file is a decision.
-LIB_ROOMS = base value topic layout tls proto store logrec
+LIB_ROOMS = base value topic layout pool tls proto store logrec
 LIBMUSTER_ROOMS = base value topic
 
 base_SRCS = \
@@ -20,6 +20,7 @@ value_SRCS = \
 	lib/value/json.c \
 	lib/value/json_read.c \
 	lib/value/json_write.c \
+	lib/value/key.c \
 	lib/value/net.c \
 	lib/value/order.c \
 	lib/value/peek.c \
@@ -54,6 +55,12 @@ layout_SRCS = \
 	lib/layout/source.c \
 	lib/layout/stores.c \
 	lib/layout/yaml.c
+
+pool_SRCS = \
+	lib/pool/hrw.c \
+	lib/pool/pool.c \
+	lib/pool/pools.c \
+	lib/pool/rotation.c
 
 tls_SRCS = \
 	lib/tls/context.c \
@@ -104,6 +111,7 @@ logrec_SRCS = \
 
 CFLAGS_base = -Wconversion
 CFLAGS_value = -Wconversion
+CFLAGS_pool = -Wconversion
 CFLAGS_proto = -Wconversion
 CFLAGS_store = -Wconversion
 CFLAGS_logrec = -Wconversion

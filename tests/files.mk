@@ -62,6 +62,8 @@ $(eval $(call unit,short,value base))
 $(eval $(call unit,event,value base))
 $(eval $(call unit,layout,layout base))
 $(eval $(call unit,layout_nodes,layout base))
+$(eval $(call unit,pool,pool value base))
+$(eval $(call unit,pools,pool base))
 $(eval $(call unit,layout_words,layout base))
 $(eval $(call unit,layout_reload,layout base))
 $(eval $(call unit,tls,tls base))
@@ -169,6 +171,7 @@ bench: $(PROGRAMS) $(B)/tests/muster-bench $(B)/tests/bench-probe
 
 $(eval $(call prog,vectors_value,tests/golden/vectors_value.c tests/golden/golden.c,value base))
 $(eval $(call prog,vectors_store,tests/golden/vectors_store.c tests/golden/golden.c,store value base))
+$(eval $(call prog,vectors_pool,tests/golden/vectors_pool.c tests/golden/golden.c,pool value base))
 $(eval $(call prog,vectors_proto,tests/golden/vectors_proto.c tests/golden/golden.c,proto topic value base))
 
 $(eval $(call prog,vectors_logrec,tests/golden/vectors_logrec.c tests/golden/golden.c,logrec value base))

@@ -97,7 +97,7 @@ golden_run(
 		json_error_t error;
 		json_t *json = json_loads(
 		    line, JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, &error);
-		struct row r = { file, NULL, json, 0 };
+		struct row r = { file, NULL, json, line, 0 };
 
 		if (json == NULL)
 			die(error.text, path);

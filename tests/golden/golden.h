@@ -27,7 +27,8 @@ struct bytes {
 struct row {
 	const char *file; /* without folder */
 	const char *id;
-	json_t *json;
+	json_t *json;     /* its numbers are reals: they may be large */
+	const char *line; /* as it stands in the file */
 	unsigned nbad; /* checks that failed */
 };
 
