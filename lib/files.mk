@@ -43,6 +43,7 @@ layout_SRCS = \
 	lib/layout/diff.c \
 	lib/layout/digest.c \
 	lib/layout/fields.c \
+	lib/layout/fields_logs.c \
 	lib/layout/layout.c \
 	lib/layout/links.c \
 	lib/layout/names.c \

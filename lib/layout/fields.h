@@ -75,6 +75,9 @@ extern const struct mu_section mu_fields_top;
 extern const struct mu_section mu_fields_node;
 extern const struct mu_section mu_fields_store;
 
+/* Part of the whole file: what loggers do (struct mu_logs). */
+extern const struct mu_section mu_fields_logs;
+
 /* The row of that key, or NULL. */
 const struct mu_field *mu_fields_find(
     const struct mu_section *s, const char *key);

@@ -71,6 +71,52 @@ struct mu_layout_store {
 	struct mu_place place; /* of the name in the file */
 };
 
+enum mu_logs_format {
+	MU_LOGS_TSV = 0,
+	MU_LOGS_JSON
+};
+
+enum mu_logs_time { /* of JSON; Zeek's JSON::TimestampFormat */
+	MU_LOGS_EPOCH = 0,
+	MU_LOGS_MILLIS,
+	MU_LOGS_MILLIS_UNSIGNED,
+	MU_LOGS_ISO8601
+};
+
+enum mu_logs_compress {
+	MU_LOGS_PLAIN = 0,
+	MU_LOGS_GZIP,
+	MU_LOGS_ZSTD
+};
+
+enum mu_logs_naming {
+	MU_LOGS_ZEEK = 0, /* conn.2026-01-31-13-00-00.log */
+	MU_LOGS_ARCHIVER  /* conn__2026-...__2026-...__.log */
+};
+
+/* What loggers do with records; zeroed, and then every field's default. */
+struct mu_logs {
+	char *directory; /* before -r; NULL: "logs" in the log directory */
+	enum mu_logs_format format;
+	enum mu_logs_time json_time;
+	bool json_unset;      /* unset fields are null */
+	int64_t rotate_ns;    /* 0: never */
+	int64_t rotate_base_ns; /* after local midnight */
+	uint64_t rotate_bytes; /* 0: of any size */
+	char *rotated;        /* folder for rotated files, before -r, or NULL */
+	enum mu_logs_naming naming;
+	enum mu_logs_compress compress;
+	char *postprocessor;  /* a program, as for mu_layout_path, or NULL */
+	int64_t postprocessor_ns; /* how long it may run */
+	uint64_t postprocessors;  /* at once */
+	int64_t flush_ns;     /* records reach the disk within that time */
+	bool sync;            /* acknowledged when synced, else when written */
+	int64_t keep_ns;      /* 0: for ever */
+	uint64_t keep_bytes;  /* 0: of any size together */
+	uint64_t buffer_bytes; /* messages that wait for the disk */
+	uint64_t files;       /* open at once */
+};
+
 /* Limits and times; every field has a default and a key in the layout. */
 struct mu_limits {
 	uint64_t frame_bytes;     /* largest frame after the handshake */
@@ -124,6 +170,7 @@ struct mu_layout {
 	size_t nsubscriptions;
 	struct mu_limits limits;
 	struct mu_topics topics;
+	struct mu_logs logs;
 	struct mu_layout_store *stores; /* sorted by strcmp of the name */
 	size_t nstores;
 	char *state_dir, *run_dir, *log_dir; /* before -r */

@@ -98,7 +98,7 @@ value_schema(const struct mu_field *f)
 	case MU_KIND_COUNT:
 		return integer(f->min, f->max);
 	case MU_KIND_SIZE:
-		return pattern(SIZE_PATTERN);
+		return or_word(f, pattern(SIZE_PATTERN));
 	case MU_KIND_DURATION:
 		return or_word(f, pattern(DURATION_PATTERN));
 	case MU_KIND_CHOICE:

@@ -75,6 +75,25 @@ put_nodes(struct mu_buf *b, const struct mu_layout *l)
 }
 
 static void
+put_logs(struct mu_buf *b, const struct mu_logs *g)
+{
+	mu_buf_printf(b,
+	    "logs: %s rotated %s format %d time %d unset %d naming %d "
+	    "compress %d sync %d\n"
+	    "  rotate %lld base %lld size %llu flush %lld keep %lld size %llu "
+	    "buffer %llu files %llu\n"
+	    "  postprocessor %s %lld x %llu\n",
+	    or_none(g->directory), or_none(g->rotated), (int)g->format,
+	    (int)g->json_time, g->json_unset, (int)g->naming, (int)g->compress,
+	    g->sync, (long long)g->rotate_ns, (long long)g->rotate_base_ns,
+	    (unsigned long long)g->rotate_bytes, (long long)g->flush_ns,
+	    (long long)g->keep_ns, (unsigned long long)g->keep_bytes,
+	    (unsigned long long)g->buffer_bytes, (unsigned long long)g->files,
+	    or_none(g->postprocessor), (long long)g->postprocessor_ns,
+	    (unsigned long long)g->postprocessors);
+}
+
+static void
 put_layout(struct mu_buf *b, const struct mu_layout *l)
 {
 	const struct mu_topics *t = &l->topics;
@@ -97,6 +116,7 @@ put_layout(struct mu_buf *b, const struct mu_layout *l)
 	    l->manager_is_logger, l->replay_started, l->replay_set,
 	    l->state_dir, l->run_dir, l->log_dir, or_none(l->user),
 	    or_none(l->group), or_none(l->log_level));
+	put_logs(b, &l->logs);
 }
 
 static char *

@@ -55,6 +55,25 @@ START_TEST(nodes_come_and_go)
 }
 END_TEST
 
+START_TEST(loggers_change_all_but_their_folders)
+{
+	check_diff(TOP NODES,
+	    TOP NODES "logs: {format: json, compress: zstd, rotate: never,\n"
+		      "  keep: 1 day, postprocessor: bin/x}\n",
+	    "logger-1", 0,
+	    "can: logs.format tsv -> json\n"
+	    "can: logs.rotate 1 h -> never\n"
+	    "can: logs.compress none -> zstd\n"
+	    "can: logs.postprocessor none -> bin/x\n"
+	    "can: logs.keep forever -> 1 day\n");
+	check_diff(TOP NODES,
+	    TOP NODES "logs: {directory: /data, rotated: /archive}\n",
+	    "logger-1", 2,
+	    "cannot: logs.directory none -> /data\n"
+	    "cannot: logs.rotated none -> /archive\n");
+}
+END_TEST
+
 START_TEST(a_node_cannot_change_its_own_row)
 {
 	check_diff(TOP NODES,
@@ -253,6 +272,7 @@ main(void)
 	tcase_add_test(t, whom_a_node_connects_to_can_change);
 	tcase_add_test(t, limits_files_and_filters_can_change);
 	tcase_add_test(t, what_was_decided_at_the_start_cannot_change);
+	tcase_add_test(t, loggers_change_all_but_their_folders);
 	tcase_add_test(t, only_the_manager_minds_whether_it_takes_logs);
 	tcase_add_test(t, a_difference_without_memory_is_an_error);
 	tcase_add_test(t, the_schema_names_every_field);
