@@ -223,6 +223,7 @@ void
 clone_on_attached(struct mu_clone *c, const struct mu_command *cmd)
 {
 	bool good;
+	int rc;
 
 	if (!c->seeking || !mu_entity_eq(&cmd->receiver, &c->me) ||
 	    !c->has_peer || !mu_uuid_eq(&cmd->sender.endpoint, &c->peer))
@@ -239,7 +240,14 @@ clone_on_attached(struct mu_clone *c, const struct mu_command *cmd)
 		send_ack(c, c->applied);
 	clone_open_writer(
 	    c, (cmd->flags & MU_ATTACHED_WRITER) != 0, cmd->writer);
+	/* What was broadcast between the question and this answer waits. */
+	rc = clone_drain(c);
+	if (rc != 0) {
+		clone_restart(c, muster_strerror(rc));
+		return;
+	}
 	clone_check_whole(c);
+	clone_answer_writes(c);
 }
 
 void

@@ -550,6 +550,12 @@ check_copies(uint64_t seed)
 	mu_buf_init(&want, 0);
 	contents(&want, NCLONES);
 	for (unsigned i = 0; i < NCLONES; i++) {
+		struct mu_clone_stats stats;
+
+		mu_clone_stats(w.clones[i], &stats);
+		ck_assert_msg(stats.state == MU_STORE_FRESH,
+		    "seed %llu: clone %u is in state %d at rest",
+		    (unsigned long long)seed, i, (int)stats.state);
 		mu_buf_init(&got, 0);
 		contents(&got, i);
 		ck_assert_msg(mu_buf_len(&want) == mu_buf_len(&got) &&
