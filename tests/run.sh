@@ -65,6 +65,7 @@ one() {
 		    sed 's/^skipped: //')" ;;
 	*)	echo fail >"$work/result.$number"
 		line="FAIL $name ($(seconds "$since"), $(reason $rc "$seconds"))
+$(grep -m 1 '^FAILED' "$work/out.$number" | sed 's/^/    /')
 $(tail -n 60 "$work/out.$number" | sed 's/^/    /')" ;;
 	esac
 	printf '%s\n' "$line"

@@ -24,6 +24,8 @@ declare -a OTHERS=() # further processes of ours
 STATUS=
 WHY=
 AT_END= # a command for the end
+FAILED_AT=
+declare -a STORY=() # what has been said
 exec {PAUSE}<> <(:) # nothing ever comes from here: a pause without sleep
 
 # --- the end -------------------------------------------------------------------
@@ -41,7 +43,7 @@ cleanup() {
 			echo "--- ${name##*/}"
 			tail -n 15 "$name"
 		done 2>/dev/null | tail -n 200
-		echo "FAILED with status $rc: ${WHY:-a command failed}"
+		tell_story "$rc"
 	fi
 	for p in "${PID[@]}" "${OTHERS[@]}"; do
 		patiently 8 gone "$p" || kill -KILL "$p" 2>/dev/null
@@ -54,11 +56,33 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 130' INT TERM HUP
 
+# tell_story STATUS: what had been tried and why it ended; comes last, because
+# reports of failures show the end
+tell_story() {
+	[ ! -s "$T/err" ] || {
+		echo "--- the last error output"
+		tail -n 5 "$T/err"
+	}
+	echo "--- the story"
+	[ "${#STORY[@]}" -eq 0 ] || printf '%s\n' "${STORY[@]}"
+	[ -n "$WHY" ] || WHY="at line ${FAILED_AT:-?}"
+	echo "FAILED with status $1 after $(since_start): $WHY"
+}
+
+# since_start: the time that passed, "12.3 s"
+since_start() {
+	local d=$(($(now_ms) - STARTED))
+	echo "$((d / 1000)).$((d / 100 % 10)) s"
+}
+
 fail() {
 	echo "FAILED: $*"
 	WHY=$*
 	exit 1
 }
+# A command that "set -e" ends the scenario for says where it stands.
+set -E
+trap 'FAILED_AT="$LINENO: $BASH_COMMAND"' ERR
 
 skip() {
 	echo "skipped: $*"
@@ -67,6 +91,7 @@ skip() {
 
 # say TEXT: what is being tried; the story of the scenario
 say() {
+	STORY+=("- $* (at $(since_start))")
 	echo "- $*"
 }
 
@@ -145,6 +170,8 @@ expect_lines() {
 has_lines() {
 	[ "$(lines "$2" "$3")" -ge "$1" ]
 }
+
+STARTED=$(now_ms)
 
 # --- layouts -------------------------------------------------------------------
 

@@ -1,12 +1,13 @@
 # What the scenarios of stores share; sourced after lib.sh.
 
-# fresh STORE NODE...: their copies are up to date
+# fresh STORE NODE...: their copies are up to date, before long
 fresh() {
 	local store=$1 node
 	shift
 	for node; do
-		until_true 20 is "$node" stores \
-		    ".stores[] | select(.name == \"$store\") | .state == \"fresh\""
+		patiently 20 is "$node" stores \
+		    ".stores[] | select(.name == \"$store\") | .state == \"fresh\"" ||
+		    fail "$store is not fresh: $(ctl "$node" stores --json 2>&1)"
 	done
 }
 
