@@ -31,6 +31,7 @@ core_SRCS = \
 	daemon/core/control_store_dump.c \
 	daemon/core/control_store_facts.c \
 	daemon/core/control_store_read.c \
+	daemon/core/delivery.c \
 	daemon/core/dial.c \
 	daemon/core/endpoint.c \
 	daemon/core/endpoint_dial.c \
