@@ -602,7 +602,7 @@ members_suite(void)
 	Suite *s = suite_create("members");
 	TCase *t = tcase_create("zeek");
 
-	tcase_set_timeout(t, 60);
+	tcase_set_timeout(t, 300);
 	tcase_add_test(t, sequence_is_zeeks_in_every_order_of_start);
 	tcase_add_test(t, sequence_of_the_manager_is_exact);
 	tcase_add_test(t, sequence_survives_any_interleaving);

@@ -602,7 +602,7 @@ members_peers_suite(void)
 	Suite *s = suite_create("members_peers");
 	TCase *t = tcase_create("peers");
 
-	tcase_set_timeout(t, 60);
+	tcase_set_timeout(t, 300);
 	tcase_add_test(t, certificate_must_carry_the_name);
 	tcase_add_test(t, certificate_with_the_name_is_accepted);
 	tcase_add_test(t, tool_may_peer_but_not_speak_for_a_node);

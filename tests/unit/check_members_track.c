@@ -575,7 +575,7 @@ members_track_suite(void)
 	Suite *s = suite_create("members_track");
 	TCase *t = tcase_create("track");
 
-	tcase_set_timeout(t, 60);
+	tcase_set_timeout(t, 300);
 	tcase_add_test(t, lost_node_is_missed_by_all_and_welcomed_back);
 	tcase_add_test(t, lost_link_is_told_to_the_manager);
 	tcase_add_test(t, link_to_a_missing_node_is_not_named);
