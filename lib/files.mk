@@ -44,15 +44,19 @@ layout_SRCS = \
 	lib/layout/digest.c \
 	lib/layout/fields.c \
 	lib/layout/fields_logs.c \
+	lib/layout/fields_rules.c \
 	lib/layout/layout.c \
 	lib/layout/links.c \
 	lib/layout/names.c \
 	lib/layout/range.c \
 	lib/layout/read.c \
 	lib/layout/rows.c \
+	lib/layout/rules.c \
+	lib/layout/rules_circle.c \
 	lib/layout/scalars.c \
 	lib/layout/schema.c \
 	lib/layout/section.c \
+	lib/layout/section_rows.c \
 	lib/layout/source.c \
 	lib/layout/stores.c \
 	lib/layout/yaml.c

@@ -179,12 +179,18 @@ endpoint_drain_members(struct endpoint *e)
 int
 endpoint_subscribe(struct endpoint *e, const struct mu_layout *layout)
 {
+	const struct mu_layout_node *node =
+	    mu_layout_node(layout, e->node->name);
 	struct muster_filter *f = muster_filter_new();
 	int rc = f == NULL ? MUSTER_ENOMEM : members_subscribe(e->members, f);
 
 	for (size_t i = 0; rc == 0 && i < layout->nsubscriptions; i++) {
-		const char *prefix = layout->subscriptions[i];
+		const struct mu_layout_subscription *s =
+		    &layout->subscriptions[i];
+		const char *prefix = s->topic;
 
+		if (!mu_layout_on(s->on, s->non, node))
+			continue;
 		rc = muster_filter_add(f, prefix, strlen(prefix));
 		if (rc > 0)
 			rc = 0;

@@ -13,6 +13,7 @@
 #include "layout/fields.h"
 #include "layout/layout.h"
 #include "layout/scalars.h"
+#include "layout/section_rows.h"
 #include "muster/err.h"
 
 struct diff {
@@ -68,6 +69,46 @@ diff_field(struct diff *d, const char *prefix, const struct mu_field *f,
 	mu_buf_clear(&new);
 }
 
+/* Is there such a row in the list at base? */
+static bool
+has_row(struct diff *d, const struct mu_field *f, const void *base,
+    const struct mu_buf *text)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < mu_section_rows_count(f, base) && !found; i++) {
+		struct mu_buf b;
+
+		mu_buf_init(&b, 0);
+		mu_section_row_put(&b, f, mu_section_rows_at(f, base, i));
+		if (mu_buf_error(&b) != 0)
+			d->error = MUSTER_ENOMEM;
+		found = !differs(text, &b);
+		mu_buf_clear(&b);
+	}
+	return found;
+}
+
+/* The rows of list a that list b has not. */
+static void
+diff_rows(struct diff *d, const struct mu_field *f, const void *a,
+    const void *b, const char *what)
+{
+	for (size_t i = 0; i < mu_section_rows_count(f, a); i++) {
+		struct mu_buf text;
+
+		mu_buf_init(&text, 0);
+		mu_section_row_put(&text, f, mu_section_rows_at(f, a, i));
+		if (mu_buf_error(&text) != 0)
+			d->error = MUSTER_ENOMEM;
+		else if (!has_row(d, f, b, &text))
+			mu_buf_printf(d->out, "can: %s %.*s %s\n", f->key,
+			    (int)mu_buf_len(&text),
+			    (const char *)mu_buf_data(&text), what);
+		mu_buf_clear(&text);
+	}
+}
+
 static void
 diff_section(struct diff *d, const char *prefix, const struct mu_section *s,
     const void *a, const void *b)
@@ -79,6 +120,11 @@ diff_section(struct diff *d, const char *prefix, const struct mu_section *s,
 		if (f->kind == MU_KIND_NODES || f->kind == MU_KIND_STORES ||
 		    f->kind == MU_KIND_REFUSED)
 			continue;
+		if (f->kind == MU_KIND_ROWS) {
+			diff_rows(d, f, a, b, "removed");
+			diff_rows(d, f, b, a, "added");
+			continue;
+		}
 		if (f->kind != MU_KIND_SECTION) {
 			diff_field(d, prefix, f, a, b, f->flags & d->fixed);
 			continue;

@@ -63,6 +63,18 @@ add_store(uint64_t h, const struct mu_layout_store *s)
 	return h;
 }
 
+/* Whoever publishes chooses who passes it on. */
+static uint64_t
+add_relay(uint64_t h, const struct mu_layout_relay *r)
+{
+	h = add_string(h, r->topic);
+	h = add_string(h, r->to);
+	h = add_number(h, r->nby);
+	for (size_t i = 0; i < r->nby; i++)
+		h = add_string(h, r->by[i]);
+	return h;
+}
+
 uint64_t
 mu_layout_digest(const struct mu_layout *l)
 {
@@ -78,5 +90,7 @@ mu_layout_digest(const struct mu_layout *l)
 		h = add_number(h, mu_layout_node_digest(&l->nodes[i]));
 	for (size_t i = 0; i < l->nstores; i++)
 		h = add_store(h, &l->stores[i]);
+	for (size_t i = 0; i < l->nrelays; i++)
+		h = add_relay(h, &l->relays[i]);
 	return mu_mix64(h);
 }

@@ -31,6 +31,10 @@ enum mu_kind {
 			      an enum at aside */
 	MU_KIND_NODES,     /* mapping of node names to rows */
 	MU_KIND_STORES,    /* mapping of store names to stores */
+	MU_KIND_EVENT,     /* char *: name of an event, * at its end */
+	MU_KIND_ARGV,      /* char ** and its count at aside, any text */
+	MU_KIND_ROWS,      /* list of mappings of section: an array of structs
+			      and its count at aside */
 	MU_KIND_REFUSED    /* known, but not to be used: about says why */
 };
 
@@ -67,6 +71,10 @@ struct mu_section {
 	const char *name; /* subject of its mistakes; NULL: the key itself */
 	const struct mu_field *fields;
 	size_t nfields;
+	/* of rows: */
+	size_t size;      /* of the struct */
+	size_t place;     /* offset of its struct mu_place */
+	const char *word; /* key that a plain word is the value of, or NULL */
 };
 
 /* The whole file (struct mu_layout), one node (struct mu_layout_node), one
@@ -74,6 +82,11 @@ struct mu_section {
 extern const struct mu_section mu_fields_top;
 extern const struct mu_section mu_fields_node;
 extern const struct mu_section mu_fields_store;
+/* One row of each kind of rule; struct mu_layout_subscription and so on. */
+extern const struct mu_section mu_fields_subscription;
+extern const struct mu_section mu_fields_relay;
+extern const struct mu_section mu_fields_auto;
+extern const struct mu_section mu_fields_handler;
 
 /* Part of the whole file: what loggers do (struct mu_logs). */
 extern const struct mu_section mu_fields_logs;

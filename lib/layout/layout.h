@@ -117,6 +117,70 @@ struct mu_logs {
 	uint64_t files;       /* open at once */
 };
 
+/* A prefix that nodes subscribe beyond what their role asks for. */
+struct mu_layout_subscription {
+	char *topic;
+	char **on; /* nodes and roles; NULL: everybody.  Here and below. */
+	size_t non;
+	struct mu_place place; /* of the row */
+};
+
+/* Events on topics with a prefix: one of some nodes publishes them again. */
+struct mu_layout_relay {
+	char *topic;
+	char **by; /* nodes and roles */
+	size_t nby;
+	char *to;
+	struct mu_place place;
+};
+
+/* An event raised locally is published. */
+struct mu_layout_auto {
+	char *event; /* a name, or the beginning of one and * */
+	char *to;
+	char **on;
+	size_t non;
+	struct mu_place place;
+};
+
+enum mu_write_op {
+	MU_WRITE_PUT = 0,
+	MU_WRITE_PUT_UNIQUE,
+	MU_WRITE_ERASE,
+	MU_WRITE_INCREMENT,
+	MU_WRITE_DECREMENT,
+	MU_WRITE_APPEND,
+	MU_WRITE_INSERT_INTO_SET,
+	MU_WRITE_INSERT_INTO_TABLE,
+	MU_WRITE_REMOVE_FROM,
+	MU_WRITE_PUSH,
+	MU_WRITE_POP
+};
+
+/* What a handler writes to a store; key, value and index are numbers of
+ * arguments of the event, from 0. */
+struct mu_layout_write {
+	char *name; /* of the store; NULL: the handler writes to none */
+	enum mu_write_op op;
+	uint64_t key, value, index;
+	bool has_value;    /* value is given */
+	int64_t expiry_ns; /* 0: none */
+};
+
+/* What is done on an event: a program is run or a store written. */
+struct mu_layout_handler {
+	char *event;
+	char *topic; /* prefix, or NULL: any */
+	char **on;
+	size_t non;
+	char **run; /* program and arguments, or NULL */
+	size_t nrun;
+	struct mu_layout_write store;
+	int64_t time_ns;
+	uint64_t at_once, queue, queue_bytes, output_bytes;
+	struct mu_place place;
+};
+
 /* Limits and times; every field has a default and a key in the layout. */
 struct mu_limits {
 	uint64_t frame_bytes;     /* largest frame after the handshake */
@@ -166,8 +230,15 @@ struct mu_layout {
 	char **forward; /* prefixes relayed between peers; none:
 			   nothing is forwarded */
 	size_t nforward;
-	char **subscriptions; /* extra prefixes every node subscribes */
+	struct mu_layout_subscription *subscriptions;
 	size_t nsubscriptions;
+	struct mu_layout_relay *relays; /* in the order of the file, as are
+					   the others */
+	size_t nrelays;
+	struct mu_layout_auto *autos;
+	size_t nautos;
+	struct mu_layout_handler *handlers;
+	size_t nhandlers;
 	struct mu_limits limits;
 	struct mu_topics topics;
 	struct mu_logs logs;
@@ -187,6 +258,15 @@ const struct mu_layout_node *mu_layout_node(
 /* Has node a clone of that store? */
 bool mu_layout_has_clone(
     const struct mu_layout_store *s, const struct mu_layout_node *node);
+
+/* Is node in a list of nodes and roles?  NULL: everybody is. */
+bool mu_layout_on(
+    char *const *list, size_t n, const struct mu_layout_node *node);
+
+/* The relay that a publication on topic [len] is for: of those whose topic is a
+ * prefix of it the one with the longest; NULL: none. */
+const struct mu_layout_relay *mu_layout_relay_of(
+    const struct mu_layout *l, const char *topic, size_t len);
 
 /* Role names: "manager", ...; parse gives -1 for an unknown one. */
 const char *mu_role_name(enum mu_role role);
@@ -211,7 +291,8 @@ char *mu_layout_path(
 
 /*
  * 64-bit digest of everything all nodes must agree on (cluster, nodes with
- * role, host, port and manager, topics, stores), and of one row, so that two nodes
+ * role, host, port and manager, topics, stores, relays), and of one row, so that
+ * two nodes
  * can tell which entries differ.
  */
 uint64_t mu_layout_digest(const struct mu_layout *l);

@@ -15,6 +15,7 @@
 #define LONGEST_ZONE  15 /* an interface name */
 #define LONGEST_PATH  1024
 #define LONGEST_TOPIC 255
+#define LONGEST_ARGUMENT 4096
 
 static bool
 is_name_char(char c)
@@ -161,4 +162,30 @@ mu_topic_fault(const char *s)
 	if (strncmp(s, "<$>", 3) == 0)
 		return "begins with <$>, which is reserved";
 	return NULL;
+}
+
+const char *
+mu_event_fault(const char *s)
+{
+	size_t len = strlen(s);
+
+	if (len == 0)
+		return "is empty";
+	if (len > LONGEST_TOPIC)
+		return "is longer than 255 bytes";
+	for (size_t i = 0; i < len; i++) {
+		if (s[i] == '*' && i + 1 < len)
+			return "has a * that is not at its end";
+		if (s[i] != '*' && s[i] != '_' && s[i] != ':' &&
+		    !isalnum((unsigned char)s[i]))
+			return "is not the name of an event";
+	}
+	return NULL;
+}
+
+const char *
+mu_argument_fault(const char *s)
+{
+	return strlen(s) > LONGEST_ARGUMENT ? "is longer than 4096 bytes"
+					    : NULL;
 }

@@ -13,6 +13,10 @@ const char *mu_address_fault(const char *s);
 const char *mu_path_fault(const char *s);
 const char *mu_directory_fault(const char *s);
 const char *mu_topic_fault(const char *s);
+/* The name of an event, or the beginning of one and *. */
+const char *mu_event_fault(const char *s);
+/* An argument of a program. */
+const char *mu_argument_fault(const char *s);
 
 /* The address to bind when a host is this machine's own and no other's: the
  * host itself if it is a loopback address, 127.0.0.1 for localhost; NULL for

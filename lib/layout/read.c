@@ -11,6 +11,7 @@
 #include "layout/fields.h"
 #include "layout/layout.h"
 #include "layout/rows.h"
+#include "layout/rules.h"
 #include "layout/section.h"
 #include "layout/source.h"
 #include "layout/stores.h"
@@ -70,6 +71,8 @@ read_nodes(
 		rc = mu_check_rules(l, &rows, top, diags);
 	if (rc == 0)
 		rc = mu_stores_read(l, &rows, top, diags);
+	if (rc == 0)
+		rc = mu_rules_check(l, &rows, top, diags);
 	if (rc == 0 && mu_diags_count(diags) == before)
 		rc = take_nodes(l, &rows);
 	mu_rows_clear(&rows);

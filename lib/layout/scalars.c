@@ -17,6 +17,7 @@
 #include "base/text.h"
 #include "layout/fields.h"
 #include "layout/names.h"
+#include "layout/section_rows.h"
 #include "muster/err.h"
 
 #define SHOWN      80 /* of a word from the file, in a message */
@@ -46,6 +47,10 @@ static const struct kind {
 	[MU_KIND_SECTION]   = { "a mapping of keys to values", NULL },
 	[MU_KIND_NODES]     = { "a mapping of node names to nodes", NULL },
 	[MU_KIND_STORES]    = { "a mapping of store names to stores", NULL },
+	[MU_KIND_EVENT]     = { "the name of an event", mu_event_fault },
+	[MU_KIND_ARGV]      = { "a list such as [/usr/bin/logger, text]",
+				mu_argument_fault },
+	[MU_KIND_ROWS]      = { "a list of mappings", NULL },
 	[MU_KIND_REFUSED]   = { "nothing", NULL },
 };
 
@@ -387,8 +392,12 @@ mu_scalar_put(struct mu_buf *out, const struct mu_field *f, const void *base)
 	case MU_KIND_CHOICE:
 		put_choice(out, f, *(const unsigned *)at);
 		break;
+	case MU_KIND_ROWS:
+		mu_section_rows_put(out, f, base);
+		break;
 	case MU_KIND_TOPICS:
 	case MU_KIND_NAMES:
+	case MU_KIND_ARGV:
 		memcpy(&n, (const char *)base + f->aside, sizeof n);
 		put_list(out, *(char *const *const *)at, n);
 		break;

@@ -20,8 +20,10 @@
 #define SIZE_PATTERN  NUMBER "([kKMGT]?B|[KMGT]iB|bytes?)$"
 #define NAME_PATTERN  "^[A-Za-z0-9]([A-Za-z0-9._-]|" RANGE ")*$"
 #define TOPIC_PATTERN "^(?!<\\$>)"
+#define EVENT_PATTERN "^[A-Za-z0-9_:]*\\*?$"
 
 static json_t *section_schema(const struct mu_section *s);
+static json_t *value_schema(const struct mu_field *f);
 
 static json_t *
 pattern(const char *regex)
@@ -76,6 +78,18 @@ stores(const struct mu_section *s)
 	    "additionalProperties", section_schema(s));
 }
 
+/* A list of sections, or of words in place of them. */
+static json_t *
+rows(const struct mu_section *s)
+{
+	json_t *row = section_schema(s);
+
+	if (s->word != NULL)
+		row = json_pack("{s:[o,o]}", "anyOf",
+		    value_schema(mu_fields_find(s, s->word)), row);
+	return list_of(row);
+}
+
 static json_t *
 or_word(const struct mu_field *f, json_t *schema)
 {
@@ -118,6 +132,12 @@ value_schema(const struct mu_field *f)
 		return nodes(f->section);
 	case MU_KIND_STORES:
 		return stores(f->section);
+	case MU_KIND_EVENT:
+		return pattern(EVENT_PATTERN);
+	case MU_KIND_ARGV:
+		return list_of(json_pack("{s:s}", "type", "string"));
+	case MU_KIND_ROWS:
+		return rows(f->section);
 	default:
 		return json_pack(
 		    "{s:s, s:i}", "type", "string", "minLength", 1);

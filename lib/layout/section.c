@@ -9,6 +9,7 @@
 #include "layout/fields.h"
 #include "layout/range.h"
 #include "layout/read.h"
+#include "layout/section_rows.h"
 #include "layout/yaml.h"
 #include "muster/err.h"
 
@@ -22,7 +23,8 @@ go_on(int rc)
 static bool
 is_list(const struct mu_field *f)
 {
-	return f->kind == MU_KIND_TOPICS || f->kind == MU_KIND_NAMES;
+	return f->kind == MU_KIND_TOPICS || f->kind == MU_KIND_NAMES ||
+	       f->kind == MU_KIND_ARGV;
 }
 
 static enum mu_yaml_kind
@@ -31,6 +33,8 @@ wanted_kind(const struct mu_field *f, const struct mu_yaml *y)
 	switch (f->kind) {
 	case MU_KIND_TOPICS:
 	case MU_KIND_NAMES:
+	case MU_KIND_ARGV:
+	case MU_KIND_ROWS:
 		if (f->words != NULL && y->kind == MU_YAML_SCALAR)
 			return MU_YAML_SCALAR;
 		return MU_YAML_SEQUENCE;
@@ -143,10 +147,12 @@ add_element(const struct mu_spot *s, const struct mu_field *f, const char *text,
 	char *value = NULL, **items;
 	int rc;
 
-	if (*text == '\0')
+	if (*text == '\0' && f->kind != MU_KIND_ARGV)
 		return mu_spot_mistake(s, f->key, "has an empty element");
 	element.offset = 0;
-	element.kind = f->kind == MU_KIND_TOPICS ? MU_KIND_TOPIC : MU_KIND_NAME;
+	if (f->kind != MU_KIND_ARGV)
+		element.kind = f->kind == MU_KIND_TOPICS ? MU_KIND_TOPIC
+							 : MU_KIND_NAME;
 	rc = mu_scalar_read(s, &element, text, &value);
 	if (rc != 0)
 		return rc;
@@ -274,6 +280,8 @@ read_value(const struct mu_job *job, const struct mu_field *f,
 		return read_inner(&s, f, y, base);
 	if (is_list(f) && y->kind == MU_YAML_SCALAR)
 		return read_no_list(&s, f, y->text, base);
+	if (f->kind == MU_KIND_ROWS)
+		return mu_section_rows_read(&s, f, y, base);
 	if (is_list(f))
 		return read_list(job, s, f, y, base);
 	if (f->kind == MU_KIND_NODES || f->kind == MU_KIND_STORES)
@@ -394,8 +402,12 @@ mu_section_clear(const struct mu_section *section, void *base)
 		case MU_KIND_SECTION:
 			mu_section_clear(f->section, at);
 			break;
+		case MU_KIND_ROWS:
+			mu_section_rows_clear(f, base);
+			break;
 		case MU_KIND_TOPICS:
 		case MU_KIND_NAMES:
+		case MU_KIND_ARGV:
 			memcpy(&l.items, at, sizeof l.items);
 			memcpy(&l.n, (char *)base + f->aside, sizeof l.n);
 			free_list(&l);
@@ -408,6 +420,7 @@ mu_section_clear(const struct mu_section *section, void *base)
 		case MU_KIND_PATH:
 		case MU_KIND_DIRECTORY:
 		case MU_KIND_TOPIC:
+		case MU_KIND_EVENT:
 			mu_free(*(char **)at);
 			break;
 		default:

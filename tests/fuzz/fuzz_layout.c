@@ -34,6 +34,20 @@ use(const struct mu_layout *l)
 			break;
 	}
 	free(out);
+	for (size_t i = 0; i < l->nrelays; i++) {
+		const struct mu_layout_relay *r = &l->relays[i];
+
+		if (r->nby == 0 || r->to == NULL ||
+		    mu_layout_relay_of(l, r->topic, strlen(r->topic)) != r)
+			abort();
+	}
+	for (size_t i = 0; i < l->nhandlers; i++) {
+		const struct mu_layout_handler *h = &l->handlers[i];
+
+		if (h->event == NULL || (h->nrun > 0) == (h->store.name != NULL))
+			abort();
+		mu_layout_on(h->on, h->non, &l->nodes[0]);
+	}
 	mu_layout_digest(l);
 	mu_buf_init(&b, 0);
 	if (mu_layout_diff(l, l, l->nodes[0].name, &b) != 0 ||

@@ -9,6 +9,7 @@
 #include <inttypes.h>
 
 #include "layout/fields.h"
+#include "layout/section_rows.h"
 
 static const char *
 tests_dir(void)
@@ -74,6 +75,25 @@ put_nodes(struct mu_buf *b, const struct mu_layout *l)
 	}
 }
 
+/* The lists of rules as a reload shows them. */
+static void
+put_rules(struct mu_buf *b, const struct mu_layout *l)
+{
+	static const char *const keys[] = { "subscriptions", "relay",
+		"auto_publish", "handlers" };
+
+	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+		const struct mu_field *f =
+		    mu_fields_find(&mu_fields_top, keys[i]);
+
+		if (i > 0 && mu_section_rows_count(f, l) == 0)
+			continue;
+		mu_buf_printf(b, "%s: ", keys[i]);
+		mu_section_rows_put(b, f, l);
+		mu_buf_str(b, "\n");
+	}
+}
+
 static void
 put_logs(struct mu_buf *b, const struct mu_logs *g)
 {
@@ -109,7 +129,7 @@ put_layout(struct mu_buf *b, const struct mu_layout *l)
 	    t->manager, t->proxy, t->worker, t->node_prefix, t->nodeid_prefix,
 	    t->pool_prefix, t->logs_prefix, t->started);
 	put_list(b, "forward", l->forward, l->nforward);
-	put_list(b, "subscriptions", l->subscriptions, l->nsubscriptions);
+	put_rules(b, l);
 	mu_buf_printf(b,
 	    "manager_is_logger: %d\nreplay_started: %d set %d\n"
 	    "directories: %s %s %s\nuser: %s group: %s log_level: %s\n",
@@ -465,7 +485,8 @@ read_without_memory(const char *text, size_t len, bool once)
 
 START_TEST(no_allocation_is_indispensable)
 {
-	static const char *const cases[] = { "valid-everything",
+	static const char *const cases[] = { "valid-everything", "valid-rules",
+		"relay-circle", "bad-handler-store",
 		"many-mistakes-sorted", "unknown-connect", "self-connect" };
 
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {

@@ -116,6 +116,48 @@ START_TEST(whom_a_node_connects_to_can_change)
 }
 END_TEST
 
+START_TEST(rules_come_and_go)
+{
+	check_diff(TOP NODES
+	    "relay: [{topic: a/, by: [manager], to: b}]\n"
+	    "handlers: [{event: A, run: [/bin/cat]}]\n",
+	    TOP NODES
+	    "handlers:\n"
+	    "  - {event: A, run: [/bin/cat], time: 5 s}\n"
+	    "  - {event: \"B::*\", run: [/bin/cat, x], on: [worker]}\n"
+	    "auto_publish: [{event: A, to: x}]\n"
+	    "subscriptions: [{topic: s/, on: [manager]}]\n",
+	    "worker-1", 0,
+	    "can: subscriptions {topic: s/, on: [manager]} added\n"
+	    "can: relay {topic: a/, by: [manager], to: b} removed\n"
+	    "can: auto_publish {event: A, to: x} added\n"
+	    "can: handlers {event: A, run: [/bin/cat]} removed\n"
+	    "can: handlers {event: A, run: [/bin/cat], time: 5 s} added\n"
+	    "can: handlers {event: B::*, on: [worker], run: [/bin/cat, x]} "
+	    "added\n");
+}
+END_TEST
+
+START_TEST(relays_are_part_of_the_digest)
+{
+	struct mu_layout *a = must_read(
+	    TOP NODES "relay: [{topic: a/, by: [manager], to: b}]\n");
+	struct mu_layout *b = must_read(
+	    TOP NODES "relay: [{topic: a/, by: [logger], to: b}]\n");
+	struct mu_layout *c = must_read(TOP NODES);
+	struct mu_layout *d = must_read(
+	    TOP NODES "handlers: [{event: A, run: [/bin/cat]}]\n");
+
+	ck_assert_uint_ne(mu_layout_digest(a), mu_layout_digest(b));
+	ck_assert_uint_ne(mu_layout_digest(a), mu_layout_digest(c));
+	ck_assert_uint_eq(mu_layout_digest(c), mu_layout_digest(d));
+	mu_layout_free(a);
+	mu_layout_free(b);
+	mu_layout_free(c);
+	mu_layout_free(d);
+}
+END_TEST
+
 START_TEST(limits_files_and_filters_can_change)
 {
 	check_diff(TOP NODES,
@@ -134,7 +176,8 @@ START_TEST(limits_files_and_filters_can_change)
 	    "can: limits.connections 1024 -> 5\n"
 	    "can: limits.ping 2 s -> 500 ms\n"
 	    "can: forward [] -> [app/]\n"
-	    "can: subscriptions [] -> [a, b]\n"
+	    "can: subscriptions a added\n"
+	    "can: subscriptions b added\n"
 	    "can: replay_started false -> true\n"
 	    "can: log_level none -> debug\n");
 }
@@ -270,6 +313,8 @@ main(void)
 	tcase_add_test(t, nodes_come_and_go);
 	tcase_add_test(t, a_node_cannot_change_its_own_row);
 	tcase_add_test(t, whom_a_node_connects_to_can_change);
+	tcase_add_test(t, rules_come_and_go);
+	tcase_add_test(t, relays_are_part_of_the_digest);
 	tcase_add_test(t, limits_files_and_filters_can_change);
 	tcase_add_test(t, what_was_decided_at_the_start_cannot_change);
 	tcase_add_test(t, loggers_change_all_but_their_folders);

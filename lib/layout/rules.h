@@ -1,0 +1,19 @@
+/*
+ * What must hold of subscriptions, relay, auto_publish and handlers beyond
+ * what their tables say.
+ */
+#ifndef MU_LAYOUT_RULES_H
+#define MU_LAYOUT_RULES_H
+
+#include "base/diag.h"
+
+struct mu_layout;
+struct mu_rows;
+struct mu_yaml;
+
+/* Check the rules that were read into l; the stores must have been, too.  0
+ * (with or without mistakes) or MUSTER_ENOMEM. */
+int mu_rules_check(struct mu_layout *l, const struct mu_rows *rows,
+    const struct mu_yaml *top, struct mu_diags *diags);
+
+#endif
