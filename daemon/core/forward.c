@@ -319,8 +319,17 @@ forward_seen(struct forward *f, uint32_t link, const uint8_t *bytes,
     size_t len, uint32_t *holder)
 {
 	struct entry *e = entry_of(f, bytes, len);
-	struct count *c = e == NULL ? NULL : count_of(f, e, link);
+	struct count *c;
 
+	if (e == NULL)
+		return FORWARD_DUPLICATE;
+	if (e->n == 0) { /* the first copy of all, as most are */
+		e->few[0] = (struct count){ .link = link, .copies = 1 };
+		e->n = e->best = 1;
+		e->holder = link;
+		return FORWARD_NEW;
+	}
+	c = count_of(f, e, link);
 	return c == NULL ? FORWARD_DUPLICATE : judge(f, e, c, holder);
 }
 
@@ -340,8 +349,9 @@ forward_published(struct forward *f, const uint8_t *bytes, size_t len)
 void
 forward_time(struct forward *f, uint64_t now)
 {
-	if (now > f->now)
-		f->now = now;
+	if (now <= f->now)
+		return; /* once for all events of a turn */
+	f->now = now;
 	if (f->entries == NULL)
 		return;
 	for (uint32_t i = f->newest; i != NONE; i = f->entries[i].older) {

@@ -175,9 +175,13 @@ static void
 deliver(struct subscriber *self, struct message *m)
 {
 	struct link *l = link_of(self);
+	enum outq_result result;
 
-	if (l->doom == NULL)
-		link_queued(l, outq_push(l->out, m));
+	if (l->doom != NULL)
+		return;
+	result = outq_push(l->out, m);
+	if (result != OUTQ_QUEUED || !l->dirty)
+		link_queued(l, result);
 }
 
 void

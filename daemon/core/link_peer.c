@@ -239,7 +239,6 @@ link_work(struct link *l)
 			mu_peer_stop(l->peer, l->doom_reason, 0, l->doom);
 			doomed = true;
 		}
-		memset(&out, 0, sizeof out);
 		if (!mu_peer_next(l->peer, &out))
 			return;
 		on_out(l, &out);

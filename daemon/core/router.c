@@ -187,13 +187,45 @@ link_of(const struct mu_match *match, const struct subscriber *from)
 	return from->link;
 }
 
+/* What is known of a topic, kept with its match: filters and peers are asked
+ * once and not for each event. */
+enum about {
+	ABOUT_KNOWN = 1,
+	ABOUT_FORWARD = 2, /* relayed between peers */
+	ABOUT_ECHO = 4     /* copies may come back from them */
+};
+
+static unsigned
+learn(const struct router *r, const struct mu_match *match,
+    const struct message *m)
+{
+	const char *topic = m->env.topic;
+	size_t len = m->env.topic_len;
+	unsigned facts = ABOUT_KNOWN;
+
+	if (muster_filter_matches(r->forward, topic, len))
+		facts |= ABOUT_FORWARD;
+	if (has_relay(match) && muster_filter_matches(r->ever, topic, len))
+		facts |= ABOUT_ECHO;
+	*match->memo = facts;
+	return facts;
+}
+
+static inline unsigned
+about(const struct router *r, const struct mu_match *match,
+    const struct message *m)
+{
+	unsigned facts = *match->memo;
+
+	return facts != 0 ? facts : learn(r, match, m);
+}
+
 static bool
 may_echo(const struct router *r, const struct mu_match *match,
     const struct message *m)
 {
 	return m->env.type != MU_COMMAND &&
-	    muster_filter_matches(r->ever, m->env.topic, m->env.topic_len) &&
-	    has_relay(match);
+	    (about(r, match, m) & ABOUT_ECHO) != 0;
 }
 
 static enum forward_verdict
@@ -372,8 +404,7 @@ by_topic(struct router *r, struct message *m, uint16_t came_with)
 	uint32_t holder = FORWARD_ORIGINAL;
 	enum forward_verdict verdict = seen(r, &match, m, &holder);
 
-	if (muster_filter_matches(r->forward, m->env.topic,
-		m->env.topic_len)) {
+	if ((about(r, &match, m) & ABOUT_FORWARD) != 0) {
 		lower_ttl(&m->env, came_with);
 		if (m->env.ttl > 0)
 			kinds |= TO(SUBSCRIBER_PEER);

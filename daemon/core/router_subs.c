@@ -68,6 +68,7 @@ router_set_forward(struct router *r, const struct muster_filter *forward)
 
 	if (copy == NULL)
 		return MUSTER_ENOMEM;
+	mu_trie_forget(r->trie);
 	rc = grow_own(r, copy);
 	for (size_t i = 0; rc == 0 && i < muster_filter_size(copy); i++) {
 		size_t len;

@@ -32,15 +32,6 @@ mu_buf_reset(struct mu_buf *b)
 }
 
 void
-mu_buf_consume(struct mu_buf *b, size_t n)
-{
-	assert(n <= mu_buf_len(b));
-	b->head += n;
-	if (b->head == b->tail)
-		b->head = b->tail = 0;
-}
-
-void
 mu_buf_truncate(struct mu_buf *b, size_t len)
 {
 	assert(len <= mu_buf_len(b));

@@ -7,6 +7,7 @@
 #ifndef MU_BASE_BUF_H
 #define MU_BASE_BUF_H
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -51,7 +52,14 @@ mu_buf_error(const struct mu_buf *b)
 }
 
 /* Drop n unread bytes from the front; n <= mu_buf_len. */
-void mu_buf_consume(struct mu_buf *b, size_t n);
+static inline void
+mu_buf_consume(struct mu_buf *b, size_t n)
+{
+	assert(n <= mu_buf_len(b));
+	b->head += n;
+	if (b->head == b->tail)
+		b->head = b->tail = 0;
+}
 
 /* Cut the unread bytes to len (to undo puts); len <= mu_buf_len. */
 void mu_buf_truncate(struct mu_buf *b, size_t len);

@@ -106,7 +106,6 @@ mu_hash128(const uint64_t seed[2], const void *p, size_t len, uint64_t out[2])
 {
 	struct lane l = { seed[0] ^ len, seed[1] };
 	struct lane m = { mu_mix64(seed[1] + 1), mu_mix64(seed[0] + 1) };
-	uint8_t tail[16] = { 0 };
 	const uint8_t *b = p;
 
 	for (; len >= 32; b += 32, len -= 32) {
@@ -118,7 +117,12 @@ mu_hash128(const uint64_t seed[2], const void *p, size_t len, uint64_t out[2])
 		b += 16;
 		len -= 16;
 	}
-	if (len > 0) {
+	if (len > 0 && b - (const uint8_t *)p >= 16) {
+		/* some bytes twice: the length was absorbed */
+		absorb_bytes(&m, b + len - 16);
+	} else if (len > 0) {
+		uint8_t tail[16] = { 0 };
+
 		memcpy(tail, b, len);
 		absorb_bytes(&m, tail);
 	}

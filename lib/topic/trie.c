@@ -35,6 +35,7 @@ struct mu_trie {
 	void **scratch;   /* owned [scratch_cap >= nall]: the last result */
 	struct mu_subscription **found; /* owned, the same size */
 	size_t scratch_cap;
+	uint32_t memo; /* of a result that was not remembered */
 	struct mu_trie_cache cache;
 };
 
@@ -305,10 +306,11 @@ walk(const struct mu_trie *t, const char *topic, size_t len)
 struct mu_match
 mu_trie_match(struct mu_trie *t, const char *topic, size_t len)
 {
-	struct mu_match m = { NULL, 0 };
+	struct mu_match m = { .memo = &t->memo };
 	const struct mu_match *cached;
 	uint64_t hash;
 
+	t->memo = 0;
 	if (t->nall == 0)
 		return m;
 	cached = mu_trie_cache_get(&t->cache, topic, len, &hash);
@@ -320,6 +322,12 @@ mu_trie_match(struct mu_trie *t, const char *topic, size_t len)
 		m.subscribers[i] = t->found[i]->who;
 	cached = mu_trie_cache_put(&t->cache, topic, len, hash, &m);
 	return cached == NULL ? m : *cached;
+}
+
+void
+mu_trie_forget(struct mu_trie *t)
+{
+	mu_trie_cache_reset(&t->cache);
 }
 
 size_t

@@ -16,6 +16,8 @@ struct mu_trie;
 struct mu_match {
 	void **subscribers; /* [n], borrowed until the trie changes */
 	size_t n;
+	uint32_t *memo; /* what the caller wants to remember of the topic as
+			   long as the result stays valid; 0 at first */
 };
 
 /* seed makes the cache's hash unpredictable from outside.  cache_max: topics
@@ -35,6 +37,9 @@ int mu_trie_set(
  * comes from a slow path without the cache.
  */
 struct mu_match mu_trie_match(struct mu_trie *t, const char *topic, size_t len);
+
+/* Start over with all memos: what they were made from has changed. */
+void mu_trie_forget(struct mu_trie *t);
 
 /* Distinct prefixes that somebody asked for. */
 size_t mu_trie_nprefixes(const struct mu_trie *t);

@@ -7,6 +7,7 @@
 
 #include <assert.h>
 #include <stdalign.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -53,6 +54,7 @@ mu_trie_cache_clear(struct mu_trie_cache *c)
 	mu_free(c->slots);
 	c->chunks = NULL;
 	c->slots = NULL;
+	c->last = NULL;
 	c->n = 0;
 }
 
@@ -62,12 +64,19 @@ mu_trie_cache_reset(struct mu_trie_cache *c)
 	if (c->n == 0)
 		return;
 	memset(c->slots, 0, (c->mask + 1) * sizeof *c->slots);
+	c->last = NULL;
 	c->n = 0;
 	if (c->chunks != NULL) {
 		free_chunks(c, c->chunks->next);
 		c->chunks->next = NULL;
 		c->chunks->used = 0;
 	}
+}
+
+static bool
+is_topic(const struct mu_trie_slot *s, const char *topic, size_t len)
+{
+	return s->topic_len == len && memcmp(s->topic, topic, len) == 0;
 }
 
 /* The slot of topic, or the free one where it belongs. */
@@ -81,26 +90,31 @@ find(struct mu_trie_cache *c, const char *topic, size_t len, uint64_t hash)
 
 		if (s->topic == NULL)
 			return s;
-		if (s->hash == hash && s->topic_len == len &&
-		    memcmp(s->topic, topic, len) == 0)
+		if (s->hash == hash && is_topic(s, topic, len))
 			return s;
 	}
 }
 
+/* Events of one topic often follow each other: look there without a hash. */
 const struct mu_match *
 mu_trie_cache_get(
     struct mu_trie_cache *c, const char *topic, size_t len, uint64_t *hash)
 {
-	struct mu_trie_slot *s;
+	struct mu_trie_slot *s = c->last;
 
 	*hash = 0;
+	if (s != NULL && is_topic(s, topic, len))
+		return &s->match;
 	if (c->max == 0 || len > MU_TRIE_CACHE_TOPIC_MAX)
 		return NULL;
 	*hash = mu_hash64(c->seed, topic, len);
 	if (c->n == 0)
 		return NULL;
 	s = find(c, topic, len, *hash);
-	return s->topic == NULL ? NULL : &s->match;
+	if (s->topic == NULL)
+		return NULL;
+	c->last = s;
+	return &s->match;
 }
 
 /* size bytes, aligned for pointers, or NULL: no memory or none allowed. */
@@ -166,6 +180,9 @@ mu_trie_cache_put(struct mu_trie_cache *c, const char *topic, size_t len,
 	p[array + len] = '\0';
 	s->topic = p + array;
 	s->topic_len = len;
+	s->match.memo = &s->memo;
+	s->memo = 0;
+	c->last = s;
 	c->n++;
 	return &s->match;
 }

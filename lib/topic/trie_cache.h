@@ -17,6 +17,7 @@ struct mu_trie_slot {
 	const char *topic; /* NULL: free; in a chunk */
 	size_t topic_len;
 	struct mu_match match; /* array in the same chunk */
+	uint32_t memo;         /* of the match */
 };
 
 struct mu_trie_chunk;
@@ -25,6 +26,7 @@ struct mu_trie_cache {
 	uint64_t seed;
 	size_t max;                   /* entries at most; 0: no cache */
 	size_t n;                     /* entries now */
+	struct mu_trie_slot *last;    /* found or put last, or NULL */
 	size_t mask;                  /* slots - 1 */
 	struct mu_trie_slot *slots;   /* allocated at the first put */
 	struct mu_trie_chunk *chunks; /* where topics and arrays live */

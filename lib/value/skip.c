@@ -6,88 +6,115 @@
 #include "muster/err.h"
 #include "value/codec.h"
 
-/* Bytes after the tag where their number is fixed. */
-static const uint8_t fixed[MUSTER_NTYPES] = {
-	[MUSTER_BOOLEAN] = 1,
-	[MUSTER_COUNT] = 8,
-	[MUSTER_INTEGER] = 8,
-	[MUSTER_REAL] = 8,
-	[MUSTER_ADDRESS] = 16,
-	[MUSTER_SUBNET] = 17,
-	[MUSTER_PORT] = 3,
-	[MUSTER_TIMESTAMP] = 8,
-	[MUSTER_TIMESPAN] = 8,
+/* Bytes with the tag where that is all there is to know; 0: look closer. */
+static const uint8_t plain[256] = {
+	[MUSTER_NONE] = 1,
+	[MUSTER_BOOLEAN] = 1 + 1,
+	[MUSTER_COUNT] = 1 + 8,
+	[MUSTER_INTEGER] = 1 + 8,
+	[MUSTER_REAL] = 1 + 8,
+	[MUSTER_ADDRESS] = 1 + 16,
+	[MUSTER_SUBNET] = 1 + 17,
+	[MUSTER_TIMESTAMP] = 1 + 8,
+	[MUSTER_TIMESPAN] = 1 + 8,
 };
 
-/* A length; most have one byte. */
-static inline uint32_t
-length(struct mu_cursor *c)
+#define PORT_LEN 3 /* after the tag */
+
+/* Behind a length; most have one byte.  NULL: there is none. */
+static inline const uint8_t *
+length(const uint8_t *p, const uint8_t *end, size_t *n)
 {
-	if (c->at != c->end && *c->at < 0x80)
-		return *c->at++;
-	return mu_cursor_varbyte(c);
+	struct mu_cursor c;
+
+	if (p != end && *p < 0x80) {
+		*n = *p;
+		return p + 1;
+	}
+	c = mu_cursor_over(p, (size_t)(end - p));
+	*n = mu_cursor_varbyte(&c);
+	return c.error == 0 ? c.at : NULL;
 }
 
-static void
-walk(struct mu_cursor *c)
+/* From p behind one value; NULL: *error says why not. */
+static const uint8_t *
+walk(const uint8_t *p, const uint8_t *end, int *error)
 {
 	size_t todo[MUSTER_MAX_DEPTH]; /* values left on each level above */
 	size_t left = 1;               /* values left on this level */
 	unsigned depth = 0;
 
+	*error = MUSTER_EPROTO;
 	for (;;) {
 		uint8_t tag;
 		size_t n;
 
-		while (left == 0) {
+		if (left == 0) {
 			if (depth == 0)
-				return;
+				return p;
 			left = todo[--depth];
+			continue;
 		}
 		left--;
-		if (c->at == c->end)
-			break;
-		tag = *c->at++;
-		if (tag >= MUSTER_NTYPES)
-			break;
-		n = fixed[tag];
-		if (n == 0 && tag != MUSTER_NONE) {
-			n = length(c);
-			if (tag >= MUSTER_SET) {
-				if (tag == MUSTER_TABLE)
-					n *= 2;
-				if (n > mu_cursor_left(c))
-					break;
-				if (depth == MUSTER_MAX_DEPTH) {
-					mu_cursor_fail(c, MUSTER_ELIMIT);
-					return;
-				}
-				todo[depth++] = left;
-				left = n;
-				continue;
-			}
+		if (p == end)
+			return NULL;
+		n = plain[*p];
+		if (n > (size_t)(end - p))
+			return NULL;
+		p += n;
+		if (n > 0)
+			continue;
+		tag = *p++;
+		if (tag == MUSTER_PORT) {
+			if (end - p < PORT_LEN || p[2] > MUSTER_PROTO_ICMP)
+				return NULL;
+			p += PORT_LEN;
+			continue;
 		}
-		if (n > mu_cursor_left(c))
-			break;
-		if (tag == MUSTER_PORT && c->at[2] > MUSTER_PROTO_ICMP)
-			break;
-		c->at += n;
+		if (tag >= MUSTER_NTYPES)
+			return NULL;
+		p = length(p, end, &n);
+		if (p == NULL)
+			return NULL;
+		if (tag == MUSTER_TABLE)
+			n *= 2;
+		if (n > (size_t)(end - p))
+			return NULL;
+		if (tag < MUSTER_SET) {
+			p += n;
+			continue;
+		}
+		if (depth == MUSTER_MAX_DEPTH) {
+			*error = MUSTER_ELIMIT;
+			return NULL;
+		}
+		todo[depth++] = left;
+		left = n;
 	}
-	mu_cursor_fail(c, MUSTER_EPROTO);
 }
 
 void
 mu_value_skip(struct mu_cursor *c)
 {
-	if (c->error == 0)
-		walk(c);
+	const uint8_t *p;
+	int error;
+
+	if (c->error != 0)
+		return;
+	p = walk(c->at, c->end, &error);
+	if (p == NULL)
+		mu_cursor_fail(c, error);
+	else
+		c->at = p;
 }
 
 int
 mu_value_check(const uint8_t *buf, size_t len)
 {
-	struct mu_cursor c = mu_cursor_over(buf, len);
+	int error;
+	const uint8_t *p = walk(buf, buf + len, &error);
 
-	mu_value_skip(&c);
-	return mu_cursor_done(&c);
+	if (p == NULL)
+		return error;
+	return p == buf + len ? 0 : MUSTER_EPROTO;
 }

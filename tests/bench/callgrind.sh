@@ -5,9 +5,9 @@
 #
 #   tests/bench/callgrind.sh [PAYLOAD [SUBSCRIBERS]]
 #
-# Prints instructions per event, also without libcrypto's, and the functions
-# that spend most.  The difference of two runs of different length leaves out
-# the start.  B is where programs were built; LIMIT: exit with 1 if there are
+# Prints instructions per event, also without libcrypto's, and how many of them
+# each library and each function spends.  The difference of two runs of
+# different length leaves out the start.  B is where programs were built; LIMIT: exit with 1 if there are
 # more per event outside of libcrypto.
 set -eu
 export LC_ALL=C
@@ -61,23 +61,38 @@ measure() {
 	node=
 }
 
-# sum EVENTS PATTERN: instructions of the objects that match
-sum() {
+# Lines "instructions function [object]" of a run.
+costs() {
 	callgrind_annotate --auto=no --threshold=100 "$T/$1.out" |
-	    awk -v p="$2" '/^ *[0-9,]+ \(/ && $0 ~ p && !/PROGRAM TOTALS/ {
-		gsub(",", "", $1); n += $1 } END { printf "%d\n", n }'
+	    awk '/^ *[0-9,]+ \(/ && !/PROGRAM TOTALS/ {
+		n = $1
+		gsub(",", "", n)
+		sub(/^[^)]*\) +/, "")
+		sub(/^[^ ]*:/, "")
+		print n, $0 }'
 }
 
 measure "$few"
 measure "$many"
-n=$((many - few))
-all=$((($(sum "$many" .) - $(sum "$few" .)) / n))
-crypto=$((($(sum "$many" libcrypto) - $(sum "$few" libcrypto)) / n))
+costs "$few" >"$T/few"
+costs "$many" >"$T/many"
+# "instructions per event, function, object"
+awk -v events=$((many - few)) '{
+	n = $1
+	sub(/^[0-9]+ /, "")
+	cost[$0] += FILENAME ~ /few$/ ? -n : n
+} END {
+	for (f in cost)
+		printf "%.1f %s\n", cost[f] / events, f
+}' "$T/few" "$T/many" | sort -rn >"$T/each"
+all=$(awk '{ n += $1 } END { printf "%d\n", n }' "$T/each")
+crypto=$(awk '/libcrypto/ { n += $1 } END { printf "%d\n", n }' "$T/each")
 echo "payload $payload, $subs subscribers: $all instructions per event," \
     "$((all - crypto)) without libcrypto"
-callgrind_annotate --auto=no --threshold=95 "$T/$many.out" |
-    awk '/^ *[0-9,]+ \(/ && !/PROGRAM TOTALS/ && !/libcrypto/' | head -n 25 |
-    sed "s|$PWD/||g"
+awk '{ o = $NF; gsub(/.*\/|\]/, "", o); n[o] += $1 } END {
+	for (o in n) if (n[o] >= 1) printf "%8.1f %s\n", n[o], o
+}' "$T/each" | sort -rn
+awk '!/libcrypto/ && $1 >= 4 { printf "%8.1f %s\n", $1, $2 }' "$T/each"
 if [ -n "${LIMIT:-}" ] && [ $((all - crypto)) -gt "$LIMIT" ]; then
 	echo "more than $LIMIT"
 	exit 1

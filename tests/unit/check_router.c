@@ -607,6 +607,27 @@ START_TEST(forwarding_that_ends_still_suppresses)
 }
 END_TEST
 
+/* What is remembered of a topic ends with the reload that changes it. */
+START_TEST(forward_prefixes_hold_for_topics_seen_before)
+{
+	struct muster_filter *f = FILTER("fwd/");
+	struct muster_filter *none = muster_filter_new();
+
+	peer(0, FILTER("fwd/"));
+	peer(1, FILTER("fwd/"));
+	receive(0, "fwd/a");
+	ck_assert_uint_eq(ears[1].n, 0);
+	router_set_forward(r, f);
+	receive(0, "fwd/a");
+	ck_assert_uint_eq(ears[1].n, 1);
+	router_set_forward(r, none);
+	receive(0, "fwd/a");
+	ck_assert_uint_eq(ears[1].n, 1);
+	muster_filter_free(f);
+	muster_filter_free(none);
+}
+END_TEST
+
 /* --- the own filter ------------------------------------------------------ */
 
 static void
@@ -832,6 +853,7 @@ main(void)
 	tcase_add_test(t, own_publications_are_known_when_they_come_back);
 	tcase_add_test(t, equal_messages_of_leaves_are_all_forwarded);
 	tcase_add_test(t, forwarding_that_ends_still_suppresses);
+	tcase_add_test(t, forward_prefixes_hold_for_topics_seen_before);
 	tcase_add_test(t, the_own_filter_is_what_services_and_clients_want);
 	tcase_add_test(t, the_own_filter_only_grows);
 	tcase_add_test(t, forward_prefixes_are_announced_and_marked);

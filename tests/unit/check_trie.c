@@ -296,6 +296,30 @@ END_TEST
 
 /* A chain of nodes as deep as a peer may make it must not be walked by
  * recursion. */
+/* A memo belongs to a topic, and to what is true of the trie now. */
+START_TEST(memos_stay_until_something_changes)
+{
+	struct mu_trie *t = mu_trie_new(1, (size_t)_i);
+	char a, b;
+
+	set(t, &a, "x/");
+	ck_assert_uint_eq(*mu_trie_match(t, "x/1", 3).memo, 0);
+	*mu_trie_match(t, "x/1", 3).memo = 7;
+	ck_assert_uint_eq(*mu_trie_match(t, "x/2", 3).memo, 0);
+	ck_assert_uint_eq(*mu_trie_match(t, "y", 1).memo, 0);
+	ck_assert_uint_eq(
+	    *mu_trie_match(t, "x/1", 3).memo, _i > 2 ? 7u : 0u);
+	*mu_trie_match(t, "x/1", 3).memo = 7;
+	mu_trie_forget(t);
+	ck_assert_uint_eq(*mu_trie_match(t, "x/1", 3).memo, 0);
+	*mu_trie_match(t, "x/1", 3).memo = 7;
+	set(t, &b, "x/");
+	ck_assert_uint_eq(mu_trie_match(t, "x/1", 3).n, 2);
+	ck_assert_uint_eq(*mu_trie_match(t, "x/1", 3).memo, 0);
+	mu_trie_free(t);
+}
+END_TEST
+
 START_TEST(deep_tries_are_no_danger)
 {
 	struct mu_trie *t = mu_trie_new(1, 0);
@@ -385,6 +409,8 @@ suite(void)
 	tcase_add_loop_test(t, matches_are_those_of_the_filters, 0, 8);
 	tcase_add_test(t, attaching_without_memory_leaves_nothing_behind);
 	tcase_add_test(t, matching_never_needs_memory);
+	/* nothing remembered, one topic at a time, all of them */
+	tcase_add_loop_test(t, memos_stay_until_something_changes, 0, 5);
 	tcase_add_test(t, deep_tries_are_no_danger);
 	tcase_add_test(t, many_prefixes_cost_no_more_than_few);
 	tcase_set_timeout(t, 60);
