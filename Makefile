@@ -109,7 +109,7 @@ $(B)/libmuster.a: $(foreach r,$(LIBMUSTER_ROOMS),$($(r)_OBJS))
 	$(call say,AR,$@)
 	$(Q)rm -f $@; ar rcs $@ $^
 
-MUSTERD_ROOMS = node io core sys proto store logrec tls layout topic value base
+MUSTERD_ROOMS = node io core sys proto store logrec tls pool layout topic value base
 MUSTERCTL_ROOMS = ctl sys proto logrec tls layout topic value base
 $(B)/musterd: $(B)/obj/daemon/node/main.o $(call rooms_a,$(MUSTERD_ROOMS))
 	$(call say,LD,$@)

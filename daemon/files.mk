@@ -51,6 +51,7 @@ core_SRCS = \
 	daemon/core/members_start.c \
 	daemon/core/members_track.c \
 	daemon/core/outq.c \
+	daemon/core/pools.c \
 	daemon/core/records.c \
 	daemon/core/router.c \
 	daemon/core/router_peers.c \

@@ -48,6 +48,7 @@ layout_SRCS = \
 	lib/layout/layout.c \
 	lib/layout/links.c \
 	lib/layout/names.c \
+	lib/layout/pools.c \
 	lib/layout/range.c \
 	lib/layout/read.c \
 	lib/layout/rows.c \

@@ -3,6 +3,7 @@
  * file does what.
  */
 #include "core/endpoint_impl.h"
+#include "core/pools.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -64,9 +65,11 @@ build(struct endpoint *e, uint64_t seed)
 	muster_filter_free(forward);
 	e->table = mu_peer_table_new(&e->id);
 	e->members = members_new(&mc, e->now);
-	if (e->router == NULL || e->table == NULL || e->members == NULL)
+	e->pools = pools_build(e->layout, e->node);
+	if (e->router == NULL || e->table == NULL || e->members == NULL ||
+	    e->pools == NULL)
 		return MUSTER_ENOMEM;
-	if (endpoint_subscribe(e, e->layout) != 0 ||
+	if (endpoint_subscribe(e, e->layout, e->pools) != 0 ||
 	    targets_prepare(e, e->layout, e->node, &fresh, &nfresh) != 0)
 		return MUSTER_ENOMEM;
 	targets_commit(e, &e->layout->limits, fresh, nfresh);
@@ -111,6 +114,7 @@ endpoint_free(struct endpoint *e)
 	if (e->router != NULL)
 		router_detach(e->router, &e->service);
 	members_free(e->members);
+	mu_pools_free(e->pools);
 	router_free(e->router);
 	mu_peer_table_free(e->table);
 	notes_clear(e);
@@ -401,6 +405,16 @@ adjust_links(struct endpoint *e)
 	}
 }
 
+/* Counts and turns go on; who is up is what membership says now. */
+static void
+pools_replace(struct endpoint *e, struct mu_pools *pools)
+{
+	mu_pools_inherit(pools, e->pools);
+	pools_fill(pools, e->members);
+	mu_pools_free(e->pools);
+	e->pools = pools;
+}
+
 int
 endpoint_reload(struct endpoint *e, const struct mu_layout *layout,
     uint64_t now)
@@ -408,6 +422,7 @@ endpoint_reload(struct endpoint *e, const struct mu_layout *layout,
 	const struct mu_layout_node *node = mu_layout_node(layout,
 	    e->node->name);
 	struct muster_filter *forward;
+	struct mu_pools *pools;
 	struct target **fresh;
 	size_t nfresh;
 	int rc;
@@ -417,11 +432,13 @@ endpoint_reload(struct endpoint *e, const struct mu_layout *layout,
 		return MUSTER_ENOENT;
 	if (forward_filter(layout, &forward) != 0)
 		return MUSTER_ENOMEM;
-	rc = targets_prepare(e, layout, node, &fresh, &nfresh);
+	pools = pools_build(layout, node);
+	rc = pools == NULL ? MUSTER_ENOMEM
+	    : targets_prepare(e, layout, node, &fresh, &nfresh);
 	if (rc != 0)
 		goto out;
 	/* what fails from here leaves at most a larger filter behind */
-	rc = endpoint_subscribe(e, layout);
+	rc = endpoint_subscribe(e, layout, pools);
 	if (rc == 0)
 		rc = router_set_forward(e->router, forward);
 	if (rc != 0) {
@@ -438,7 +455,10 @@ endpoint_reload(struct endpoint *e, const struct mu_layout *layout,
 	e->node = node;
 	targets_commit(e, &layout->limits, fresh, nfresh);
 	adjust_links(e);
+	pools_replace(e, pools);
+	pools = NULL;
 out:
+	mu_pools_free(pools);
 	muster_filter_free(forward);
 	return rc;
 }
@@ -495,6 +515,12 @@ struct members *
 endpoint_members(struct endpoint *e)
 {
 	return e->members;
+}
+
+struct mu_pools *
+endpoint_pools(const struct endpoint *e)
+{
+	return e->pools;
 }
 
 const struct mu_layout *

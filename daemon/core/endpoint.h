@@ -21,6 +21,7 @@
 #include "core/router.h"
 #include "layout/layout.h"
 
+struct mu_pools;
 struct muster_filter;
 
 struct endpoint_config {
@@ -120,6 +121,8 @@ void endpoint_cluster_log(struct endpoint *e, const char *text);
 uint64_t endpoint_now(const struct endpoint *e);
 struct router *endpoint_router(struct endpoint *e);
 struct members *endpoint_members(struct endpoint *e);
+/* Who shares out work, as this node sees it; valid until a reload. */
+struct mu_pools *endpoint_pools(const struct endpoint *e);
 const struct mu_layout *endpoint_layout(const struct endpoint *e);
 const struct mu_layout_node *endpoint_node(const struct endpoint *e);
 const struct mu_uuid *endpoint_id(const struct endpoint *e);

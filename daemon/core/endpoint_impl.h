@@ -104,6 +104,7 @@ struct endpoint {
 
 	struct router *router;
 	struct members *members;
+	struct mu_pools *pools;
 	struct subscriber service; /* membership, as the router sees it */
 	struct endpoint_watch *watch; /* or NULL */
 	struct mu_peer_table *table;
@@ -195,7 +196,8 @@ void targets_peer_gone(struct endpoint *e, const struct mu_uuid *id);
 
 /* True when anything was done. */
 bool endpoint_drain_members(struct endpoint *e);
-int endpoint_subscribe(struct endpoint *e, const struct mu_layout *layout);
+int endpoint_subscribe(struct endpoint *e, const struct mu_layout *layout,
+    const struct mu_pools *pools);
 
 /* --- endpoint_note.c ----------------------------------------------------- */
 

@@ -3,6 +3,7 @@
  * records, the end of peerings, changes of the cluster's state.
  */
 #include "core/endpoint_impl.h"
+#include "core/pools.h"
 
 #include <string.h>
 
@@ -140,6 +141,8 @@ carry_out(struct endpoint *e, const struct members_out *out, bool warned)
 		break;
 	case MEMBERS_NODE_UP:
 	case MEMBERS_NODE_DOWN:
+		mu_pools_set_up(
+		    e->pools, out->name, out->kind == MEMBERS_NODE_UP);
 		say_node(e, out);
 		break;
 	case MEMBERS_FULLY_CONNECTED:
@@ -177,13 +180,16 @@ endpoint_drain_members(struct endpoint *e)
 
 /* Everything this node itself asks for. */
 int
-endpoint_subscribe(struct endpoint *e, const struct mu_layout *layout)
+endpoint_subscribe(struct endpoint *e, const struct mu_layout *layout,
+    const struct mu_pools *pools)
 {
 	const struct mu_layout_node *node =
 	    mu_layout_node(layout, e->node->name);
 	struct muster_filter *f = muster_filter_new();
 	int rc = f == NULL ? MUSTER_ENOMEM : members_subscribe(e->members, f);
 
+	if (rc == 0)
+		rc = pools_subscribe(pools, e->node, f);
 	for (size_t i = 0; rc == 0 && i < layout->nsubscriptions; i++) {
 		const struct mu_layout_subscription *s =
 		    &layout->subscriptions[i];

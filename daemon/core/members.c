@@ -82,22 +82,12 @@ class_topic(const struct mu_topics *t, enum mu_role role)
 	}
 }
 
-/* The pool of Zeek's three that the node is in, or NULL. */
-static const char *
-pool_name(const struct members *m)
+static bool
+takes_logs(const struct members *m)
 {
-	switch (m->self->role) {
-	case MU_ROLE_PROXY:
-		return "proxy";
-	case MU_ROLE_WORKER:
-		return "worker";
-	case MU_ROLE_LOGGER:
-		return "logger";
-	case MU_ROLE_MANAGER:
-		return m->layout->manager_is_logger ? "logger" : NULL;
-	default:
-		return NULL;
-	}
+	return m->self->role == MU_ROLE_LOGGER ||
+	       (m->self->role == MU_ROLE_MANAGER &&
+		   m->layout->manager_is_logger);
 }
 
 int
@@ -105,12 +95,9 @@ members_subscribe(const struct members *m, struct muster_filter *f)
 {
 	const struct mu_topics *t = &m->layout->topics;
 	const char *class = class_topic(t, m->self->role);
-	const char *pool = pool_name(m);
 	int err = 0;
 
-	if (pool != NULL)
-		err = add(f, t->pool_prefix, pool, "");
-	if (err == 0 && class != NULL)
+	if (class != NULL)
 		err = add(f, class, "", "");
 	if (err == 0)
 		err = add(f, t->nodeid_prefix, m->id_text, "/");
@@ -118,7 +105,7 @@ members_subscribe(const struct members *m, struct muster_filter *f)
 		err = add(f, t->node_prefix, m->self->name, "/");
 	if (err == 0)
 		err = add(f, t->started, "", "");
-	if (err == 0 && pool != NULL && strcmp(pool, "logger") == 0)
+	if (err == 0 && takes_logs(m))
 		err = add(f, t->logs_prefix, "", "");
 	if (err == 0)
 		err = add(f, STATE_TOPIC, "", "");

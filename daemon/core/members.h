@@ -30,7 +30,7 @@ struct members *members_new(const struct members_config *cfg, uint64_t now);
 void members_free(struct members *m);
 
 /* Topics this machine needs, complete before the first peering: class, node,
- * nodeid, pool topics, cluster_started, logs for loggers, muster/.  Adds to
+ * nodeid, cluster_started, logs for loggers, muster/.  Adds to
  * f.  0 or MUSTER_ENOMEM. */
 int members_subscribe(const struct members *m, struct muster_filter *f);
 

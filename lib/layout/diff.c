@@ -118,7 +118,7 @@ diff_section(struct diff *d, const char *prefix, const struct mu_section *s,
 		char inner[32] = "";
 
 		if (f->kind == MU_KIND_NODES || f->kind == MU_KIND_STORES ||
-		    f->kind == MU_KIND_REFUSED)
+		    f->kind == MU_KIND_POOLS || f->kind == MU_KIND_REFUSED)
 			continue;
 		if (f->kind == MU_KIND_ROWS) {
 			diff_rows(d, f, a, b, "removed");
@@ -218,7 +218,8 @@ diff_store(struct diff *d, const struct mu_layout_store *a,
 
 /* Stores are opened when a node starts: none comes or goes while it runs. */
 static void
-diff_stores(struct diff *d, const struct mu_layout *a, const struct mu_layout *b)
+diff_stores(
+    struct diff *d, const struct mu_layout *a, const struct mu_layout *b)
 {
 	size_t i = 0, k = 0;
 
@@ -240,6 +241,53 @@ diff_stores(struct diff *d, const struct mu_layout *a, const struct mu_layout *b
 	}
 }
 
+static void
+diff_pool(struct diff *d, const struct mu_layout_pool *a,
+    const struct mu_layout_pool *b)
+{
+	char *prefix = mu_asprintf("pool %s ", a->name);
+
+	if (prefix == NULL) {
+		d->error = MUSTER_ENOMEM;
+		return;
+	}
+	for (size_t i = 0; i < mu_fields_pool.nfields; i++) {
+		const struct mu_field *f = &mu_fields_pool.fields[i];
+
+		diff_field(d, prefix, f, a, b, f->flags & d->fixed);
+	}
+	mu_free(prefix);
+}
+
+static const struct mu_layout_pool *
+find_pool(const struct mu_layout *l, const char *name)
+{
+	for (size_t i = 0; i < l->npools; i++)
+		if (strcmp(l->pools[i].name, name) == 0)
+			return &l->pools[i];
+	return NULL;
+}
+
+/* Pools come, go and change their size while a node runs. */
+static void
+diff_pools(struct diff *d, const struct mu_layout *a, const struct mu_layout *b)
+{
+	for (size_t i = 0; i < a->npools; i++) {
+		const struct mu_layout_pool *p = &a->pools[i];
+		const struct mu_layout_pool *other = find_pool(b, p->name);
+
+		if (other != NULL)
+			diff_pool(d, p, other);
+		else
+			mu_buf_printf(d->out, "%s: pool %s removed\n",
+			    verdict(d, false), p->name);
+	}
+	for (size_t i = 0; i < b->npools; i++)
+		if (find_pool(a, b->pools[i].name) == NULL)
+			mu_buf_printf(d->out, "%s: pool %s added\n",
+			    verdict(d, false), b->pools[i].name);
+}
+
 int
 mu_layout_diff(const struct mu_layout *a, const struct mu_layout *b,
     const char *self, struct mu_buf *out)
@@ -256,6 +304,7 @@ mu_layout_diff(const struct mu_layout *a, const struct mu_layout *b,
 	diff_section(&d, "", &mu_fields_top, a, b);
 	diff_nodes(&d, a, b, self);
 	diff_stores(&d, a, b);
+	diff_pools(&d, a, b);
 	if (d.error != 0 || mu_buf_error(out) != 0)
 		return MUSTER_ENOMEM;
 	return d.ncannot;

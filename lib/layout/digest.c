@@ -75,6 +75,36 @@ add_relay(uint64_t h, const struct mu_layout_relay *r)
 	return h;
 }
 
+/* Is it one of the three that exist without a row, and as without it? */
+static bool
+is_plain(const struct mu_layout *l, const struct mu_layout_pool *p)
+{
+	size_t n = strlen(l->topics.pool_prefix);
+
+	return mu_role_parse(p->name) == (int)p->type && p->max_nodes == 0 &&
+	       !p->exclusive && p->replicas == 1 && p->nweights == 0 &&
+	       strncmp(p->topic, l->topics.pool_prefix, n) == 0 &&
+	       strcmp(p->topic + n, p->name) == 0;
+}
+
+/* All of it: who gets a key must be the same everywhere. */
+static uint64_t
+add_pool(uint64_t h, const struct mu_layout_pool *p)
+{
+	h = add_string(h, p->name);
+	h = add_number(h, p->type);
+	h = add_string(h, p->topic);
+	h = add_number(h, p->max_nodes);
+	h = add_number(h, p->exclusive);
+	h = add_number(h, p->replicas);
+	h = add_number(h, p->nweights);
+	for (size_t i = 0; i < p->nweights; i++) {
+		h = add_string(h, p->weights[i].node);
+		h = add_number(h, p->weights[i].weight);
+	}
+	return h;
+}
+
 uint64_t
 mu_layout_digest(const struct mu_layout *l)
 {
@@ -92,5 +122,8 @@ mu_layout_digest(const struct mu_layout *l)
 		h = add_store(h, &l->stores[i]);
 	for (size_t i = 0; i < l->nrelays; i++)
 		h = add_relay(h, &l->relays[i]);
+	for (size_t i = 0; i < l->npools; i++)
+		if (!is_plain(l, &l->pools[i]))
+			h = add_pool(h, &l->pools[i]);
 	return mu_mix64(h);
 }

@@ -263,6 +263,9 @@ static const struct mu_field top_fields[] = {
 	{ "logs", MU_KIND_SECTION, 0, LAYOUT(logs),
 	  .section = &mu_fields_logs,
 	  .about = "what loggers do with records" },
+	{ "pools", MU_KIND_POOLS, 0, .section = &mu_fields_pool,
+	  .about = "pools by name, and what is different about worker, proxy "
+	  "and logger" },
 	{ "limits", MU_KIND_SECTION, 0, LAYOUT(limits),
 	  .section = &limits_section, .about = "limits and times" },
 	{ "topics", MU_KIND_SECTION, 0, LAYOUT(topics),
@@ -297,7 +300,6 @@ static const struct mu_field top_fields[] = {
 	  .about = "group to become after the start" },
 	{ "log_level", MU_KIND_WORD, 0, LAYOUT(log_level),
 	  .words = level_words, .about = "what is reported; default: info" },
-	{ "pools", MU_KIND_REFUSED, .about = LATER },
 	{ "websocket", MU_KIND_REFUSED, .about = LATER },
 	{ "metrics", MU_KIND_REFUSED, .about = LATER },
 	{ "access", MU_KIND_REFUSED, .about = LATER },

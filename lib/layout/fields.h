@@ -35,6 +35,9 @@ enum mu_kind {
 	MU_KIND_ARGV,      /* char ** and its count at aside, any text */
 	MU_KIND_ROWS,      /* list of mappings of section: an array of structs
 			      and its count at aside */
+	MU_KIND_POOLS,     /* mapping of pool names to pools */
+	MU_KIND_WEIGHTS,   /* mapping of node names to numbers: structs and
+			      their count at aside */
 	MU_KIND_REFUSED    /* known, but not to be used: about says why */
 };
 
@@ -87,6 +90,8 @@ extern const struct mu_section mu_fields_subscription;
 extern const struct mu_section mu_fields_relay;
 extern const struct mu_section mu_fields_auto;
 extern const struct mu_section mu_fields_handler;
+/* One pool (struct mu_layout_pool). */
+extern const struct mu_section mu_fields_pool;
 
 /* Part of the whole file: what loggers do (struct mu_logs). */
 extern const struct mu_section mu_fields_logs;

@@ -181,6 +181,26 @@ struct mu_layout_handler {
 	struct mu_place place;
 };
 
+/* A node of a pool whose weight is not 1. */
+struct mu_layout_weight {
+	char *node;
+	uint64_t weight;
+	struct mu_place place;
+};
+
+/* A pool of nodes that share out work. */
+struct mu_layout_pool {
+	char *name;
+	enum mu_role type;  /* worker, proxy or logger */
+	char *topic;        /* of its members */
+	uint64_t max_nodes; /* 0: all */
+	bool exclusive;     /* no other pool has its members */
+	uint64_t replicas;  /* members that a key belongs to */
+	struct mu_layout_weight *weights; /* sorted by strcmp of the node */
+	size_t nweights;
+	struct mu_place place; /* of the name in the file; 0: it has no row */
+};
+
 /* Limits and times; every field has a default and a key in the layout. */
 struct mu_limits {
 	uint64_t frame_bytes;     /* largest frame after the handshake */
@@ -244,6 +264,9 @@ struct mu_layout {
 	struct mu_logs logs;
 	struct mu_layout_store *stores; /* sorted by strcmp of the name */
 	size_t nstores;
+	struct mu_layout_pool *pools; /* sorted by strcmp of the topic; worker,
+					 proxy and logger always exist */
+	size_t npools;
 	char *state_dir, *run_dir, *log_dir; /* before -r */
 	char *user, *group; /* to become after start; NULL: stay */
 	char *log_level;    /* "info" ... ; NULL: default */
@@ -291,8 +314,8 @@ char *mu_layout_path(
 
 /*
  * 64-bit digest of everything all nodes must agree on (cluster, nodes with
- * role, host, port and manager, topics, stores, relays), and of one row, so that
- * two nodes
+ * role, host, port and manager, topics, stores, relays, pools), and of one
+ * row, so that two nodes
  * can tell which entries differ.
  */
 uint64_t mu_layout_digest(const struct mu_layout *l);

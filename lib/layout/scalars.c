@@ -16,6 +16,7 @@
 #include "base/buf.h"
 #include "base/text.h"
 #include "layout/fields.h"
+#include "layout/layout.h"
 #include "layout/names.h"
 #include "layout/section_rows.h"
 #include "muster/err.h"
@@ -51,6 +52,8 @@ static const struct kind {
 	[MU_KIND_ARGV]      = { "a list such as [/usr/bin/logger, text]",
 				mu_argument_fault },
 	[MU_KIND_ROWS]      = { "a list of mappings", NULL },
+	[MU_KIND_POOLS]     = { "a mapping of pool names to pools", NULL },
+	[MU_KIND_WEIGHTS]   = { "a mapping such as {proxy-1: 2}", NULL },
 	[MU_KIND_REFUSED]   = { "nothing", NULL },
 };
 
@@ -352,6 +355,16 @@ put_list(struct mu_buf *out, char *const *list, size_t n)
 }
 
 static void
+put_weights(struct mu_buf *out, const struct mu_layout_weight *list, size_t n)
+{
+	mu_buf_str(out, "{");
+	for (size_t i = 0; i < n; i++)
+		mu_buf_printf(out, "%s%s: %" PRIu64, i == 0 ? "" : ", ",
+		    list[i].node, list[i].weight);
+	mu_buf_str(out, "}");
+}
+
+static void
 put_choice(struct mu_buf *out, const struct mu_field *f, unsigned value)
 {
 	for (const struct mu_word *w = f->words; w->word != NULL; w++)
@@ -394,6 +407,10 @@ mu_scalar_put(struct mu_buf *out, const struct mu_field *f, const void *base)
 		break;
 	case MU_KIND_ROWS:
 		mu_section_rows_put(out, f, base);
+		break;
+	case MU_KIND_WEIGHTS:
+		memcpy(&n, (const char *)base + f->aside, sizeof n);
+		put_weights(out, *(struct mu_layout_weight *const *)at, n);
 		break;
 	case MU_KIND_TOPICS:
 	case MU_KIND_NAMES:

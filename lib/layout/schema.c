@@ -90,6 +90,14 @@ rows(const struct mu_section *s)
 	return list_of(row);
 }
 
+/* A mapping of names to what each must be. */
+static json_t *
+named(json_t *schema)
+{
+	return json_pack("{s:s, s:o, s:o}", "type", "object", "propertyNames",
+	    pattern(NAME_PATTERN), "additionalProperties", schema);
+}
+
 static json_t *
 or_word(const struct mu_field *f, json_t *schema)
 {
@@ -138,6 +146,10 @@ value_schema(const struct mu_field *f)
 		return list_of(json_pack("{s:s}", "type", "string"));
 	case MU_KIND_ROWS:
 		return rows(f->section);
+	case MU_KIND_POOLS:
+		return named(section_schema(f->section));
+	case MU_KIND_WEIGHTS:
+		return named(integer(f->min, f->max));
 	default:
 		return json_pack(
 		    "{s:s, s:i}", "type", "string", "minLength", 1);

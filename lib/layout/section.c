@@ -27,6 +27,14 @@ is_list(const struct mu_field *f)
 	       f->kind == MU_KIND_ARGV;
 }
 
+/* Are its rows read by somebody else? */
+static bool
+is_left_alone(const struct mu_field *f)
+{
+	return f->kind == MU_KIND_NODES || f->kind == MU_KIND_STORES ||
+	       f->kind == MU_KIND_POOLS || f->kind == MU_KIND_WEIGHTS;
+}
+
 static enum mu_yaml_kind
 wanted_kind(const struct mu_field *f, const struct mu_yaml *y)
 {
@@ -40,6 +48,8 @@ wanted_kind(const struct mu_field *f, const struct mu_yaml *y)
 		return MU_YAML_SEQUENCE;
 	case MU_KIND_NODES:
 	case MU_KIND_STORES:
+	case MU_KIND_POOLS:
+	case MU_KIND_WEIGHTS:
 		return MU_YAML_MAPPING;
 	case MU_KIND_SECTION:
 		if (f->words != NULL && y->kind == MU_YAML_SCALAR)
@@ -284,7 +294,7 @@ read_value(const struct mu_job *job, const struct mu_field *f,
 		return mu_section_rows_read(&s, f, y, base);
 	if (is_list(f))
 		return read_list(job, s, f, y, base);
-	if (f->kind == MU_KIND_NODES || f->kind == MU_KIND_STORES)
+	if (is_left_alone(f))
 		return 0;
 	return read_scalar(job, s, f, y->text, base);
 }

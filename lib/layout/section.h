@@ -23,8 +23,8 @@ struct mu_job {
 };
 
 /*
- * Read the mapping into the struct at base.  MU_KIND_NODES is left to the
- * caller.  0 (with or without mistakes) or MUSTER_ENOMEM.
+ * Read the mapping into the struct at base.  Nodes, stores, pools
+ * and weights are left to the caller.  0 (with or without mistakes) or MUSTER_ENOMEM.
  */
 int mu_section_read(
     const struct mu_job *job, const struct mu_section *s, void *base);

@@ -48,6 +48,11 @@ use(const struct mu_layout *l)
 			abort();
 		mu_layout_on(h->on, h->non, &l->nodes[0]);
 	}
+	if (l->npools < 3)
+		abort();
+	for (size_t i = 1; i < l->npools; i++)
+		if (strcmp(l->pools[i - 1].topic, l->pools[i].topic) >= 0)
+			abort();
 	mu_layout_digest(l);
 	mu_buf_init(&b, 0);
 	if (mu_layout_diff(l, l, l->nodes[0].name, &b) != 0 ||

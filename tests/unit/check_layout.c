@@ -113,6 +113,29 @@ put_logs(struct mu_buf *b, const struct mu_logs *g)
 	    (unsigned long long)g->postprocessors);
 }
 
+/* Those with a row; the others are as they are by themselves. */
+static void
+put_pools(struct mu_buf *b, const struct mu_layout *l)
+{
+	for (size_t i = 0; i < l->npools; i++) {
+		const struct mu_layout_pool *p = &l->pools[i];
+
+		if (p->place.line == 0)
+			continue;
+		mu_buf_printf(b,
+		    "pool %s: %s %s max %llu exclusive %d replicas %llu at "
+		    "%u:%u\n",
+		    p->name, mu_role_name(p->type), p->topic,
+		    (unsigned long long)p->max_nodes, p->exclusive,
+		    (unsigned long long)p->replicas, p->place.line,
+		    p->place.column);
+		for (size_t k = 0; k < p->nweights; k++)
+			mu_buf_printf(b, "  weight %s %llu\n",
+			    p->weights[k].node,
+			    (unsigned long long)p->weights[k].weight);
+	}
+}
+
 static void
 put_layout(struct mu_buf *b, const struct mu_layout *l)
 {
@@ -137,6 +160,7 @@ put_layout(struct mu_buf *b, const struct mu_layout *l)
 	    l->state_dir, l->run_dir, l->log_dir, or_none(l->user),
 	    or_none(l->group), or_none(l->log_level));
 	put_logs(b, &l->logs);
+	put_pools(b, l);
 }
 
 static char *
@@ -486,8 +510,9 @@ read_without_memory(const char *text, size_t len, bool once)
 START_TEST(no_allocation_is_indispensable)
 {
 	static const char *const cases[] = { "valid-everything", "valid-rules",
-		"relay-circle", "bad-handler-store",
-		"many-mistakes-sorted", "unknown-connect", "self-connect" };
+		"relay-circle", "bad-handler-store", "valid-pools",
+		"bad-pool-weights", "many-mistakes-sorted", "unknown-connect",
+		"self-connect" };
 
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		char path[512], *text;

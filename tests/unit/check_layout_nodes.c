@@ -231,6 +231,44 @@ START_TEST(the_digest_is_the_same_for_what_a_node_decides_alone)
 END_TEST
 
 /* Hosts of any architecture compare them, so the numbers are fixed. */
+START_TEST(pools_are_agreed_and_what_is_there_anyway_is_no_difference)
+{
+	static const char nodes[] =
+	    "cluster: lab\nnodes:\n  m: {role: manager, port: 1}\n"
+	    "  p-[1-2]: {role: proxy, port: 1[1-2]}\n";
+	static const char *const rows[] = { "",
+		"pools: {x: {type: proxy}}\n", "pools: {x: {type: worker}}\n",
+		"pools: {x: {type: proxy, topic: t}}\n",
+		"pools: {x: {type: proxy, max_nodes: 1}}\n",
+		"pools: {x: {type: proxy, max_nodes: 1, exclusive: yes}}\n",
+		"pools: {x: {type: proxy, replicas: 2}}\n",
+		"pools: {x: {type: proxy, weights: {p-1: 2}}}\n",
+		"pools: {x: {type: proxy, weights: {p-2: 2}}}\n",
+		"pools: {x: {type: proxy, weights: {p-1: 3}}}\n",
+		"pools: {proxy: {max_nodes: 1}}\n",
+		"pools: {proxy: {topic: t}}\n" };
+	static const char *const same[] = { "pools: {}\n",
+		"pools: {worker: {}}\n",
+		"pools: {proxy: {replicas: 1, weights: {}}}\n" };
+	uint64_t seen[sizeof rows / sizeof rows[0]];
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		char text[512];
+
+		snprintf(text, sizeof text, "%s%s", nodes, rows[i]);
+		seen[i] = digest_of(text);
+		for (size_t k = 0; k < i; k++)
+			ck_assert_uint_ne(seen[i], seen[k]);
+	}
+	for (size_t i = 0; i < sizeof same / sizeof same[0]; i++) {
+		char text[512];
+
+		snprintf(text, sizeof text, "%s%s", nodes, same[i]);
+		ck_assert_uint_eq(digest_of(text), seen[0]);
+	}
+}
+END_TEST
+
 START_TEST(digests_do_not_depend_on_the_machine)
 {
 	struct mu_layout *l =
@@ -308,6 +346,8 @@ main(void)
 	tcase_add_test(t, role_names_are_read_back);
 	tcase_add_test(t, the_digest_changes_with_what_is_agreed);
 	tcase_add_test(t, the_digest_is_the_same_for_what_a_node_decides_alone);
+	tcase_add_test(
+	    t, pools_are_agreed_and_what_is_there_anyway_is_no_difference);
 	tcase_add_test(t, digests_do_not_depend_on_the_machine);
 	tcase_add_test(t, the_digest_of_one_row_tells_which_entry_differs);
 	tcase_add_test(t, paths_are_below_the_folder_of_the_file);

@@ -213,6 +213,27 @@ START_TEST(only_the_manager_minds_whether_it_takes_logs)
 }
 END_TEST
 
+START_TEST(pools_come_go_and_change_their_size)
+{
+	check_diff(TOP NODES
+	    "pools: {a: {type: worker}, b: {type: proxy, replicas: 2}}\n",
+	    TOP NODES
+	    "pools: {a: {type: worker, max_nodes: 1, exclusive: yes,\n"
+	    "  replicas: 3, weights: {worker-1: 2}}, c: {type: logger}}\n",
+	    "worker-1", 0,
+	    "can: pool a max_nodes 0 -> 1\n"
+	    "can: pool a exclusive false -> true\n"
+	    "can: pool a replicas 1 -> 3\n"
+	    "can: pool a weights {} -> {worker-1: 2}\n"
+	    "can: pool b removed\n"
+	    "can: pool c added\n");
+	check_diff(TOP NODES "pools: {a: {type: worker}}\n",
+	    TOP NODES "pools: {a: {type: proxy, topic: t}}\n", "worker-1", 2,
+	    "cannot: pool a type worker -> proxy\n"
+	    "cannot: pool a topic zeek/cluster/pool/a -> t\n");
+}
+END_TEST
+
 static bool
 fail_nth(void *ctx)
 {
@@ -222,7 +243,9 @@ fail_nth(void *ctx)
 START_TEST(a_difference_without_memory_is_an_error)
 {
 	struct mu_layout *x = must_read(TOP NODES);
-	struct mu_layout *y = must_read(TOP NODES "limits: {queue: 1 MiB}\n");
+	struct mu_layout *y = must_read(
+	    TOP NODES "limits: {queue: 1 MiB}\n"
+	    "pools: {worker: {max_nodes: 1}, p: {type: proxy}}\n");
 
 	for (long n = 1;; n++) {
 		struct mu_buf out;
@@ -270,7 +293,7 @@ check_properties(const json_t *schema, const struct mu_section *s)
 		    f->about);
 		ck_assert_int_eq(
 		    json_object_get(p, "default") != NULL, f->fallback != NULL);
-		if (f->kind == MU_KIND_NODES)
+		if (f->kind == MU_KIND_NODES || f->kind == MU_KIND_POOLS)
 			check_properties(
 			    json_object_get(p, "additionalProperties"),
 			    f->section);
@@ -319,6 +342,7 @@ main(void)
 	tcase_add_test(t, what_was_decided_at_the_start_cannot_change);
 	tcase_add_test(t, loggers_change_all_but_their_folders);
 	tcase_add_test(t, only_the_manager_minds_whether_it_takes_logs);
+	tcase_add_test(t, pools_come_go_and_change_their_size);
 	tcase_add_test(t, a_difference_without_memory_is_an_error);
 	tcase_add_test(t, the_schema_names_every_field);
 	suite_add_tcase(s, t);

@@ -220,19 +220,19 @@ START_TEST(subscriptions_follow_the_role)
 {
 	subscribes(FIVE, "logger-1", STATE STARTED "zeek/cluster/logger\n"
 	    "zeek/cluster/node/logger-1/\n" NODEID
-	    "zeek/cluster/pool/logger\nzeek/logs/\n");
+	    "zeek/logs/\n");
 	subscribes(FIVE, "manager", "muster/cluster/report\n" STATE STARTED
 	    "zeek/cluster/manager\nzeek/cluster/node/manager/\n" NODEID);
 	subscribes(FIVE, "proxy-1", STATE STARTED
 	    "zeek/cluster/node/proxy-1/\n" NODEID
-	    "zeek/cluster/pool/proxy\nzeek/cluster/proxy\n");
+	    "zeek/cluster/proxy\n");
 	subscribes(FIVE, "worker-1", STATE STARTED
 	    "zeek/cluster/node/worker-1/\n" NODEID
-	    "zeek/cluster/pool/worker\nzeek/cluster/worker\n");
+	    "zeek/cluster/worker\n");
 	subscribes(FIVE "manager_is_logger: true\n", "manager",
 	    "muster/cluster/report\n" STATE STARTED
 	    "zeek/cluster/manager\nzeek/cluster/node/manager/\n" NODEID
-	    "zeek/cluster/pool/logger\nzeek/logs/\n");
+	    "zeek/logs/\n");
 }
 END_TEST
 
