@@ -50,6 +50,16 @@ core_SRCS = \
 	daemon/core/members_rows.c \
 	daemon/core/members_start.c \
 	daemon/core/members_track.c \
+	daemon/core/outbox.c \
+	daemon/core/outbox_add.c \
+	daemon/core/outbox_disk.c \
+	daemon/core/outbox_fact.c \
+	daemon/core/outbox_load.c \
+	daemon/core/outbox_logger.c \
+	daemon/core/outbox_queue.c \
+	daemon/core/outbox_record.c \
+	daemon/core/outbox_send.c \
+	daemon/core/outbox_stream.c \
 	daemon/core/outq.c \
 	daemon/core/pools.c \
 	daemon/core/records.c \

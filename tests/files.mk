@@ -49,6 +49,7 @@ $(eval $(call unit,members_track,core sys proto pool layout topic value base))
 $(eval $(call unit,replay,core sys proto tls pool layout topic value base))
 $(eval $(call unit,dial,core base))
 $(eval $(call unit,delivery,core value base))
+$(eval $(call unit,outbox_model,core sys store logrec pool value base))
 $(eval $(call unit,forward,core proto topic value base))
 $(eval $(call unit,outq,core proto topic value base))
 $(eval $(call unit,router,core proto topic value base))
@@ -129,6 +130,8 @@ $(eval $(call fuzz,record,core base))
 $(eval $(call fuzz,log_record,logrec value base))
 $(eval $(call fuzz,delivery,core value base))
 $(eval $(call fuzz,control,core sys tls proto store pool layout topic value base))
+$(eval $(call fuzz,outbox,core sys store logrec pool value base))
+$(eval $(call fuzz,control,core sys tls proto store layout topic value base))
 
 # --- other test programs ---------------------------------------------------
 SIM_SRCS = tests/sim/sim_check.c tests/sim/sim_heap.c tests/sim/sim_main.c \

@@ -70,23 +70,26 @@ put_event(struct mu_buf *b, const char *name, uint32_t nargs)
 void
 delivery_batch_enc(struct mu_buf *b, const struct delivery_batch *d)
 {
-	put_event(b, BATCH, 5);
+	put_event(b, BATCH, 6);
 	put_string(b, d->sender, d->sender_len);
 	put_session(b, &d->session);
 	put_count(b, d->seq);
 	put_count(b, d->prev);
+	put_count(b, d->round);
 	mu_buf_put(b, d->batch, d->batch_len);
 }
 
 void
 delivery_answer_enc(struct mu_buf *b, const struct delivery_answer *a)
 {
-	put_event(b, a->refused ? REFUSED : TAKEN, a->refused ? 4 : 3);
+	put_event(b, a->refused ? REFUSED : TAKEN, a->refused ? 5 : 3);
 	put_string(b, a->logger, a->logger_len);
 	put_session(b, &a->session);
 	put_count(b, a->seq);
-	if (a->refused)
+	if (a->refused) {
+		put_count(b, a->round);
 		put_string(b, a->why, a->why_len);
+	}
 }
 
 /* --- reading ------------------------------------------------------------- */
@@ -162,11 +165,12 @@ delivery_batch_dec(struct delivery_batch *out, const uint8_t *buf, size_t len)
 		return MUSTER_EPROTO;
 	if (p.kind != MUSTER_MESSAGE_EVENT || !is(&p, BATCH))
 		return MUSTER_ENOENT;
-	c = args_of(&p, 5);
+	c = args_of(&p, 6);
 	out->sender = get_name(&c, &out->sender_len);
 	get_session(&c, &out->session);
 	out->seq = get_count(&c);
 	out->prev = get_count(&c);
+	out->round = get_count(&c);
 	if (c.error == 0) {
 		out->batch = c.at;
 		mu_value_skip(&c);
@@ -195,12 +199,14 @@ delivery_answer_dec(struct delivery_answer *out, const uint8_t *buf, size_t len)
 	    (!is(&p, TAKEN) && !is(&p, REFUSED)))
 		return MUSTER_ENOENT;
 	out->refused = is(&p, REFUSED);
-	c = args_of(&p, out->refused ? 4 : 3);
+	c = args_of(&p, out->refused ? 5 : 3);
 	out->logger = get_name(&c, &out->logger_len);
 	get_session(&c, &out->session);
 	out->seq = get_count(&c);
-	if (out->refused)
+	if (out->refused) {
+		out->round = get_count(&c);
 		out->why = get_string(&c, &out->why_len);
+	}
 	if (c.error != 0)
 		memset(out, 0, sizeof *out);
 	return c.error;

@@ -28,6 +28,8 @@ struct delivery_batch {
 	uint64_t seq;           /* of the batch, ascending, from 1 */
 	uint64_t prev;          /* of the batch before it that is not yet known
 				   to be settled; 0: there is none */
+	uint64_t round;         /* which of its sendings this is; the answer
+				   that refuses it says the same */
 	const uint8_t *batch;   /* an encoded Batch message */
 	size_t batch_len;
 };
@@ -39,7 +41,8 @@ struct delivery_answer {
 	size_t logger_len;
 	struct mu_uuid session;
 	uint64_t seq;    /* taken: all up to this one are on disk */
-	const char *why; /* of a refusal, not NUL-terminated */
+	uint64_t round;  /* of a refusal: that of the batch */
+	const char *why; /* likewise, not NUL-terminated */
 	size_t why_len;
 };
 

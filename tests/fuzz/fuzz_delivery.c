@@ -29,7 +29,7 @@ batch(const uint8_t *data, size_t size)
 	delivery_batch_enc(&b, &d);
 	must(delivery_batch_dec(&e, mu_buf_data(&b), mu_buf_len(&b)) == 0);
 	must(d.sender_len == e.sender_len && d.seq == e.seq &&
-	     d.prev == e.prev && d.batch_len == e.batch_len &&
+	     d.prev == e.prev && d.round == e.round && d.batch_len == e.batch_len &&
 	     mu_uuid_eq(&d.session, &e.session));
 	must(memcmp(d.batch, e.batch, d.batch_len) == 0);
 	mu_buf_clear(&b);
@@ -47,7 +47,7 @@ answer(const uint8_t *data, size_t size)
 	delivery_answer_enc(&b, &a);
 	must(delivery_answer_dec(&e, mu_buf_data(&b), mu_buf_len(&b)) == 0);
 	must(a.refused == e.refused && a.logger_len == e.logger_len &&
-	     a.seq == e.seq && a.why_len == e.why_len &&
+	     a.seq == e.seq && a.round == e.round && a.why_len == e.why_len &&
 	     mu_uuid_eq(&a.session, &e.session));
 	mu_buf_clear(&b);
 }

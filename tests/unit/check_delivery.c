@@ -24,6 +24,7 @@ some_batch(void)
 		.session = { { 1, 2, 3 } },
 		.seq = 9,
 		.prev = 7,
+		.round = 3,
 		.batch = nothing,
 		.batch_len = sizeof nothing,
 	};
@@ -52,6 +53,7 @@ START_TEST(a_batch_comes_back)
 	ck_assert(mu_uuid_eq(&e.session, &d.session));
 	ck_assert_uint_eq(e.seq, 9);
 	ck_assert_uint_eq(e.prev, 7);
+	ck_assert_uint_eq(e.round, 3);
 	ck_assert_uint_eq(e.batch_len, sizeof nothing);
 	ck_assert_mem_eq(e.batch, nothing, sizeof nothing);
 	mu_buf_clear(&b);
@@ -71,7 +73,7 @@ START_TEST(it_is_an_event_for_everybody_else)
 	    muster_value_dec(mu_buf_data(&b), mu_buf_len(&b), &v), 0);
 	ck_assert_int_eq(muster_message_kind(v), MUSTER_MESSAGE_EVENT);
 	ck_assert_str_eq(muster_event_name(v, &len), "Muster::log_batch");
-	ck_assert_uint_eq(muster_value_size(muster_event_args(v)), 5);
+	ck_assert_uint_eq(muster_value_size(muster_event_args(v)), 6);
 	muster_value_unref(v);
 	mu_buf_clear(&b);
 }
@@ -134,12 +136,14 @@ START_TEST(answers_come_back)
 	ck_assert_mem_eq(e.logger, "logger-1", 8);
 	mu_buf_reset(&b);
 	a.refused = true;
+	a.round = 4;
 	a.why = "disk full";
 	a.why_len = 9;
 	delivery_answer_enc(&b, &a);
 	ck_assert_int_eq(
 	    delivery_answer_dec(&e, mu_buf_data(&b), mu_buf_len(&b)), 0);
 	ck_assert(e.refused);
+	ck_assert_uint_eq(e.round, 4);
 	ck_assert_uint_eq(e.why_len, 9);
 	ck_assert_mem_eq(e.why, "disk full", 9);
 	for (size_t n = 0; n < mu_buf_len(&b); n++)
