@@ -37,6 +37,7 @@ core_SRCS = \
 	daemon/core/endpoint_dial.c \
 	daemon/core/endpoint_members.c \
 	daemon/core/endpoint_note.c \
+	daemon/core/endpoint_reload.c \
 	daemon/core/forward.c \
 	daemon/core/link.c \
 	daemon/core/link_peer.c \
@@ -63,6 +64,8 @@ core_SRCS = \
 	daemon/core/outq.c \
 	daemon/core/pools.c \
 	daemon/core/records.c \
+	daemon/core/relays.c \
+	daemon/core/relays_rules.c \
 	daemon/core/router.c \
 	daemon/core/router_peers.c \
 	daemon/core/router_subs.c \

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "core/relays.h"
 #include "muster/err.h"
 #include "muster/topic.h"
 #include "sys/log.h"
@@ -27,24 +28,26 @@ hear(struct subscriber *self, struct message *m)
 		    e->now);
 }
 
-static int
-forward_filter(const struct mu_layout *layout, struct muster_filter **out)
+static void
+relays_say(void *ctx, int level, const char *text)
 {
-	struct muster_filter *f = muster_filter_new();
+	note_log(ctx, level, "%s", text);
+}
 
-	if (f == NULL)
-		return MUSTER_ENOMEM;
-	for (size_t i = 0; i < layout->nforward; i++) {
-		const char *prefix = layout->forward[i];
-		int rc = muster_filter_add(f, prefix, strlen(prefix));
+static int
+build_relays(struct endpoint *e)
+{
+	struct relays_config cfg = {
+		.router = e->router,
+		.members = e->members,
+		.layout = e->layout,
+		.node = e->node,
+		.say = relays_say,
+		.ctx = e,
+	};
 
-		if (rc < 0) {
-			muster_filter_free(f);
-			return rc;
-		}
-	}
-	*out = f;
-	return 0;
+	e->relays = relays_new(&cfg, e->now);
+	return e->relays == NULL ? MUSTER_ENOMEM : 0;
 }
 
 static int
@@ -59,7 +62,7 @@ build(struct endpoint *e, uint64_t seed)
 	struct target **fresh;
 	size_t nfresh;
 
-	if (forward_filter(e->layout, &forward) != 0)
+	if (endpoint_forward_filter(e->layout, &forward) != 0)
 		return MUSTER_ENOMEM;
 	e->router = router_new(&e->id, forward, seed);
 	muster_filter_free(forward);
@@ -70,6 +73,7 @@ build(struct endpoint *e, uint64_t seed)
 	    e->pools == NULL)
 		return MUSTER_ENOMEM;
 	if (endpoint_subscribe(e, e->layout, e->pools) != 0 ||
+	    build_relays(e) != 0 ||
 	    targets_prepare(e, e->layout, e->node, &fresh, &nfresh) != 0)
 		return MUSTER_ENOMEM;
 	targets_commit(e, &e->layout->limits, fresh, nfresh);
@@ -111,6 +115,7 @@ endpoint_free(struct endpoint *e)
 		link_free(e->links[i]);
 	mu_free(e->links);
 	targets_free(e->targets, e->ntargets);
+	relays_free(e->relays);
 	if (e->router != NULL)
 		router_detach(e->router, &e->service);
 	members_free(e->members);
@@ -312,8 +317,8 @@ announce(struct endpoint *e)
 void
 endpoint_settle(struct endpoint *e)
 {
-	while (endpoint_drain_members(e) || work_kicked(e) || work_woken(e) ||
-	    announce(e))
+	while (relays_flush(e->relays, e->now) || endpoint_drain_members(e) ||
+	    work_kicked(e) || work_woken(e) || announce(e))
 		continue;
 }
 
@@ -368,100 +373,6 @@ endpoint_next(struct endpoint *e, struct endpoint_out *out)
 }
 
 /* --- verbs --------------------------------------------------------------- */
-
-/* Which links are of nodes that the new layout does not know?  Asked while
- * membership still has the old names. */
-static void
-mark_leaving(struct endpoint *e, const struct mu_layout *layout)
-{
-	for (size_t i = 0; i < e->nlinks; i++) {
-		struct link *l = e->links[i];
-		const char *name = l->told
-		    ? members_name_of(e->members, &l->sub.id) : NULL;
-
-		l->leaving = name != NULL &&
-		    mu_layout_node(layout, name) == NULL;
-	}
-}
-
-/* Those leave, the others get the new limits. */
-static void
-adjust_links(struct endpoint *e)
-{
-	const struct outq_limits limits = {
-		.bytes = e->layout->limits.queue_bytes,
-		.messages = e->layout->limits.queue_messages,
-		.policy = e->layout->limits.overflow,
-	};
-
-	for (size_t i = 0; i < e->nlinks; i++) {
-		struct link *l = e->links[i];
-
-		outq_set_limits(l->out, &limits);
-		if (!l->leaving || l->state != LINK_UP)
-			continue;
-		mu_peer_goodbye(l->peer, e->now);
-		link_kick(l);
-	}
-}
-
-/* Counts and turns go on; who is up is what membership says now. */
-static void
-pools_replace(struct endpoint *e, struct mu_pools *pools)
-{
-	mu_pools_inherit(pools, e->pools);
-	pools_fill(pools, e->members);
-	mu_pools_free(e->pools);
-	e->pools = pools;
-}
-
-int
-endpoint_reload(struct endpoint *e, const struct mu_layout *layout,
-    uint64_t now)
-{
-	const struct mu_layout_node *node = mu_layout_node(layout,
-	    e->node->name);
-	struct muster_filter *forward;
-	struct mu_pools *pools;
-	struct target **fresh;
-	size_t nfresh;
-	int rc;
-
-	e->now = now;
-	if (node == NULL)
-		return MUSTER_ENOENT;
-	if (forward_filter(layout, &forward) != 0)
-		return MUSTER_ENOMEM;
-	pools = pools_build(layout, node);
-	rc = pools == NULL ? MUSTER_ENOMEM
-	    : targets_prepare(e, layout, node, &fresh, &nfresh);
-	if (rc != 0)
-		goto out;
-	/* what fails from here leaves at most a larger filter behind */
-	rc = endpoint_subscribe(e, layout, pools);
-	if (rc == 0)
-		rc = router_set_forward(e->router, forward);
-	if (rc != 0) {
-		targets_free(fresh, nfresh);
-		goto out;
-	}
-	mark_leaving(e, layout);
-	rc = members_reload(e->members, layout, node, now);
-	if (rc != 0) {
-		targets_free(fresh, nfresh);
-		goto out;
-	}
-	e->layout = layout;
-	e->node = node;
-	targets_commit(e, &layout->limits, fresh, nfresh);
-	adjust_links(e);
-	pools_replace(e, pools);
-	pools = NULL;
-out:
-	mu_pools_free(pools);
-	muster_filter_free(forward);
-	return rc;
-}
 
 void
 endpoint_stop(struct endpoint *e, uint64_t now)
@@ -521,6 +432,12 @@ struct mu_pools *
 endpoint_pools(const struct endpoint *e)
 {
 	return e->pools;
+}
+
+struct relays *
+endpoint_relays(struct endpoint *e)
+{
+	return e->relays;
 }
 
 const struct mu_layout *

@@ -23,6 +23,7 @@
 
 struct mu_pools;
 struct muster_filter;
+struct relays;
 
 struct endpoint_config {
 	const struct mu_layout *layout; /* borrowed until endpoint_reload */
@@ -123,6 +124,7 @@ struct router *endpoint_router(struct endpoint *e);
 struct members *endpoint_members(struct endpoint *e);
 /* Who shares out work, as this node sees it; valid until a reload. */
 struct mu_pools *endpoint_pools(const struct endpoint *e);
+struct relays *endpoint_relays(struct endpoint *e);
 const struct mu_layout *endpoint_layout(const struct endpoint *e);
 const struct mu_layout_node *endpoint_node(const struct endpoint *e);
 const struct mu_uuid *endpoint_id(const struct endpoint *e);

@@ -8,6 +8,7 @@
  *   endpoint_dial.c    the rows to connect to and what became of them
  *   endpoint_members.c what membership asks for
  *   endpoint_note.c    the queue of lines
+ *   endpoint_reload.c  another layout
  *
  * Two kinds of consequences: lines own their text and are queued; what
  * concerns a link or a dial is a flag on it, so that it cannot get lost when
@@ -105,6 +106,7 @@ struct endpoint {
 	struct router *router;
 	struct members *members;
 	struct mu_pools *pools;
+	struct relays *relays;
 	struct subscriber service; /* membership, as the router sees it */
 	struct endpoint_watch *watch; /* or NULL */
 	struct mu_peer_table *table;
@@ -169,6 +171,12 @@ struct link *endpoint_add_link(struct endpoint *e, const char *address,
     uint16_t port, struct target *t);
 struct link *endpoint_link_of(const struct endpoint *e,
     const struct mu_uuid *id);
+
+/* --- endpoint_reload.c --------------------------------------------------- */
+
+/* The prefixes that are forwarded, owned by the caller.  0 or MUSTER_ENOMEM. */
+int endpoint_forward_filter(
+    const struct mu_layout *layout, struct muster_filter **out);
 
 /* --- endpoint_dial.c ----------------------------------------------------- */
 

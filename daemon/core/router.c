@@ -27,7 +27,7 @@
 #define AT_TTL	      37
 
 /* Who gets what, by where it comes from. */
-#define TO(kind) (1u << (kind))
+#define TO(kind) ROUTER_TO(kind)
 #define TO_LOCAL (TO(SUBSCRIBER_SERVICE) | TO(SUBSCRIBER_CLIENT))
 
 static bool
@@ -269,13 +269,10 @@ echo(struct router *r, const struct mu_match *match, uint32_t holder,
 }
 
 /* The frame was stamped with the full TTL, which is the one that is hashed:
- * give it what is left.  Broker always writes 16; more is nobody's right. */
+ * give it what is left. */
 static void
-lower_ttl(struct mu_envelope *env, uint16_t came_with)
+set_ttl(struct mu_envelope *env, uint16_t left)
 {
-	uint16_t left = came_with > MU_TTL ? MU_TTL : came_with;
-
-	left = left > 0 ? left - 1 : 0;
 	env->ttl = left;
 	env->frame[AT_TTL] = (uint8_t)(left >> 8);
 	env->frame[AT_TTL + 1] = (uint8_t)left;
@@ -318,9 +315,10 @@ check_topic(const char *topic, size_t len)
 
 static int
 publish(struct router *r, struct subscriber *from, enum mu_envelope_type type,
-    const char *topic, size_t topic_len, const uint8_t *payload, size_t len)
+    unsigned kinds, uint16_t ttl, const char *topic, size_t topic_len,
+    const uint8_t *payload, size_t len)
 {
-	struct message m = { .from = from, .origin = r->self };
+	struct message m = { .from = from, .origin = r->self, .ttl = ttl };
 	struct mu_match match;
 	int rc = check_topic(topic, topic_len);
 
@@ -333,7 +331,8 @@ publish(struct router *r, struct subscriber *from, enum mu_envelope_type type,
 		    m.env.len - AT_RECEIVER);
 	if (rc == 0) {
 		r->stats.published++;
-		rc = dispatch(r, &match, receivers_of(from), &m);
+		set_ttl(&m.env, ttl);
+		rc = dispatch(r, &match, kinds, &m);
 	}
 	end_publish(r, &m);
 	return rc;
@@ -344,7 +343,7 @@ unicast(struct router *r, struct subscriber *from, enum mu_envelope_type type,
     const struct mu_uuid *receiver, const char *topic, size_t topic_len,
     const uint8_t *payload, size_t len)
 {
-	struct message m = { .from = from, .origin = r->self };
+	struct message m = { .from = from, .origin = r->self, .ttl = MU_TTL };
 	struct subscriber *to;
 	int rc = check_topic(topic, topic_len);
 
@@ -369,7 +368,31 @@ int
 router_publish(struct router *r, struct subscriber *from, const char *topic,
     size_t topic_len, const uint8_t *payload, size_t len)
 {
-	return publish(r, from, MU_DATA, topic, topic_len, payload, len);
+	if (r->detour != NULL && from != NULL &&
+	    from->kind == SUBSCRIBER_CLIENT) {
+		int rc = r->detour->publish(
+		    r->detour, from, topic, topic_len, payload, len);
+
+		if (rc != MUSTER_ENOENT)
+			return rc;
+	}
+	return publish(r, from, MU_DATA, receivers_of(from), MU_TTL, topic,
+	    topic_len, payload, len);
+}
+
+int
+router_publish_to(struct router *r, struct subscriber *from, unsigned kinds,
+    uint16_t ttl, const char *topic, size_t topic_len, const uint8_t *payload,
+    size_t len)
+{
+	return publish(r, from, MU_DATA, kinds, ttl, topic, topic_len, payload,
+	    len);
+}
+
+void
+router_set_detour(struct router *r, struct router_detour *d)
+{
+	r->detour = d;
 }
 
 int
@@ -387,8 +410,8 @@ router_command(struct router *r, struct subscriber *from,
     const uint8_t *payload, size_t len)
 {
 	if (receiver == NULL)
-		return publish(r, from, MU_COMMAND, topic, topic_len, payload,
-		    len);
+		return publish(r, from, MU_COMMAND, receivers_of(from), MU_TTL,
+		    topic, topic_len, payload, len);
 	return unicast(r, from, MU_COMMAND, receiver, topic, topic_len, payload,
 	    len);
 }
@@ -396,7 +419,7 @@ router_command(struct router *r, struct subscriber *from,
 /* --- receiving ----------------------------------------------------------- */
 
 static void
-by_topic(struct router *r, struct message *m, uint16_t came_with)
+by_topic(struct router *r, struct message *m)
 {
 	struct mu_match match = mu_trie_match(r->trie, m->env.topic,
 	    m->env.topic_len);
@@ -405,7 +428,7 @@ by_topic(struct router *r, struct message *m, uint16_t came_with)
 	enum forward_verdict verdict = seen(r, &match, m, &holder);
 
 	if ((about(r, &match, m) & ABOUT_FORWARD) != 0) {
-		lower_ttl(&m->env, came_with);
+		set_ttl(&m->env, m->ttl > 0 ? m->ttl - 1 : 0);
 		if (m->env.ttl > 0)
 			kinds |= TO(SUBSCRIBER_PEER);
 		else
@@ -442,14 +465,16 @@ int
 router_receive(struct router *r, struct subscriber *from,
     struct mu_envelope *env, uint64_t now)
 {
-	struct message m = { .env = *env, .from = from, .origin = from->id };
+	/* Broker always writes 16; more is nobody's right. */
+	struct message m = { .env = *env, .from = from, .origin = from->id,
+		.ttl = env->ttl > MU_TTL ? MU_TTL : env->ttl };
 
 	assert(env->type <= MU_PONG);
 	forward_time(r->seen, now);
 	r->stats.received[env->type]++;
 	mu_envelope_stamp(&m.env, &r->self);
 	if (mu_uuid_is_nil(env->receiver)) {
-		by_topic(r, &m, env->ttl);
+		by_topic(r, &m);
 	} else if (mu_uuid_eq(env->receiver, &r->self)) {
 		struct mu_match match = mu_trie_match(r->trie, env->topic,
 		    env->topic_len);

@@ -48,6 +48,7 @@ struct message {
 				    id */
 	struct mu_blob *blob;    /* the frame as a blob once somebody asked */
 	enum message_form form;  /* of the payload, once it mattered */
+	uint16_t ttl;            /* it came with, at most MU_TTL */
 };
 
 /* The frame as a counted blob, made at the first call (the only copy of a
@@ -136,6 +137,25 @@ uint64_t router_filter_version(const struct router *r);
  */
 int router_publish(struct router *r, struct subscriber *from,
     const char *topic, size_t topic_len, const uint8_t *payload, size_t len);
+
+/* The same with the kinds of receivers, bits of 1 << enum subscriber_kind, and
+ * the TTL, 1 to MU_TTL, chosen by the caller; nobody's detour. */
+#define ROUTER_TO(kind) (1u << (kind))
+int router_publish_to(struct router *r, struct subscriber *from,
+    unsigned kinds, uint16_t ttl, const char *topic, size_t topic_len,
+    const uint8_t *payload, size_t len);
+
+/*
+ * Somebody who takes publications of clients another way.  Embedded in its
+ * owner.  publish gets what router_publish got and returns what it is to
+ * return; MUSTER_ENOENT: not mine, go on.  NULL: none.
+ */
+struct router_detour {
+	int (*publish)(struct router_detour *self, struct subscriber *from,
+	    const char *topic, size_t topic_len, const uint8_t *payload,
+	    size_t len);
+};
+void router_set_detour(struct router *r, struct router_detour *d);
 
 /* The same for one direct peer (receiver = its id).  1, MUSTER_ENOENT when
  * there is no such peer, or an error. */

@@ -24,6 +24,7 @@ struct router {
 	struct muster_filter *forward; /* relayed between peers now */
 	struct muster_filter *ever;    /* relayed now or before */
 	struct forward *seen;          /* duplicate suppression */
+	struct router_detour *detour;  /* or NULL */
 	struct mu_buf scratch;         /* the frame being published */
 	struct router_stats stats;
 };
