@@ -76,6 +76,7 @@ core_SRCS = \
 
 io_SRCS = \
 	daemon/io/child.c \
+	daemon/io/child_program.c \
 	daemon/io/conn.c \
 	daemon/io/conn_bio.c \
 	daemon/io/conn_end.c \

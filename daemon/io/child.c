@@ -5,7 +5,7 @@
  * and the order of stopping is ours to decide; the kernel tells it when this
  * process dies, however it does.
  */
-#include "io/child.h"
+#include "io/child_impl.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,38 +18,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <event2/event.h>
-#include <event2/event_struct.h>
-
 #include "base/alloc.h"
+#include "base/blob.h"
 #include "io/loop.h"
 
-#define LINE_BYTES 2048 /* longer ones come in pieces */
-#define LAST_WORDS 32   /* chunks read of one that ended */
-
-struct pipe {
-	struct child *child;
-	int fd; /* our end; -1: closed */
-	struct event event;
-};
-
-struct child {
-	struct children *all;
-	struct child *prev, *next;
-	void *ctx; /* the owner's */
-	pid_t pid;
-	struct pipe output; /* its standard output and error */
-	struct pipe ready;  /* its word that it started */
-	char line[LINE_BYTES + 1];
-	size_t len; /* bytes of an unfinished line */
-};
-
-struct children {
-	struct loop *loop;
-	const struct child_ops *ops;
-	struct child *first;
-	struct loop_signal *signal; /* SIGCHLD */
-};
+#define LAST_WORDS 32 /* chunks read of one that ended */
 
 /* --- output ------------------------------------------------------------ */
 
@@ -65,6 +38,8 @@ static void
 take(struct child *c, const char *p, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
+		if (c->muted)
+			return;
 		if (p[i] == '\n') {
 			end_line(c);
 			continue;
@@ -76,8 +51,8 @@ take(struct child *c, const char *p, size_t n)
 	}
 }
 
-static void
-close_pipe(struct pipe *p)
+void
+child_close_pipe(struct pipe *p)
 {
 	if (p->fd < 0)
 		return;
@@ -98,7 +73,7 @@ read_output(struct child *c)
 		return true;
 	}
 	if (n == 0 || (errno != EAGAIN && errno != EINTR))
-		close_pipe(&c->output);
+		child_close_pipe(&c->output);
 	return false;
 }
 
@@ -123,8 +98,10 @@ on_ready(evutil_socket_t fd, short what, void *ctx)
 	(void)what;
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	close_pipe(p);
-	if (n == 1)
+	child_close_pipe(p);
+	if (n == 1 && c->program)
+		c->all->ops->unfit(c->ctx, (unsigned char)byte);
+	else if (n == 1)
 		c->all->ops->ready(c->ctx);
 }
 
@@ -133,8 +110,10 @@ on_ready(evutil_socket_t fd, short what, void *ctx)
 static void
 free_child(struct child *c)
 {
-	close_pipe(&c->output);
-	close_pipe(&c->ready);
+	child_close_pipe(&c->output);
+	child_close_pipe(&c->ready);
+	child_close_pipe(&c->input);
+	mu_blob_unref(c->data);
 	if (c->prev != NULL)
 		c->prev->next = c->next;
 	else
@@ -155,12 +134,29 @@ bury(struct child *c, int status)
 	for (int i = 0; i < LAST_WORDS && c->output.fd >= 0; i++)
 		if (!read_output(c))
 			break;
-	if (c->len > 0)
+	if (c->len > 0 && !c->muted)
 		end_line(c);
 	if (c->ready.fd >= 0)
 		on_ready(c->ready.fd, 0, &c->ready);
 	free_child(c);
 	cs->ops->ended(ctx, status);
+}
+
+/* Did it end?  What is left of a program's group ends with it, before anybody
+ * else can get its number. */
+static bool
+collect(const struct child *c, int *status)
+{
+	siginfo_t info = { .si_pid = 0 };
+
+	if (c->program) {
+		if (waitid(P_PID, (id_t)c->pid, &info,
+			WEXITED | WNOHANG | WNOWAIT) != 0 ||
+		    info.si_pid != c->pid)
+			return false;
+		kill(-c->pid, SIGKILL);
+	}
+	return waitpid(c->pid, status, WNOHANG) == c->pid;
 }
 
 static void
@@ -173,27 +169,21 @@ on_sigchld(void *ctx, int number)
 		int status;
 
 		next = c->next;
-		if (waitpid(c->pid, &status, WNOHANG) == c->pid)
+		if (collect(c, &status))
 			bury(c, status);
 	}
 }
 
 /* --- the beginning ----------------------------------------------------- */
 
-/* Our handlers would tell our loop of the child's signals.  Those of
- * sys/process.h wait until the node hears them. */
-static void
-reset_signals(void)
+void
+child_reset_signals(const sigset_t *blocked)
 {
-	sigset_t later;
 
 	for (int i = 1; i < NSIG; i++)
 		if (i != SIGKILL && i != SIGSTOP)
 			signal(i, SIG_DFL);
-	sigemptyset(&later);
-	sigaddset(&later, SIGHUP);
-	sigaddset(&later, SIGUSR1);
-	sigprocmask(SIG_SETMASK, &later, NULL);
+	sigprocmask(SIG_SETMASK, blocked, NULL);
 }
 
 /* The child's side of fork(2), all signals blocked; never returns. */
@@ -206,12 +196,18 @@ become(const char *const *argv, int output, int ready, pid_t parent)
 	} args = { .in = argv };
 	char text[16];
 	int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	sigset_t later;
 
+	/* Our handlers would tell our loop of the child's signals.  Those of
+	 * sys/process.h wait until the node hears them. */
+	sigemptyset(&later);
+	sigaddset(&later, SIGHUP);
+	sigaddset(&later, SIGUSR1);
 	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	if (getppid() != parent)
 		_exit(1);
-	reset_signals();
+	child_reset_signals(&later);
 	snprintf(text, sizeof text, "%d", ready);
 	/* The service manager is ours to talk to. */
 	unsetenv("NOTIFY_SOCKET");
@@ -248,12 +244,12 @@ make_pipes(struct child *c, int *output, int *ready)
 	return true;
 }
 
-static void
-watch(struct child *c, struct pipe *p, event_callback_fn on)
+void
+child_watch(struct child *c, struct pipe *p, short what, event_callback_fn on)
 {
 	p->child = c;
 	event_assign(&p->event, loop_base(c->all->loop), p->fd,
-	    EV_READ | EV_PERSIST, on, p);
+	    what | EV_PERSIST, on, p);
 	event_add(&p->event, NULL);
 }
 
@@ -269,6 +265,7 @@ child_spawn(struct children *cs, const char *const *argv, void *ctx)
 		errno = ENOMEM;
 		return NULL;
 	}
+	c->input.fd = -1;
 	if (!make_pipes(c, &output, &ready)) {
 		saved = errno;
 		mu_free(c);
@@ -291,21 +288,35 @@ child_spawn(struct children *cs, const char *const *argv, void *ctx)
 		errno = saved;
 		return NULL;
 	}
+	child_enlist(cs, c, ctx);
+	return c;
+}
+
+void
+child_enlist(struct children *cs, struct child *c, void *ctx)
+{
 	c->all = cs;
 	c->ctx = ctx;
 	c->next = cs->first;
 	if (cs->first != NULL)
 		cs->first->prev = c;
 	cs->first = c;
-	watch(c, &c->output, on_output);
-	watch(c, &c->ready, on_ready);
-	return c;
+	child_watch(c, &c->output, EV_READ, on_output);
+	child_watch(c, &c->ready, EV_READ, on_ready);
 }
 
 void
 child_signal(struct child *c, int number)
 {
-	kill(c->pid, number);
+	kill(c->program ? -c->pid : c->pid, number);
+}
+
+void
+child_mute(struct child *c)
+{
+	c->muted = true;
+	c->len = 0;
+	child_close_pipe(&c->output);
 }
 
 pid_t
@@ -341,7 +352,7 @@ children_free(struct children *cs)
 	if (cs == NULL)
 		return;
 	for (struct child *c = cs->first; c != NULL; c = c->next)
-		kill(c->pid, SIGKILL);
+		child_signal(c, SIGKILL);
 	while (cs->first != NULL) {
 		while (
 		    waitpid(cs->first->pid, &status, 0) < 0 && errno == EINTR)

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <sys/wait.h>
 
+#include "base/blob.h"
 #include "io/child.h"
 #include "io_end.h"
 
@@ -22,6 +23,7 @@ struct one {
 	bool ready;
 	bool ended;
 	int status;
+	int unfit; /* errno, or 0 */
 };
 
 static void
@@ -55,12 +57,22 @@ on_ended(void *ctx, int status)
 	o->status = status;
 }
 
-static const struct child_ops ops = { on_line, on_ready, on_ended };
+static void
+on_unfit(void *ctx, int error)
+{
+	struct one *o = ctx;
+
+	ck_assert(!o->ended && o->unfit == 0);
+	o->unfit = error;
+}
+
+static const struct child_ops ops = { on_line, on_ready, on_ended, on_unfit };
 
 static void
 setup(void)
 {
 	io_setup();
+	signal(SIGPIPE, SIG_IGN); /* as the daemon does */
 	children = children_new(loop, &ops);
 	ck_assert_ptr_nonnull(children);
 }
@@ -81,6 +93,22 @@ spawn(struct one *o, const char *word)
 	o->child = child_spawn(children, argv, o);
 	ck_assert_ptr_nonnull(o->child);
 }
+
+static void
+run(struct one *o, const char *const *argv, const char *input)
+{
+	static const char *const env[] = { "CHECK_CHILD=yes", "HOME=/nowhere",
+		NULL };
+	struct mu_blob *b = mu_blob_new(input, strlen(input));
+	struct child_program p = { argv, env, b };
+
+	memset(o, 0, sizeof *o);
+	o->child = child_run(children, &p, o);
+	ck_assert_ptr_nonnull(o->child);
+	mu_blob_unref(b);
+}
+#define RUN(o, input, ...)                                                     \
+	run(o, (const char *const[]){ __VA_ARGS__, NULL }, input)
 
 /* --- the child's side -------------------------------------------------- */
 
@@ -285,6 +313,112 @@ START_TEST(child_ends_with_its_parent)
 }
 END_TEST
 
+/* --- other programs ---------------------------------------------------- */
+
+#define SH "/bin/sh", "-c"
+
+START_TEST(program_gets_its_input_and_environment)
+{
+	struct one o;
+
+	RUN(&o, "hello\n", SH,
+	    "cat; echo $CHECK_CHILD $HOME; echo ${PATH:+path}; "
+	    "ls /proc/self/fd | wc -l");
+	io_until(o.ended);
+	ck_assert_str_eq(o.said, "hello\nyes /nowhere\npath\n4\n");
+	ck_assert_int_eq(o.status, 0);
+	ck_assert_int_eq(o.unfit, 0);
+}
+END_TEST
+
+START_TEST(program_that_does_not_read)
+{
+	char *big = malloc(1 << 20);
+	struct one o;
+
+	memset(big, 'x', 1 << 20);
+	big[(1 << 20) - 1] = '\0';
+	RUN(&o, big, "/bin/false");
+	io_until(o.ended);
+	ck_assert_int_eq(WEXITSTATUS(o.status), 1);
+	RUN(&o, big, SH, "wc -c");
+	io_until(o.ended);
+	ck_assert_int_eq(atoi(o.said), (1 << 20) - 1);
+	free(big);
+}
+END_TEST
+
+START_TEST(program_that_is_not_there)
+{
+	struct one o;
+
+	RUN(&o, "x", "/nowhere/at/all");
+	io_until(o.ended);
+	ck_assert_int_eq(o.unfit, ENOENT);
+	RUN(&o, "x", "/etc/passwd");
+	io_until(o.ended);
+	ck_assert_int_eq(o.unfit, EACCES);
+}
+END_TEST
+
+static bool
+is_gone(int pid)
+{
+	char path[64], state[256] = "";
+	FILE *f;
+
+	snprintf(path, sizeof path, "/proc/%d/stat", pid);
+	f = fopen(path, "r");
+	if (f == NULL)
+		return true;
+	if (fgets(state, sizeof state, f) == NULL)
+		state[0] = '\0';
+	fclose(f);
+	return strstr(state, ") Z ") != NULL;
+}
+
+START_TEST(group_ends_with_its_program)
+{
+	struct one o;
+	int pid;
+
+	RUN(&o, "", SH, "sleep 100 >/dev/null 2>&1 & echo $!");
+	io_until(o.ended);
+	pid = atoi(o.said);
+	ck_assert_int_gt(pid, 1);
+	for (int i = 0; i < 500 && !is_gone(pid); i++)
+		poll(NULL, 0, 10);
+	ck_assert(is_gone(pid));
+	/* and a signal is for all of it */
+	RUN(&o, "", SH, "sleep 100 & echo $!; wait");
+	while (o.lines == 0)
+		loop_turn(loop, 100000000);
+	pid = atoi(o.said);
+	child_signal(o.child, SIGTERM);
+	io_until(o.ended);
+	ck_assert_int_eq(WTERMSIG(o.status), SIGTERM);
+	for (int i = 0; i < 500 && !is_gone(pid); i++)
+		poll(NULL, 0, 10);
+	ck_assert(is_gone(pid));
+}
+END_TEST
+
+START_TEST(muted_program_is_not_heard)
+{
+	struct one o;
+	unsigned lines;
+
+	RUN(&o, "", SH, "while echo line; do :; done; exit 9");
+	while (o.lines == 0)
+		loop_turn(loop, 100000000);
+	child_mute(o.child);
+	lines = o.lines;
+	io_until(o.ended);
+	ck_assert_uint_eq(o.lines, lines);
+	ck_assert_int_ne(o.status, 0);
+}
+END_TEST
+
 int
 main(int argc, char **argv)
 {
@@ -308,6 +442,11 @@ main(int argc, char **argv)
 	tcase_add_test(t, freeing_kills_and_waits);
 	tcase_add_test(t, writer_that_outlives_it_does_not_hold_us_up);
 	tcase_add_test(t, child_ends_with_its_parent);
+	tcase_add_test(t, program_gets_its_input_and_environment);
+	tcase_add_test(t, program_that_does_not_read);
+	tcase_add_test(t, program_that_is_not_there);
+	tcase_add_test(t, group_ends_with_its_program);
+	tcase_add_test(t, muted_program_is_not_heard);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);
