@@ -100,6 +100,7 @@ store_SRCS = \
 	lib/store/master.c \
 	lib/store/master_clones.c \
 	lib/store/master_release.c \
+	lib/store/master_trouble.c \
 	lib/store/master_write.c \
 	lib/store/master_writers.c \
 	lib/store/memory.c \

@@ -397,6 +397,7 @@ backend_lmdb_facts(struct mu_backend *base, struct backend_lmdb_facts *f)
 	f->sealed = b->sealed;
 	f->snapshots = b->nsnapshots;
 	f->read_only = b->env.read_only;
+	f->damaged = b->due_damaged;
 	f->path = b->path;
 	pthread_mutex_lock(&b->lock);
 	f->synced = b->done;

@@ -52,6 +52,8 @@ struct backend_lmdb_facts {
 	uint64_t commit_max_ns; /* and the longest */
 	unsigned snapshots;     /* open now */
 	bool read_only;         /* the file cannot be written */
+	bool damaged;           /* an entry that expires cannot be read: it
+				   stays */
 	int err;                /* of the last commit, 0 when it succeeded */
 	const char *reason;     /* the same in words, "" when it succeeded */
 	const char *path;       /* of the store's folder */

@@ -104,31 +104,57 @@ first_of_file(
 	return lmdb_err(rc);
 }
 
+/* The entry cannot be read: look behind it from now on, or it would keep all
+ * that come after it from expiring. */
+static void
+pass_over(struct lmdb *b, struct mu_bytes stored, int64_t deadline)
+{
+	size_t len = lmdb_due_key(deadline, stored, b->due_from).len;
+
+	b->due_from[len] = 0;
+	b->due_from_len = len + 1;
+	b->due_damaged = true;
+}
+
+/* The first of the file that can be read, before limit. */
+static int
+first_sound(
+    struct lmdb *b, int64_t limit, struct mu_bytes *key, int64_t *deadline)
+{
+	struct mu_bytes stored, found;
+	struct record r;
+	int rc;
+
+	while ((rc = first_of_file(b, limit, &stored, deadline)) == 0) {
+		if (stored.len > RECORD_STORED_KEY)
+			return MUSTER_EPROTO;
+		rc = lmdb_view_find(b, &b->view, stored, &r, &found);
+		if (rc == 0 && r.deadline == *deadline) {
+			*key = r.key;
+			return 0;
+		}
+		/* or the index speaks of an entry that says otherwise */
+		if (rc != 0 && rc != MUSTER_ENOENT && rc != MUSTER_EPROTO)
+			return rc;
+		pass_over(b, stored, *deadline);
+	}
+	return rc;
+}
+
 int
 lmdb_first_deadline(
     struct mu_backend *base, struct mu_bytes *key, int64_t *deadline)
 {
 	struct lmdb *b = lmdb_of(base);
 	const struct layer_entry *e = first_of_layers(b);
-	struct mu_bytes stored;
-	struct record r;
 	int rc = lmdb_view_begin(b);
 
 	if (rc == 0)
-		rc =
-		    first_of_file(b, e == NULL ? INT64_MAX : e->record.deadline,
-			&stored, deadline);
-	if (rc == MUSTER_ENOENT && e != NULL) {
-		*key = e->record.key;
-		*deadline = e->record.deadline;
-		return 0;
-	}
-	if (rc != 0)
+		rc = first_sound(b, e == NULL ? INT64_MAX : e->record.deadline,
+		    key, deadline);
+	if (rc != MUSTER_ENOENT || e == NULL)
 		return rc;
-	rc = lmdb_view_find(b, &b->view, stored, &r, &stored);
-	/* The index speaks of an entry that says otherwise. */
-	if (rc == MUSTER_ENOENT || (rc == 0 && r.deadline != *deadline))
-		return MUSTER_EPROTO;
-	*key = r.key;
-	return rc;
+	*key = e->record.key;
+	*deadline = e->record.deadline;
+	return 0;
 }

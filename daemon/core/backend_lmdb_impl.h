@@ -62,8 +62,9 @@ struct lmdb {
 	MDB_cursor *due_cursor; /* over expiry, in view's transaction */
 	bool active;            /* the reading transaction is open */
 	/* Keys of the index before this one are overwritten by layers. */
-	uint8_t due_from[8 + RECORD_STORED_KEY];
+	uint8_t due_from[8 + RECORD_STORED_KEY + 1];
 	size_t due_from_len; /* 0: begin with the first */
+	bool due_damaged;    /* an entry with a deadline cannot be read */
 
 	struct layer *oldest; /* not yet known to be in the file */
 	struct layer *newest;

@@ -123,6 +123,8 @@ control_store_code(enum mu_store_status status)
 		[MU_STORE_BUSY] = "busy",
 		[MU_STORE_UNSUPPORTED] = "unsupported",
 		[MU_STORE_CLOSED] = "closed",
+		[MU_STORE_DAMAGED] = "damaged",
+		[MU_STORE_SECOND] = "second_master",
 	};
 
 	return (unsigned)status < MU_STORE_NSTATUS ? codes[status] : "failed";
@@ -159,7 +161,7 @@ control_store_refuse(struct control_session *s, const struct control_ask *how,
 	const char *why = mu_store_status_name(status);
 
 	if (status == MU_STORE_FULL || status == MU_STORE_BACKEND ||
-	    status == MU_STORE_CLOSED) {
+	    status == MU_STORE_CLOSED || status == MU_STORE_SECOND) {
 		const char *trouble = control_store_trouble(s, store);
 
 		control_store_say(s, how, control_store_code(status),

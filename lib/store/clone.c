@@ -118,13 +118,23 @@ may_answer(const struct mu_clone *c)
 }
 
 static void
+query(struct mu_clone *c, const struct mu_store_request *req,
+    struct mu_out *done)
+{
+	mu_entry_query(c->backend, req, c->config.max_keys, done);
+	if (done->out.status != MU_STORE_DAMAGED)
+		return;
+	c->damaged = true;
+	clone_restart(c, mu_store_status_name(MU_STORE_DAMAGED));
+}
+
+static void
 answer_queries(struct mu_clone *c)
 {
 	while (c->queries != NULL && may_answer(c)) {
 		struct query *q = c->queries;
 
-		mu_entry_query(
-		    c->backend, &q->req, c->config.max_keys, q->done);
+		query(c, &q->req, q->done);
 		mu_outq_push(&c->out, q->done);
 		q->done = NULL;
 		drop_query(c);
@@ -208,7 +218,7 @@ mu_clone_request(struct mu_clone *c, const struct mu_store_request *req,
 	} else if (!mu_store_is_read(req->op)) {
 		return clone_write(c, req, done, now->mono + timeout);
 	} else if (may_answer(c)) {
-		mu_entry_query(c->backend, req, c->config.max_keys, done);
+		query(c, req, done);
 	} else {
 		status = wait(c, req, done, now->mono + timeout);
 		if (status == MU_STORE_OK)

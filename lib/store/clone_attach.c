@@ -98,10 +98,27 @@ clone_seek(struct mu_clone *c)
 	ask(c);
 }
 
+/* A copy is not precious: what is damaged is dropped. */
+static void
+drop_copy(struct mu_clone *c)
+{
+	int rc = c->backend->ops->clear(c->backend);
+
+	c->damaged = false;
+	if (rc == 0)
+		mu_outq_log(&c->out, 4, "the copy is damaged and dropped");
+	else
+		mu_outq_log(&c->out, 3,
+		    "the copy is damaged and cannot be dropped: %s",
+		    muster_strerror(rc));
+}
+
 void
 clone_restart(struct mu_clone *c, const char *why)
 {
 	mu_outq_log(&c->out, 3, "the copy is fetched again: %s", why);
+	if (c->damaged)
+		drop_copy(c);
 	c->epoch = 0;
 	c->applied = 0;
 	c->complete = false;

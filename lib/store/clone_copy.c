@@ -27,6 +27,15 @@ compare(struct mu_bytes a, struct mu_bytes b)
 	return a.len < b.len ? -1 : a.len > b.len;
 }
 
+/* An outcome of the backend: what does not read as it was written is worth
+ * nothing, see clone_restart. */
+static int
+medium(struct mu_clone *c, int rc)
+{
+	c->damaged |= rc == MUSTER_EPROTO;
+	return rc;
+}
+
 /* --- single changes ---------------------------------------------------- */
 
 /* value [encoded], new_value decoded.  The event is made before the write. */
@@ -39,6 +48,7 @@ put(struct mu_clone *c, struct mu_bytes key, const struct muster_value *k,
 	enum mu_store_status status = mu_entry_get(c->backend, key, &old);
 	int rc;
 
+	c->damaged |= status == MU_STORE_DAMAGED;
 	if (status != MU_STORE_OK && status != MU_STORE_NO_SUCH_KEY)
 		return status == MU_STORE_NOMEM ? MUSTER_ENOMEM : MUSTER_ESYS;
 	rc = muster_value_dec(value.at, value.len, &v);
@@ -49,7 +59,8 @@ put(struct mu_clone *c, struct mu_bytes key, const struct muster_value *k,
 	event = mu_out_event(old == NULL ? MU_STORE_INSERT : MU_STORE_UPDATE, k,
 	    old, v, &cmd->publisher);
 	rc = event == NULL ? MUSTER_ENOMEM
-			   : c->backend->ops->put(c->backend, key, value, 0);
+			   : medium(c, c->backend->ops->put(
+					   c->backend, key, value, 0));
 	if (rc == 0) {
 		event->out.has_expiry = cmd->has_expiry;
 		event->out.expiry_ns = cmd->expiry_ns;
@@ -74,7 +85,8 @@ erase(struct mu_clone *c, struct mu_bytes key, enum mu_store_event what,
 		event = mu_out_event(what, k, NULL, NULL, publisher);
 	if (rc == 0)
 		rc = event == NULL ? MUSTER_ENOMEM
-				   : c->backend->ops->erase(c->backend, key);
+				   : medium(c, c->backend->ops->erase(
+						   c->backend, key));
 	if (rc == 0)
 		mu_outq_push(&c->out, event);
 	else
@@ -95,8 +107,8 @@ erase_range(struct mu_clone *c, struct mu_bytes from, struct mu_bytes end,
 
 	mu_buf_init(&copy, 0);
 	while (rc == 0) {
-		rc = c->backend->ops->after(
-		    c->backend, from, &key, &value, &deadline);
+		rc = medium(c, c->backend->ops->after(c->backend, from, &key,
+				   &value, &deadline));
 		if (rc != 0 || (end.at != NULL && compare(key, end) >= 0))
 			break;
 		mu_buf_reset(&copy);
@@ -268,7 +280,8 @@ merge_pair(
 	struct mu_bytes key = pair_key(p), value;
 	struct muster_value *k = NULL;
 	int64_t deadline;
-	int rc = c->backend->ops->get(c->backend, key, &value, &deadline);
+	int rc = medium(c,
+	    c->backend->ops->get(c->backend, key, &value, &deadline));
 
 	if (rc == 0 && compare(value, p->value) == 0)
 		return 0;

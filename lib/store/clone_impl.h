@@ -60,6 +60,7 @@ struct mu_clone {
 	uint64_t loaded, total; /* pairs */
 	uint64_t need;          /* whole once this action is applied */
 	uint64_t saved_seq, saved_epoch;
+	bool damaged; /* a record of it cannot be read */
 
 	/* writes */
 	struct mu_producer *writer; /* owned */

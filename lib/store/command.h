@@ -60,6 +60,9 @@
 
 /* The filter entry of an endpoint that understands tags from 64. */
 #define MU_STORE_CAPABILITY "<$>/muster/store"
+/* Followed by length, slash and name of a store: the entry of an endpoint of
+ * ours that has its master. */
+#define MU_STORE_MASTER "<$>/muster/master/"
 
 /* A master or clone: endpoint and a number unique in its process. */
 struct mu_entity {

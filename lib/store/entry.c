@@ -23,6 +23,8 @@ mu_entry_status(int err)
 		return MU_STORE_NOMEM;
 	case MUSTER_ELIMIT:
 		return MU_STORE_FULL;
+	case MUSTER_EPROTO:
+		return MU_STORE_DAMAGED;
 	default:
 		return MU_STORE_BACKEND;
 	}
@@ -51,7 +53,7 @@ decode(struct mu_bytes bytes, struct muster_value **out)
 
 	if (rc == 0)
 		return MU_STORE_OK;
-	return rc == MUSTER_ENOMEM ? MU_STORE_NOMEM : MU_STORE_BACKEND;
+	return rc == MUSTER_ENOMEM ? MU_STORE_NOMEM : MU_STORE_DAMAGED;
 }
 
 enum mu_store_status

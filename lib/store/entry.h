@@ -26,7 +26,8 @@ mu_bytes_of(const struct mu_buf *b)
 enum mu_store_status mu_entry_key(
     struct mu_buf *b, const struct muster_value *key);
 
-/* The value under an encoded key, owned; OK, NO_SUCH_KEY, BACKEND, NOMEM. */
+/* The value under an encoded key, owned; OK, NO_SUCH_KEY, BACKEND, DAMAGED,
+ * NOMEM. */
 enum mu_store_status mu_entry_get(
     struct mu_backend *b, struct mu_bytes key, struct muster_value **out);
 

@@ -95,8 +95,20 @@ peek_action(struct mu_command *head, const uint8_t *payload, size_t len)
 	p = mu_cursor_bytes(&c, sizeof head->sender.endpoint.bytes);
 	memcpy(head->sender.endpoint.bytes, p, 16);
 	head->sender.object = mu_cursor_u64(&c);
+	p = mu_cursor_bytes(&c, sizeof head->receiver.endpoint.bytes);
+	memcpy(head->receiver.endpoint.bytes, p, 16);
+	head->receiver.object = mu_cursor_u64(&c);
 	head->tag = (enum mu_command_tag)payload[HEAD - 1];
 	return mu_command_is_action(head->tag);
+}
+
+/* Writes travel by topic and reach every master of the name.  Broker's apply
+ * them all the same; but they were meant for one. */
+static bool
+is_for_another(const struct mu_master *m, const struct mu_command *cmd)
+{
+	return !mu_entity_is_nil(&cmd->receiver) &&
+	       !mu_entity_eq(&cmd->receiver, &m->config.entity);
 }
 
 static int
@@ -138,12 +150,15 @@ mu_master_feed(struct mu_master *m, const uint8_t *payload, size_t len,
 	int rc;
 
 	if (peek_action(&cmd, payload, len))
-		return master_on_action(m, &cmd, payload, len, now);
+		return is_for_another(m, &cmd)
+			   ? 0
+			   : master_on_action(m, &cmd, payload, len, now);
 	rc = mu_command_dec(&cmd, payload, len);
 	if (rc != 0)
 		return rc;
 	/* Our own words come back when a clone lives in the same node. */
-	if (!mu_entity_eq(&cmd.sender, &m->config.entity))
+	if (!mu_entity_eq(&cmd.sender, &m->config.entity) &&
+	    !is_for_another(m, &cmd))
 		rc = dispatch(m, &cmd, now);
 	mu_command_clear(&cmd);
 	return rc;
@@ -160,8 +175,11 @@ answer_now(struct mu_master *m, const struct mu_store_request *req,
 
 	if (done == NULL)
 		return MUSTER_ENOMEM;
-	if (status == MU_STORE_OK)
+	if (status == MU_STORE_OK) {
 		mu_entry_query(m->backend, req, m->config.max_keys, done);
+		if (done->out.status == MU_STORE_DAMAGED)
+			master_damaged(m, req->key);
+	}
 	mu_outq_push(&m->out, done);
 	return 0;
 }
@@ -240,4 +258,7 @@ mu_master_stats(const struct mu_master *m, struct mu_master_stats *stats)
 	stats->nwrites = m->nwrites;
 	stats->nfailed = m->nfailed;
 	stats->nexpired = m->nexpired;
+	stats->trouble = m->trouble;
+	stats->ndamaged = m->ndamaged;
+	stats->damaged = m->damaged;
 }

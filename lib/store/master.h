@@ -82,6 +82,11 @@ struct mu_master_stats {
 	uint64_t lag;    /* newest action minus the slowest clone's */
 	size_t pending;  /* writes that wait for the medium */
 	uint64_t nwrites, nfailed, nexpired; /* since start */
+	enum mu_store_status trouble; /* why the last write was refused, as
+					 long as none succeeded since: FULL,
+					 BACKEND, DAMAGED; else OK */
+	uint64_t ndamaged;            /* times a damaged record was met */
+	const char *damaged;          /* the key of one, as text; borrowed */
 };
 void mu_master_stats(const struct mu_master *m, struct mu_master_stats *stats);
 

@@ -79,6 +79,8 @@ send_snapshot(struct mu_master *m, const struct mu_entity *to, uint64_t offset)
 		m->handshake_tick = m->ticks;
 		m->handshake_to = *to;
 	} else {
+		if (rc == MUSTER_EPROTO)
+			master_damaged(m, NULL);
 		refuse_snapshot(m, muster_strerror(rc));
 	}
 	mu_buf_clear(&b);
@@ -203,10 +205,11 @@ add_puts(struct mu_master *m, struct change *c)
 	bool good = true;
 	int64_t deadline;
 	struct mu_buf last;
+	int rc = 0;
 
 	mu_buf_init(&last, 0);
-	while (good && m->backend->ops->after(
-			   m->backend, from, &key, &value, &deadline) == 0) {
+	while (good && (rc = m->backend->ops->after(m->backend, from, &key,
+			    &value, &deadline)) == 0) {
 		bytes += key.len + value.len;
 		good = bytes <= m->config.max_snapshot &&
 		       c->nactions < m->config.limits.max_buffered / 2 &&
@@ -217,7 +220,9 @@ add_puts(struct mu_master *m, struct change *c)
 		good = good && mu_buf_error(&last) == 0;
 	}
 	mu_buf_clear(&last);
-	return good;
+	if (rc == MUSTER_EPROTO)
+		master_damaged(m, NULL);
+	return good && rc == MUSTER_ENOENT; /* all of them, or nothing */
 }
 
 void
@@ -239,8 +244,8 @@ master_resync(struct mu_master *m)
 	}
 	master_change_free(c);
 	mu_outq_log(&m->out, 3,
-	    "cannot resynchronise clones of an earlier "
-	    "life: the store is beyond the limit for clones of Broker's");
+	    "cannot resynchronise clones of an earlier life: the store is "
+	    "beyond the limit for clones of Broker's, or cannot be read");
 }
 
 /* --- channel ----------------------------------------------------------- */
@@ -418,6 +423,8 @@ master_on_want(struct mu_master *m, const struct mu_command *cmd)
 		chunk.entries_len = mu_buf_len(&b);
 		master_send(m, &chunk, &cmd->sender, true);
 	}
+	if (rc == MUSTER_EPROTO)
+		master_damaged(m, NULL);
 	mu_buf_clear(&key);
 	mu_buf_clear(&b);
 }

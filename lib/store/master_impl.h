@@ -25,6 +25,9 @@ struct writer {
 	bool is_ours;           /* speaks tags from 64: gets results */
 	bool adopted;     /* of an earlier life: opened by its first word */
 	uint64_t hold;    /* nothing is taken from it before this tick */
+	uint64_t suspect; /* its write that may be the cause of a failed batch:
+			     taken alone until it is decided; 0: none */
+	unsigned tries;   /* of that write */
 	bool dirty;       /* decided writes it was not told of */
 	uint64_t decided; /* its writes up to here are decided */
 	struct remembered *record; /* if it is still that writer's */
@@ -87,6 +90,13 @@ struct mu_master {
 	struct mu_entity handshake_to;
 	uint64_t resynced;      /* tick of the last resynchronisation */
 	uint64_t expiry_failed; /* tick of the last such log line */
+	enum mu_store_status trouble; /* why writes are refused, or OK */
+	bool commit_failed;     /* the last batch did */
+	bool numbers_failed;    /* they cannot be saved, and that was said */
+	uint64_t nrefused;      /* in this episode */
+	uint64_t ndamaged;      /* times a damaged record was met */
+	uint64_t damaged_told;  /* tick of the last such log line */
+	char damaged[80];       /* the key of one, as text; may be empty */
 	uint64_t nwrites, nfailed, nexpired;
 };
 
@@ -114,6 +124,20 @@ void master_release(struct mu_master *m);
 void master_seal(struct mu_master *m);
 /* Read what the backend remembers; 0 or an error. */
 int master_remember(struct mu_master *m);
+
+/* --- master_trouble.c -------------------------------------------------- */
+
+/* That many writes were refused for the store's own reason. */
+void master_refused(
+    struct mu_master *m, enum mu_store_status why, uint64_t n);
+/* One succeeded. */
+void master_recovered(struct mu_master *m);
+/* A record cannot be read; key NULL: nobody knows which. */
+void master_damaged(struct mu_master *m, const struct muster_value *key);
+/* The write c of a clone of Broker's fails whenever it is tried, because the
+ * file is damaged: it is refused instead of being asked for again. */
+bool master_gives_up(
+    struct mu_master *m, const struct change *c, enum mu_store_status why);
 
 /* --- master_clones.c --------------------------------------------------- */
 

@@ -64,7 +64,8 @@ save_numbers(struct mu_master *m)
 	uint64_t seq = mu_producer_seq(m->producer) + m->nactions;
 	int rc = 0;
 
-	if (!m->config.resume)
+	/* Numbers alone are not worth another failure. */
+	if (!m->config.resume || (m->commit_failed && m->unsealed == NULL))
 		return;
 	if (seq != m->saved_seq)
 		rc = save_u64(m, seq_key, seq);
@@ -72,9 +73,10 @@ save_numbers(struct mu_master *m)
 		m->saved_seq = seq;
 	if (rc == 0)
 		rc = master_writers_save(m);
-	if (rc != 0)
+	if (rc != 0 && !m->numbers_failed)
 		mu_outq_log(&m->out, 4, "cannot save sequence numbers: %s",
 		    muster_strerror(rc));
+	m->numbers_failed = rc != 0;
 }
 
 void
@@ -159,6 +161,8 @@ release_one(struct mu_master *m)
 
 	if (c->is_resync)
 		m->fill = mu_producer_seq(m->producer);
+	if (c->status == MU_STORE_OK && c->nactions > 0)
+		master_recovered(m);
 	release_outs(m, c);
 	answer(m, c);
 }
@@ -172,7 +176,8 @@ undo_one(struct mu_master *m, enum mu_store_status why)
 		m->resync_at = m->ticks + 10;
 	m->nfailed += c->status == MU_STORE_OK;
 	c->status = why;
-	if (c->has_writer && master_writer_rewind(m, &c->writer, c->seq)) {
+	if (c->has_writer && !master_gives_up(m, c, why) &&
+	    master_writer_rewind(m, &c->writer, c->seq)) {
 		master_change_free(c);
 		return;
 	}
@@ -184,6 +189,7 @@ undo_one(struct mu_master *m, enum mu_store_status why)
 void
 master_release(struct mu_master *m)
 {
+	enum mu_store_status why;
 	uint64_t durable;
 	int err;
 
@@ -195,10 +201,14 @@ master_release(struct mu_master *m)
 		release_one(m);
 	if (err == 0)
 		return;
-	mu_outq_log(&m->out, 3, "%zu writes are undone: %s", m->nchanges,
-	    muster_strerror(err));
+	why = mu_entry_status(err);
+	m->commit_failed = true;
+	if (m->nchanges > 0)
+		master_refused(m, why, m->nchanges);
+	if (why == MU_STORE_DAMAGED)
+		master_damaged(m, NULL);
 	while (m->changes != NULL)
-		undo_one(m, mu_entry_status(err));
+		undo_one(m, why);
 	m->saved_seq = 0;
 	master_writers_unsaved(m);
 }

@@ -403,6 +403,10 @@ apply(struct mu_master *m, struct change *c, const struct mu_command *cmd,
 			forget_outs(c);
 	}
 	finish_done(c, &p);
+	if (c->status == MU_STORE_DAMAGED)
+		master_damaged(m, cmd->key);
+	else if (is_fault(c->status))
+		master_refused(m, c->status, 1);
 	m->last_status = c->status;
 	m->nwrites++;
 	m->nfailed += c->status != MU_STORE_OK;

@@ -316,7 +316,8 @@ take_one(struct mu_master *m, struct writer *w, const struct mu_store_now *now)
 	uint64_t seq;
 	int rc;
 
-	if (m->nchanges >= m->config.max_pending || m->ticks < w->hold)
+	if (m->nchanges >= m->config.max_pending || m->ticks < w->hold ||
+	    (w->suspect != 0 && w->npending > 0))
 		return false;
 	blob = mu_consumer_take(w->in, &seq);
 	if (blob == NULL)
@@ -433,6 +434,8 @@ master_writer_done(struct mu_master *m, const struct mu_entity *who,
 		w->npending--;
 	if (seq > w->decided)
 		w->decided = seq;
+	if (seq >= w->suspect)
+		w->suspect = 0;
 	w->visible = mu_producer_seq(m->producer);
 	w->dirty = w->is_ours;
 	if (status != MU_STORE_OK)

@@ -23,6 +23,8 @@ mu_store_status_name(enum mu_store_status s)
 		[MU_STORE_BUSY] = "too many requests wait",
 		[MU_STORE_UNSUPPORTED] = "not supported by the master",
 		[MU_STORE_CLOSED] = "store closed",
+		[MU_STORE_DAMAGED] = "the record is damaged",
+		[MU_STORE_SECOND] = "another node has the master",
 	};
 
 	if ((unsigned)s >= MU_STORE_NSTATUS)

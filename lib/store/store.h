@@ -49,9 +49,11 @@ enum mu_store_status {
 	MU_STORE_NOMEM,
 	MU_STORE_BUSY,        /* too many writes or queries wait already */
 	MU_STORE_UNSUPPORTED, /* put_if towards a master of Broker's */
-	MU_STORE_CLOSED       /* the store was closed meanwhile */
+	MU_STORE_CLOSED,      /* the store was closed meanwhile */
+	MU_STORE_DAMAGED,     /* what the medium gave back was not written so */
+	MU_STORE_SECOND       /* another node has the master */
 };
-#define MU_STORE_NSTATUS (MU_STORE_CLOSED + 1)
+#define MU_STORE_NSTATUS (MU_STORE_SECOND + 1)
 /* "no such key"; never NULL */
 const char *mu_store_status_name(enum mu_store_status s);
 

@@ -197,6 +197,40 @@ change_about(const char *key, const void *p, size_t len)
 	mdb_env_close(env);
 }
 
+START_TEST(damaged_record_does_not_keep_others_from_expiring)
+{
+	struct backend_lmdb_options o = options();
+	struct mu_backend *b = store_open();
+	struct backend_lmdb_facts f;
+	struct mu_bytes key;
+	int64_t d;
+
+	ck_assert_int_eq(
+	    b->ops->put(b, bytes("first"), bytes("precious value"), 5), 0);
+	ck_assert_int_eq(b->ops->put(b, bytes("second"), bytes("x"), 9), 0);
+	store_close(b);
+	load();
+	for (char *at = file; (at = memmem(at, file_len - (size_t)(at - file),
+				   "precious", 8)) != NULL;)
+		*at = 'P';
+	save(file, file_len);
+	o.skip_check = true;
+	b = store_open_with(o);
+	for (int i = 0; i < 2; i++) {
+		ck_assert_int_eq(b->ops->first_deadline(b, &key, &d), 0);
+		ck_assert_int_eq(d, 9);
+		ck_assert_mem_eq(key.at, "second", 6);
+	}
+	backend_lmdb_facts(b, &f);
+	ck_assert(f.damaged);
+	ck_assert_int_eq(b->ops->erase(b, bytes("second")), 0);
+	ck_assert_int_eq(store_commit(b), 0);
+	ck_assert_int_eq(b->ops->first_deadline(b, &key, &d), MUSTER_ENOENT);
+	store_close(b);
+	free(file);
+}
+END_TEST
+
 START_TEST(other_version_name_or_program_is_refused)
 {
 	make_store(10);
@@ -281,6 +315,8 @@ main(void)
 	tcase_add_test(t, file_cut_short_is_refused);
 	tcase_add_test(t, other_version_name_or_program_is_refused);
 	tcase_add_test(t, damaged_record_is_told_and_stays);
+	tcase_add_test(
+	    t, damaged_record_does_not_keep_others_from_expiring);
 	tcase_add_test(t, interrupted_creation_is_begun_again);
 	tcase_add_test(t, folder_that_cannot_be_made_is_told);
 	tcase_add_loop_test(t, damage_anywhere_is_refused_or_harmless, 0, 8);

@@ -3,6 +3,8 @@
 
 #define MASTER PAIR_CLONES
 
+static const struct mu_store_request plain;
+
 START_TEST(a_change_before_the_answer_to_attach_is_not_forgotten)
 {
 	struct mu_clone_stats stats;
@@ -17,14 +19,176 @@ START_TEST(a_change_before_the_answer_to_attach_is_not_forgotten)
 	/* The link is back and the question under way when the master tells
 	 * everybody of a change; its answer comes after that. */
 	pair_join(0, true);
-	pair_ask(MASTER, MU_STORE_PUT, "a", "count:2",
-	    (struct mu_store_request){ 0 });
+	pair_ask(MASTER, MU_STORE_PUT, "a", "count:2", plain);
 	pair_drain_master();
 	pair_pass(PAIR_SECOND);
 	mu_clone_stats(pw.clones[0], &stats);
 	ck_assert_int_eq((int)stats.state, MU_STORE_FRESH);
 	ck_assert(pair_reads(0, "a", "count:2"));
 	pair_end();
+}
+END_TEST
+
+/* --- the medium refuses ------------------------------------------------- */
+
+static enum mu_store_status
+trouble(void)
+{
+	struct mu_master_stats stats;
+
+	mu_master_stats(pw.master, &stats);
+	return stats.trouble;
+}
+
+START_TEST(a_refusing_medium_is_seen_until_a_write_succeeds)
+{
+	pair_begin();
+	pair_open_master();
+	pair_do(MASTER, MU_STORE_PUT, "k", "count:1");
+	ck_assert_int_eq((int)trouble(), MU_STORE_OK);
+	pw.disk->refuse = MUSTER_ELIMIT;
+	pair_do(MASTER, MU_STORE_PUT, "k", "count:2");
+	pair_do(MASTER, MU_STORE_PUT, "k", "count:2");
+	ck_assert_int_eq((int)trouble(), MU_STORE_FULL);
+	pw.disk->refuse = 0;
+	/* a write that changes nothing proves nothing */
+	pair_do(MASTER, MU_STORE_ERASE, "nothing", NULL);
+	pair_pass(PAIR_SECOND);
+	ck_assert_int_eq((int)trouble(), MU_STORE_FULL);
+	pair_do(MASTER, MU_STORE_PUT, "k", "count:2");
+	ck_assert_int_eq((int)trouble(), MU_STORE_OK);
+	ck_assert_ptr_nonnull(strstr(pw.log, "writes are refused: store is "
+					     "full\nwrites succeed again, "
+					     "after 2 that were refused\n"));
+	pair_end();
+}
+END_TEST
+
+START_TEST(a_failed_commit_is_seen_until_one_succeeds)
+{
+	pair_begin();
+	pair_open_master();
+	pair_do(MASTER, MU_STORE_PUT, "k", "count:1");
+	pw.hold_disk = true;
+	pair_ask(MASTER, MU_STORE_PUT, "k", "count:2", plain);
+	pair_settle();
+	pw.disk->fail = MUSTER_ESYS;
+	pair_settle();
+	pw.hold_disk = false;
+	ck_assert_int_eq((int)trouble(), MU_STORE_BACKEND);
+	/* numbers alone are not tried again and again */
+	pair_pass(PAIR_SECOND);
+	ck_assert_uint_eq(pw.disk->sealed, 2);
+	ck_assert_int_eq((int)trouble(), MU_STORE_BACKEND);
+	pair_do(MASTER, MU_STORE_PUT, "k", "count:2");
+	ck_assert_int_eq((int)trouble(), MU_STORE_OK);
+	ck_assert(pair_reads(MASTER, "k", "count:2"));
+	pair_end();
+}
+END_TEST
+
+/* --- damaged records ---------------------------------------------------- */
+
+static struct mu_bytes
+key_bytes(const char *text, struct mu_buf *b)
+{
+	struct muster_value *k;
+
+	ck_assert_int_eq(muster_value_from_text(text, &k), 0);
+	mu_buf_init(b, 0);
+	ck_assert_int_eq((int)mu_entry_key(b, k), MU_STORE_OK);
+	muster_value_unref(k);
+	return mu_bytes_of(b);
+}
+
+START_TEST(a_damaged_record_is_refused_to_everybody)
+{
+	struct mu_master_stats stats;
+	struct mu_buf key;
+
+	pair_begin();
+	pair_open_master();
+	pair_open_clone(0, true);
+	pair_open_clone(1, false);
+	pair_pass(PAIR_SECOND);
+	pair_do(MASTER, MU_STORE_PUT, "bad", "count:1");
+	pw.disk->damaged = key_bytes("bad", &key);
+	ck_assert_int_eq(
+	    (int)pair_do(MASTER, MU_STORE_GET, "bad", NULL), MU_STORE_DAMAGED);
+	ck_assert_int_eq((int)pair_do(MASTER, MU_STORE_PUT, "bad", "count:2"),
+	    MU_STORE_DAMAGED);
+	ck_assert_int_eq(
+	    (int)pair_do(0, MU_STORE_PUT, "bad", "count:2"), MU_STORE_DAMAGED);
+	/* Broker's clone is not told, but its later writes are not stuck. */
+	pair_ask(1, MU_STORE_ADD, "bad", "count:2", plain);
+	pair_ask(1, MU_STORE_PUT, "good", "count:3", plain);
+	pair_pass(PAIR_SECOND);
+	ck_assert(pair_reads(MASTER, "good", "count:3"));
+	ck_assert(pair_reads(0, "good", "count:3"));
+	mu_master_stats(pw.master, &stats);
+	ck_assert_uint_eq(stats.ndamaged, 4);
+	ck_assert_str_eq(stats.damaged, "bad");
+	ck_assert_ptr_nonnull(
+	    strstr(pw.log, "the record of key bad is damaged"));
+	pair_end();
+	mu_buf_clear(&key);
+}
+END_TEST
+
+START_TEST(a_write_that_no_commit_can_hold_is_given_up)
+{
+	struct mu_buf key;
+
+	pair_begin();
+	pair_open_master();
+	pair_open_clone(1, false);
+	pair_pass(PAIR_SECOND);
+	pw.disk->rotten = key_bytes("bad", &key);
+	pair_ask(1, MU_STORE_PUT, "before", "count:1", plain);
+	pair_ask(1, MU_STORE_PUT, "bad", "count:2", plain);
+	pair_ask(1, MU_STORE_PUT, "after", "count:3", plain);
+	pair_pass(8 * PAIR_SECOND);
+	ck_assert(pair_reads(MASTER, "before", "count:1"));
+	ck_assert(pair_reads(MASTER, "bad", "-"));
+	ck_assert(pair_reads(MASTER, "after", "count:3"));
+	ck_assert(pair_reads(1, "after", "count:3"));
+	pair_end();
+	mu_buf_clear(&key);
+}
+END_TEST
+
+START_TEST(a_damaged_copy_is_fetched_again)
+{
+	struct mu_backend *platter = mu_backend_memory_new(0);
+	struct disk *d = disk_open(platter);
+	struct mu_clone_stats stats;
+	struct mu_buf key;
+
+	pair_begin();
+	pair_open_master();
+	pair_do(MASTER, MU_STORE_PUT, "bad", "count:1");
+	pair_do(MASTER, MU_STORE_PUT, "good", "count:2");
+	pair_open_clone_on(0, &d->base);
+	pair_join(0, true);
+	pair_pass(PAIR_SECOND);
+	d->damaged = key_bytes("bad", &key);
+	d->heals = true;
+	ck_assert_int_eq(
+	    (int)pair_do(0, MU_STORE_GET, "bad", NULL), MU_STORE_DAMAGED);
+	pair_pass(2 * PAIR_SECOND);
+	mu_clone_stats(pw.clones[0], &stats);
+	ck_assert_int_eq((int)stats.state, MU_STORE_FRESH);
+	ck_assert(pair_reads(0, "bad", "count:1"));
+	ck_assert(pair_reads(0, "good", "count:2"));
+	/* and when the master's change meets it */
+	d->damaged = mu_bytes_of(&key);
+	pair_do(MASTER, MU_STORE_PUT, "bad", "count:3");
+	pair_pass(2 * PAIR_SECOND);
+	ck_assert(pair_reads(0, "bad", "count:3"));
+	ck_assert_ptr_nonnull(strstr(pw.log, "damaged and dropped"));
+	pair_end();
+	platter->ops->close(platter);
+	mu_buf_clear(&key);
 }
 END_TEST
 
@@ -38,6 +202,11 @@ main(void)
 
 	tcase_add_test(
 	    tc, a_change_before_the_answer_to_attach_is_not_forgotten);
+	tcase_add_test(tc, a_refusing_medium_is_seen_until_a_write_succeeds);
+	tcase_add_test(tc, a_failed_commit_is_seen_until_one_succeeds);
+	tcase_add_test(tc, a_damaged_record_is_refused_to_everybody);
+	tcase_add_test(tc, a_write_that_no_commit_can_hold_is_given_up);
+	tcase_add_test(tc, a_damaged_copy_is_fetched_again);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_NORMAL);

@@ -34,7 +34,16 @@ struct disk {
 	uint64_t sealed, durable;
 	int fail;   /* error of the next commit */
 	int refuse; /* error of every write */
+	struct mu_bytes damaged; /* a key whose record cannot be read */
+	bool heals;              /* by clear */
+	struct mu_bytes rotten;  /* a key that no commit can hold */
 };
+
+static bool
+disk_is(struct mu_bytes a, struct mu_bytes b)
+{
+	return a.at != NULL && a.len == b.len && memcmp(a.at, b.at, b.len) == 0;
+}
 
 static uint8_t *
 disk_copy(struct mu_bytes b)
@@ -133,6 +142,16 @@ disk_copy_meta(struct mu_backend *from, struct mu_backend *to)
 static void
 disk_commit(struct disk *d, uint64_t batch)
 {
+	for (struct disk_op *op = d->ops; op != NULL; op = op->next) {
+		struct mu_bytes key = { op->key, op->key_len };
+
+		if (op->batch == 0 || op->batch > batch)
+			break;
+		if (disk_is(d->rotten, key)) {
+			d->fail = MUSTER_EPROTO;
+			return;
+		}
+	}
 	while (d->ops != NULL && d->ops->batch != 0 && d->ops->batch <= batch) {
 		disk_do(d->platter, d->ops);
 		disk_drop(d);
@@ -147,6 +166,8 @@ disk_get(struct mu_backend *b, struct mu_bytes key, struct mu_bytes *value,
 {
 	struct disk *d = (struct disk *)b;
 
+	if (disk_is(d->damaged, key))
+		return MUSTER_EPROTO;
 	return d->live->ops->get(d->live, key, value, deadline);
 }
 
@@ -195,6 +216,8 @@ disk_clear(struct mu_backend *b)
 
 	if (d->refuse != 0)
 		return d->refuse;
+	if (d->heals)
+		d->damaged.at = NULL;
 	disk_note(d, DISK_CLEAR, none, none, 0);
 	return d->live->ops->clear(d->live);
 }
