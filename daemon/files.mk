@@ -72,6 +72,7 @@ core_SRCS = \
 	daemon/core/stores.c \
 	daemon/core/stores_ask.c \
 	daemon/core/stores_fact.c \
+	daemon/core/stores_hosts.c \
 	daemon/core/stores_peers.c
 
 io_SRCS = \

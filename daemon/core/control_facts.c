@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "core/control_answer.h"
+#include "core/control_store.h"
 #include "core/control_session.h"
 #include "core/endpoint.h"
 #include "muster/err.h"
@@ -191,6 +192,7 @@ control_answer_status(struct control *c, struct mu_buf *b)
 	answer_number(b, "clients", c->nsessions);
 	put_router(c, b);
 	put_dropped(c, b);
+	control_put_stores(c, b);
 	put_limits(c, b);
 	answer_end(b);
 }

@@ -13,6 +13,7 @@
 
 #include "store/store.h"
 
+struct control;
 struct control_args;
 struct control_session;
 struct mu_buf;
@@ -105,10 +106,12 @@ void control_dump_end(struct control_session *s);
 
 /* --- control_store_facts.c --- */
 void control_on_stores(struct control_session *s, const struct control_args *a);
+/* A member "stores" of an answer: those that something is wrong with. */
+void control_put_stores(const struct control *c, struct mu_buf *b);
 /* "no store \"x\" here (did you mean ...)" */
 void control_store_unknown(
     const struct control_session *s, const char *store, char *out, size_t size);
-/* The last failure of the medium of a store, or NULL. */
+/* What is wrong with a store, or NULL. */
 const char *control_store_trouble(
     const struct control_session *s, const char *store);
 

@@ -60,6 +60,27 @@ control_on_stores(struct control_session *s, const struct control_args *a)
 }
 
 void
+control_put_stores(const struct control *c, struct mu_buf *b)
+{
+	size_t n = c->stores == NULL ? 0 : stores_count(c->stores);
+	struct stores_fact f;
+
+	answer_open(b, "stores", '[');
+	for (size_t i = 0; i < n; i++) {
+		stores_fact(c->stores, i, &f);
+		if (f.error == NULL)
+			continue;
+		answer_open(b, NULL, '{');
+		answer_text(b, "name", f.name);
+		answer_text(b, "role", f.master ? "master" : "clone");
+		answer_text(b, "state", f.state);
+		answer_text(b, "error", f.error);
+		answer_close(b, '}');
+	}
+	answer_close(b, ']');
+}
+
+void
 control_store_unknown(
     const struct control_session *s, const char *store, char *out, size_t size)
 {

@@ -133,9 +133,12 @@ name_store(struct store *st, const struct mu_layout_store *row)
 	st->row_master = mu_strdup(row->master);
 	st->to_master = mu_store_topic(row->name, true, &st->to_master_len);
 	st->to_clones = mu_store_topic(row->name, false, &st->to_clones_len);
+	st->claim = mu_asprintf(
+	    MU_STORE_MASTER "%zu/%s", strlen(row->name), row->name);
 	st->name = st->row_name;
 	return st->row_name == NULL || st->row_master == NULL ||
-		       st->to_master == NULL || st->to_clones == NULL
+		       st->to_master == NULL || st->to_clones == NULL ||
+		       st->claim == NULL
 		   ? MUSTER_ENOMEM
 		   : 0;
 }
@@ -198,6 +201,8 @@ subscribe(struct stores *s)
 
 		if (st->master != NULL)
 			rc = add_topic(f, st->to_master, st->to_master_len);
+		if (rc == 0 && st->master != NULL)
+			rc = add_topic(f, st->claim, strlen(st->claim));
 		else if (st->clone != NULL)
 			rc = add_topic(f, st->to_clones, st->to_clones_len);
 	}
@@ -279,6 +284,7 @@ close_store(struct store *st)
 	mu_free(st->row_master);
 	mu_free(st->to_master);
 	mu_free(st->to_clones);
+	mu_free(st->claim);
 }
 
 void
@@ -340,7 +346,8 @@ stores_tick(struct stores *s, uint64_t now, int64_t wall)
 	for (size_t i = 0; i < s->n; i++) {
 		struct store *st = &s->list[i];
 
-		if (st->master != NULL && mu_master_deadline(st->master) <= now)
+		if (st->master != NULL && !st->refused &&
+		    mu_master_deadline(st->master) <= now)
 			mu_master_tick(st->master, &s->now);
 		if (st->clone != NULL && mu_clone_deadline(st->clone) <= now)
 			mu_clone_tick(st->clone, &s->now);
@@ -351,12 +358,12 @@ stores_tick(struct stores *s, uint64_t now, int64_t wall)
 uint64_t
 stores_deadline(const struct stores *s)
 {
-	uint64_t at = UINT64_MAX;
+	uint64_t at = s->n > 0 ? s->look_at : UINT64_MAX;
 
 	for (size_t i = 0; i < s->n; i++) {
 		const struct store *st = &s->list[i];
 
-		if (st->master != NULL)
+		if (st->master != NULL && !st->refused)
 			at = smaller(at, mu_master_deadline(st->master));
 		if (st->clone != NULL)
 			at = smaller(at, mu_clone_deadline(st->clone));
@@ -418,7 +425,10 @@ pass_on(struct store *st, struct mu_store_out *what, struct stores_out *out)
 	out->name = st->name;
 	switch (what->kind) {
 	case MU_STORE_SEND:
-		send(st, what);
+		/* A clone that follows nobody must not be heard by a master
+		 * that is not to be followed. */
+		if (st->is_master ? !st->refused : st->follows)
+			send(st, what);
 		return false;
 	case MU_STORE_EVENT:
 		s->event = *what;

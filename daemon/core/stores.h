@@ -83,8 +83,10 @@ struct stores_fact {
 	const char *master_node;  /* by the layout */
 	const char *backend;      /* "memory", "lmdb" */
 	const char *state;        /* "fresh", "stale since ...", "attaching 40 %",
-				     "failed" */
-	const char *error;        /* last failure of the medium, or NULL */
+				     "failed" (not opened); of a master also
+				     "full", "failing", "read-only", "damaged",
+				     "refused" */
+	const char *error;        /* what is wrong with it, or NULL */
 	uint64_t entries, bytes, seq, lag;
 	size_t clones, writers, pending;
 	uint64_t nwrites, nfailed, nexpired;

@@ -50,7 +50,10 @@ stores_request(struct stores *s, const char *name,
 	a->id = req->id;
 	a->store = st;
 	mine.id = (uint64_t)(uintptr_t)a;
-	if (st->master != NULL) {
+	if (st->refused) {
+		a->refused = true;
+		a->status = MU_STORE_SECOND;
+	} else if (st->master != NULL) {
 		rc = mu_master_request(st->master, &mine, &s->now);
 	} else if (st->clone != NULL) {
 		rc = mu_clone_request(st->clone, &mine, &s->now);

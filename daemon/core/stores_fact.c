@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "core/backend_lmdb.h"
+#include "muster/err.h"
 
 #define SECOND INT64_C(1000000000)
 
@@ -59,13 +60,53 @@ clone_state_text(struct store *st, const struct mu_clone_stats *c)
 	}
 }
 
+/* --- masters ------------------------------------------------------------ */
+
+static const char *
+master_state(const struct store *st, const struct mu_master_stats *m)
+{
+	if (st->refused)
+		return "refused";
+	if (m->trouble == MU_STORE_FULL)
+		return "full";
+	if (m->trouble != MU_STORE_OK && m->trouble != MU_STORE_DAMAGED)
+		return "failing";
+	if (m->trouble == MU_STORE_DAMAGED || m->ndamaged > 0)
+		return "damaged";
+	return "fresh";
+}
+
+/* Less than the medium may say about itself. */
+static const char *
+trouble_text(const struct store *st, const struct mu_master_stats *m)
+{
+	if (m->trouble == MU_STORE_FULL &&
+	    st->kind == MU_STORE_BACKEND_MEMORY)
+		return "store is full: max_size is reached";
+	return mu_store_status_name(m->trouble);
+}
+
+static const char *
+damage_text(struct store *st, const struct mu_master_stats *m)
+{
+	if (m->damaged[0] == '\0')
+		return "a record is damaged";
+	snprintf(st->damage, sizeof st->damage,
+	    "the record of key %s is damaged", m->damaged);
+	return st->damage;
+}
+
 static void
 master_fact(struct store *st, struct stores_fact *out)
 {
 	struct mu_master_stats m;
 
 	mu_master_stats(st->master, &m);
-	snprintf(st->state, sizeof st->state, "fresh");
+	snprintf(st->state, sizeof st->state, "%s", master_state(st, &m));
+	if (m.trouble != MU_STORE_OK)
+		out->error = trouble_text(st, &m);
+	else if (m.ndamaged > 0)
+		out->error = damage_text(st, &m);
 	out->entries = m.entries;
 	out->seq = m.seq;
 	out->lag = m.lag;
@@ -90,7 +131,7 @@ clone_fact(struct store *st, struct stores_fact *out)
 }
 
 static void
-medium_fact(const struct store *st, struct stores_fact *out)
+medium_fact(struct store *st, struct stores_fact *out)
 {
 	struct backend_lmdb_facts f;
 
@@ -102,6 +143,17 @@ medium_fact(const struct store *st, struct stores_fact *out)
 		out->error = f.reason;
 	else if (f.read_only)
 		out->error = "the file may not be written";
+	else if (f.damaged && out->error == NULL)
+		out->error = "a record that expires is damaged";
+	if (st->master == NULL || strcmp(st->state, "fresh") != 0)
+		return;
+	/* With an interval the master does not learn of failures. */
+	if (f.err != 0)
+		snprintf(st->state, sizeof st->state, "%s",
+		    f.err == MUSTER_ELIMIT ? "full" : "failing");
+	else if (f.read_only || f.damaged)
+		snprintf(st->state, sizeof st->state, "%s",
+		    f.read_only ? "read-only" : "damaged");
 }
 
 void
@@ -122,9 +174,9 @@ stores_fact(const struct stores *s, size_t i, struct stores_fact *out)
 	else
 		snprintf(st->state, sizeof st->state, "failed");
 	out->state = st->state;
+	medium_fact(st, out);
 	if (st->second[0] != '\0')
 		out->error = st->second;
 	if (st->error[0] != '\0')
 		out->error = st->error;
-	medium_fact(st, out);
 }

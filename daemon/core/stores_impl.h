@@ -3,7 +3,8 @@
  *
  *   stores.c        construction, time, draining
  *   stores_ask.c    local callers: requests, watches
- *   stores_peers.c  what peers send, and who of them hosts what
+ *   stores_peers.c  what peers send, and what their filters say
+ *   stores_hosts.c  who of them has the master
  *   stores_fact.c   for status
  */
 #ifndef CORE_STORES_IMPL_H
@@ -42,7 +43,7 @@ struct host {
 	struct host *next;
 	struct mu_uuid id;
 	bool is_ours;   /* speaks our own messages */
-	bool told;      /* its line about a second master was written */
+	char *name;     /* owned; NULL: no node of the layout, or not yet */
 	uint64_t since; /* monotonic */
 };
 
@@ -54,16 +55,19 @@ struct store {
 	struct mu_master *master; /* one of both, or neither: failed */
 	struct mu_clone *clone;
 	bool is_master;
+	bool refused; /* master: another node keeps it */
 	struct mu_backend *backend; /* the machine's */
 	char *to_master, *to_clones; /* topics, owned */
 	size_t to_master_len, to_clones_len;
+	char *claim; /* owned; filter entry of nodes with the master */
 	struct host *hosts;
 	struct mu_uuid following; /* clone: the host it was told of */
 	bool follows, follows_ours;
 	struct watcher *watchers;
 	char error[STORES_TEXT]; /* why it failed, or "" */
 	char second[STORES_TEXT]; /* who else has a master, or "" */
-	char state[64];          /* for facts */
+	char state[64];           /* for facts */
+	char damage[128];         /* the same */
 };
 
 struct line {
@@ -84,6 +88,8 @@ struct stores {
 	struct asked *asked, *refused; /* lists */
 	size_t nasked;
 	struct asked *given;     /* freed at the next stores_next */
+	uint64_t look_at;        /* when to look for names of hosts again */
+	bool late;               /* some are overdue */
 	size_t at;               /* the store being drained */
 	bool again;              /* somebody asked meanwhile */
 	struct mu_store_out event; /* shown to watchers one after the other */
@@ -110,7 +116,11 @@ void stores_ask_clear(struct stores *s);
 void stores_deliver(struct subscriber *self, struct message *m);
 void stores_peer(struct endpoint_watch *self, const struct mu_uuid *id,
     const struct muster_filter *filter);
-/* Name those who claim a master that is ours or another's. */
+
+/* --- stores_hosts.c --- */
+void stores_host_seen(struct store *st, const struct mu_uuid *id, bool is_ours);
+void stores_host_gone(struct store *st, const struct mu_uuid *id);
+/* Look for names, and decide by them. */
 void stores_check_hosts(struct stores *s);
 void stores_hosts_clear(struct store *st);
 

@@ -84,7 +84,9 @@ print_head(const json_t *v)
 	const json_t *dropped = json_object_get(v, "dropped");
 	const char *state = text(v, "state");
 	enum colour colour = state_colour(state);
+	const json_t *store;
 	char ago[32];
+	size_t i;
 
 	printf("cluster %s, node %s (%s): %s%s%s, %llu of %llu, up %s\n",
 	    text(v, "cluster"), text(v, "name"), text(v, "role"),
@@ -97,6 +99,10 @@ print_head(const json_t *v)
 	if (number(dropped, "messages") > 0)
 		printf("dropped: %llu messages (musterctl peers says where)\n",
 		    (unsigned long long)number(dropped, "messages"));
+	json_array_foreach(json_object_get(v, "stores"), i, store)
+	    printf("store %s (%s): %s%s%s: %s\n", text(store, "name"),
+		text(store, "role"), colour_on(RED), text(store, "state"),
+		colour_off(RED), text(store, "error"));
 	putchar('\n');
 }
 

@@ -39,9 +39,15 @@ number(const json_t *o, const char *key)
 static enum colour
 state_colour(const char *state)
 {
+	static const char *const bad[] = { "failed", "full", "failing",
+		"read-only", "damaged", "refused" };
+
 	if (strcmp(state, "fresh") == 0)
 		return GREEN;
-	return strcmp(state, "failed") == 0 ? RED : YELLOW;
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+		if (strcmp(state, bad[i]) == 0)
+			return RED;
+	return YELLOW;
 }
 
 static void

@@ -33,9 +33,29 @@ refused() {
 }
 done_at worker-1 put small a 1
 until_true 20 refused worker-1 small 'store is full'
+# state_of NODE STORE: what "stores" and "status" say, and that they agree
+state_of() {
+	local state told
+	state=$(field "$1" stores ".stores[] | select(.name == \"$2\") | .state")
+	told=$(field "$1" status ".stores[] | select(.name == \"$2\") | .state")
+	if [ "$state" = fresh ] && [ -z "$told" ]; then
+		echo fresh
+	elif [ "$state" = "$told" ]; then
+		echo "$state"
+	else
+		echo "stores: $state, status: $told"
+	fi
+}
+in_state() {
+	[ "$(state_of "$1" "$2")" = "$3" ]
+}
+in_state manager small full || fail "small: $(state_of manager small)"
+ctl manager status | grep -q 'store small (master): full: .*max_size' ||
+    fail "status: $(ctl manager status)"
 [ "$(ctl worker-1 store get small a)" = 1 ] || fail 'reads do not go on'
 [ "$(ctl manager store get small a)" = 1 ] || fail 'reads do not go on'
 done_at manager erase small a
+until_true 5 in_state manager small fresh
 
 say 'a file that is no store: refused, said, not replaced'
 stop manager
@@ -45,8 +65,9 @@ sum=$(cksum <"$FILE")
 start manager
 # shellcheck disable=SC2086
 await restored $NODES
-until_true 10 is manager stores \
-    '.stores[] | select(.name == "s") | .state == "failed" and .error != null'
+until_true 10 in_state manager s failed
+is manager status '.stores[0].error | test("not an LMDB file")' ||
+    fail "status: $(ctl manager status)"
 outcome 2 manager put s new 1
 echo "  $(cat "$T/err")"
 outcome 2 manager get s old
@@ -88,10 +109,36 @@ if mount_small "$STATE/stores"; then
 	until_true 10 refused worker-1 s 'store is full'
 	[ "$(ctl worker-1 store get s first)" = 1 ] || fail 'no reads'
 	is manager status .started || fail 'the manager left the cluster'
+	in_state manager s full || fail "s: $(state_of manager s)"
+	ctl manager status | grep 'store s (master): full: ' |
+	    sed 's/^/  /' | grep 'No space left' ||
+	    fail "status: $(ctl manager status)"
 	is manager stores '.stores[] | select(.name == "s") | .failed > 0' ||
 	    fail "stores does not say it: $(ctl manager stores)"
 	ctl worker-1 store clear s --timeout 5s 2>"$T/err" ||
 	    echo "  clear on a full disk: $(cat "$T/err")"
+	mount -o remount,size=3m "$STATE/stores"
+	done_at worker-1 put s again 1
+	until_true 5 in_state manager s fresh
+	until_true 10 says manager again 1
+	stop manager
+
+	say 'a disk that may only be read'
+	mount -o remount,ro "$STATE/stores"
+	start manager
+	# shellcheck disable=SC2086
+	await restored $NODES
+	# shellcheck disable=SC2086
+	fresh s worker-1 worker-2
+	in_state manager s read-only || fail "s: $(state_of manager s)"
+	outcome 2 manager put s more 1
+	echo "  $(cat "$T/err")"
+	has "$T/err" 'may not be written' || fail "why: $(cat "$T/err")"
+	outcome 2 worker-1 put s more 1
+	says manager again 1 || fail 'no reads'
+	says worker-1 again 1 || fail 'no reads'
+	expect_lines 1 "$T/manager.out" 'cannot save sequence numbers'
+	is manager status .started || fail 'the manager left the cluster'
 	stop manager
 	umount "$STATE/stores"
 	AT_END=

@@ -1,0 +1,202 @@
+/*
+ * Layouts that differ about who has the master: one keeps it, the other is
+ * refused, clones follow the node that their layout names.
+ */
+#define NODES                                                                  \
+	"cluster: test\n"                                                      \
+	"tls: none\n"                                                          \
+	"nodes:\n"                                                             \
+	"  manager:      {role: manager, host: 10.0.0.1, port: 27761}\n"       \
+	"  proxy-1:      {role: proxy, host: 10.0.0.2, port: 27762}\n"         \
+	"  worker-[1-2]: {role: worker, host: 10.0.0.[4-5]}\n"
+#define LAYOUT NODES "stores: {quick: {}}\n"
+
+#include "stores_net.h"
+
+#include "core/stores_impl.h"
+
+#define WRONG NODES "stores: {quick: {master: proxy-1}}\n"
+
+static struct mu_layout *wrong;
+
+static void
+setup_both(void)
+{
+	setup();
+	wrong = must_read(WRONG);
+}
+
+static void
+teardown_both(void)
+{
+	teardown();
+	mu_layout_free(wrong);
+}
+
+/* proxy-1 believes that it has the master. */
+static struct on *
+start_wrong(void)
+{
+	nodes[net.nnodes].own = wrong;
+	return start("proxy-1");
+}
+
+START_TEST(the_second_master_is_refused_whoever_was_first)
+{
+	struct on *m, *w;
+	struct answer *x;
+
+	if (_i == 0) {
+		m = start("manager");
+		w = start_wrong();
+	} else {
+		w = start_wrong();
+		put(w, "quick", "early", "1");
+		m = start("manager");
+	}
+	pass(4 * NET_S);
+	ck_assert_str_eq(fact(w, "quick")->state, "refused");
+	ck_assert_str_eq(fact(w, "quick")->error,
+	    "the master is on node manager: this one is refused, the layouts "
+	    "differ");
+	ck_assert_str_eq(fact(m, "quick")->state, "fresh");
+	ck_assert_str_eq(fact(m, "quick")->error,
+	    "a second master is on node proxy-1: the layouts differ");
+	x = answered(w, "quick", MU_STORE_PUT, "k", "v");
+	ck_assert_int_eq(x->status, MU_STORE_SECOND);
+	x = answered(w, "quick", MU_STORE_GET, "early", NULL);
+	ck_assert_int_eq(x->status, MU_STORE_SECOND);
+	put(m, "quick", "k", "v");
+	net_expect(
+	    &net, w->node, "store quick: the master is on node manager", 1);
+	net_expect(&net, m->node,
+	    "store quick: a second master is on node "
+	    "proxy-1: the layouts differ",
+	    1);
+}
+END_TEST
+
+START_TEST(it_serves_again_when_the_other_is_gone)
+{
+	struct on *m = start("manager"), *w = start_wrong();
+
+	pass(4 * NET_S);
+	ck_assert_str_eq(fact(w, "quick")->state, "refused");
+	stop(m);
+	pass(NET_S);
+	ck_assert_str_eq(fact(w, "quick")->state, "fresh");
+	ck_assert_ptr_null(fact(w, "quick")->error);
+	put(w, "quick", "k", "v");
+	check_get(w, "quick", "k", "v");
+	start("manager");
+	pass(4 * NET_S);
+	ck_assert_str_eq(fact(w, "quick")->state, "refused");
+}
+END_TEST
+
+/* worker-2 follows the manager, even while it is away. */
+START_TEST(clones_follow_the_node_that_their_layout_names)
+{
+	struct on *w = start_wrong(), *c = start("worker-2"), *m;
+
+	pass(4 * NET_S);
+	put(w, "quick", "k", "wrong");
+	ck_assert_str_eq(fact(c, "quick")->state, "searching");
+	ck_assert_str_eq(fact(c, "quick")->error,
+	    "a second master is on node proxy-1: the layouts differ");
+	m = start("manager");
+	pass(4 * NET_S);
+	put(c, "quick", "k", "right");
+	check_get(m, "quick", "k", "right");
+	check_get(c, "quick", "k", "right");
+	ck_assert_str_eq(fact(c, "quick")->state, "fresh");
+}
+END_TEST
+
+/* What the filter of proxy-1 says is up to the test. */
+static void
+announce(struct on *to, struct on *from, const char *topic, bool as_muster)
+{
+	struct muster_filter *f = muster_filter_new();
+
+	muster_filter_add(f, topic, strlen(topic));
+	if (as_muster)
+		muster_filter_add(
+		    f, ROUTER_MUSTER "x", strlen(ROUTER_MUSTER) + 1);
+	stores_peer(&to->s->watch, endpoint_id(net.nodes[from->node].e), f);
+	muster_filter_free(f);
+}
+
+/* A node of Zeek's attached its master before it met us, and keeps it; when
+ * somebody watches that topic at a node of ours, there is no master. */
+START_TEST(a_node_of_zeeks_keeps_its_master)
+{
+	struct on *m = start("manager"), *p = start("proxy-1");
+	size_t len;
+	char *topic = mu_store_topic("quick", true, &len);
+
+	pass(2 * NET_S);
+	announce(m, p, topic, _i == 1);
+	pass(NET_S);
+	ck_assert_str_eq(
+	    fact(m, "quick")->state, _i == 0 ? "refused" : "fresh");
+	if (_i == 0)
+		ck_assert_ptr_nonnull(
+		    strstr(fact(m, "quick")->error, "proxy-1"));
+	else
+		ck_assert_ptr_null(fact(m, "quick")->error);
+	mu_free(topic);
+}
+END_TEST
+
+/* An application with Broker inside is no node: it does not count. */
+START_TEST(a_stranger_is_told_and_ignored)
+{
+	struct on *m = start("manager"), *c = start("worker-1");
+	struct muster_filter *f = muster_filter_new();
+	struct mu_uuid id = { { 9, 9, 9 } };
+	size_t len;
+	char *topic = mu_store_topic("quick", true, &len);
+
+	muster_filter_add(f, topic, len);
+	pass(2 * NET_S);
+	stores_peer(&m->s->watch, &id, f);
+	stores_peer(&c->s->watch, &id, f);
+	pass(NET_S);
+	ck_assert_ptr_null(fact(m, "quick")->error);
+	pass(3 * NET_S);
+	ck_assert_str_eq(fact(m, "quick")->state, "fresh");
+	ck_assert_ptr_nonnull(
+	    strstr(fact(m, "quick")->error, "which is no node of the layout"));
+	put(c, "quick", "k", "v");
+	check_get(m, "quick", "k", "v");
+	stores_peer(&m->s->watch, &id, NULL);
+	ck_assert_ptr_null(fact(m, "quick")->error);
+	muster_filter_free(f);
+	mu_free(topic);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("stores_hosts");
+	TCase *t = tcase_create("hosts");
+	SRunner *r;
+	int failed;
+
+	tcase_set_timeout(t, 60);
+	tcase_add_checked_fixture(t, setup_both, teardown_both);
+	tcase_add_loop_test(
+	    t, the_second_master_is_refused_whoever_was_first, 0, 2);
+	tcase_add_test(t, it_serves_again_when_the_other_is_gone);
+	tcase_add_test(t, clones_follow_the_node_that_their_layout_names);
+	tcase_add_loop_test(t, a_node_of_zeeks_keeps_its_master, 0, 2);
+	tcase_add_test(t, a_stranger_is_told_and_ignored);
+	suite_add_tcase(s, t);
+	r = srunner_create(s);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed == 0 ? 0 : 1;
+}
