@@ -136,9 +136,11 @@ $(eval $(call fuzz,outbox,core sys store logrec pool value base))
 $(eval $(call fuzz,control,core sys tls proto store layout topic value base))
 
 # --- other test programs ---------------------------------------------------
-SIM_SRCS = tests/sim/sim_check.c tests/sim/sim_heap.c tests/sim/sim_main.c \
-	tests/sim/sim_net.c tests/sim/sim_node.c tests/sim/sim_scenario.c
-$(eval $(call prog,sim,$(SIM_SRCS),core sys proto tls pool layout topic value base))
+SIM_SRCS = tests/sim/sim_asks.c tests/sim/sim_cases.c tests/sim/sim_check.c \
+	tests/sim/sim_heap.c tests/sim/sim_main.c tests/sim/sim_net.c \
+	tests/sim/sim_node.c tests/sim/sim_oracle.c tests/sim/sim_scenario.c \
+	tests/sim/sim_stores.c
+$(eval $(call prog,sim,$(SIM_SRCS),core sys store proto tls pool layout topic value base))
 
 # Simulations with seeds nobody chose, for TIME minutes.
 .PHONY: soak
@@ -147,6 +149,7 @@ soak: $(B)/tests/sim
 $(eval $(call prog,rawpeer,tests/cluster/rawpeer.c tests/cluster/wire.c,tls value base))
 $(eval $(call prog,bench_lmdb,tests/bench/bench_lmdb.c,core sys base))
 $(eval $(call prog,freeports,tests/cluster/freeports.c,base))
+$(eval $(call prog,storefill,tests/cluster/storefill.c,core sys value base))
 # The load generator is an implementation of its own: no room is linked.
 BENCH_COMMON = tests/bench/util.c tests/bench/wire.c tests/bench/peer.c \
 	tests/bench/shake.c tests/bench/tls.c

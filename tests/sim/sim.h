@@ -8,6 +8,10 @@
  *   sim_node.c      processes: start, kill, drain, probes
  *   sim_check.c     what must hold, after each step and when it is quiet
  *   sim_scenario.c  what is done to a cluster
+ *   sim_stores.c    the stores of a process, on disks that outlive it
+ *   sim_asks.c      what is asked of stores, and what came of it
+ *   sim_oracle.c    what stores must hold and may answer
+ *   sim_cases.c     the scenarios of stores
  *   sim_main.c      options
  */
 #ifndef SIM_SIM_H
@@ -21,6 +25,7 @@
 #include "base/uuid.h"
 #include "core/endpoint.h"
 #include "core/router.h"
+#include "core/stores.h"
 #include "layout/layout.h"
 
 #define MS     UINT64_C(1000000)
@@ -60,7 +65,8 @@ enum event_kind {
 	EVENT_FAILED,
 	EVENT_TIMEOUT, /* end 0 waited long enough */
 	EVENT_BYTES,   /* from end dir to the other */
-	EVENT_EOF
+	EVENT_EOF,
+	EVENT_COMMIT /* a disk has written a batch */
 };
 
 struct event {
@@ -71,6 +77,9 @@ struct event {
 	int dir; /* who sent it: end 0 or 1 */
 	uint8_t *bytes;
 	size_t len;
+	/* COMMIT */
+	unsigned life, row;
+	uint64_t batch;
 };
 
 struct held {
@@ -104,6 +113,12 @@ struct node {
 	bool heard_resending; /* a report with T reached this manager */
 	unsigned broadcasts;  /* of cluster_started */
 	bool *greeted;        /* rows whose hello it got */
+	/* Stores; the arrays have a place for each row of the layout. */
+	struct stores *stores;        /* NULL: the layout has none */
+	struct mu_backend **platters; /* what is on disk, in all lives */
+	struct disk **disks;          /* over them; NULL: in memory */
+	struct mu_backend **shadows;  /* what the events say it holds */
+	bool *committing;             /* a commit is on its way */
 };
 
 /* --- everything ----------------------------------------------------------- */
@@ -129,6 +144,12 @@ struct sim {
 	size_t nprobes;
 	size_t *probes; /* [nprobes] sender of each */
 
+	/* Stores. */
+	struct ask *asks; /* owned [nasks] */
+	size_t nasks, asks_cap;
+	bool disks_fail;  /* commits may fail */
+	uint64_t disk_ns; /* a commit takes up to this long */
+
 	uint64_t steps, kills, deliveries;
 	bool failed;
 	char why[512];
@@ -136,6 +157,8 @@ struct sim {
 
 /* sim_heap.c */
 void heap_push(struct sim *s, struct event *e);
+/* One that was popped: it keeps its place among those of the same time. */
+void heap_push_again(struct sim *s, struct event *e);
 /* The earliest; there must be one. */
 struct event heap_pop(struct sim *s);
 /* Keep it until net_set_path, net_heal or net_resume. */
@@ -186,6 +209,82 @@ void check_delivery(struct sim *s);
 /* Did the manager's life begin the cluster once, or adopt it? */
 void check_manager(struct sim *s);
 
+/* sim_stores.c */
+/* Wall clock of all processes. */
+int64_t sim_wall(const struct sim *s);
+void node_stores_start(struct node *n);
+void node_stores_lose(struct node *n);
+/* The end of a turn: flush, hand out what was said.  True when it did
+ * something that the endpoint may have to say more about. */
+bool node_stores_turn(struct node *n);
+void node_stores_commit(struct node *n, const struct event *e);
+void node_stores_free(struct node *n);
+/* The content of row's store at n, borrowed; NULL: it has none. */
+struct mu_backend *node_stores_content(const struct node *n, size_t row);
+bool node_has_store(const struct node *n, size_t row, bool *master);
+
+/* sim_asks.c */
+enum ask_kind {
+	ASK_PUT,
+	ASK_ERASE,
+	ASK_ADD,
+	ASK_PUSH,
+	ASK_INSERT,
+	ASK_REMOVE,
+	ASK_UNIQUE,
+	ASK_SWAP,
+	ASK_EXPIRING,
+	ASK_GET,
+	ASK_CLEAR
+};
+enum fate {
+	FATE_OPEN,     /* not answered yet */
+	FATE_HAPPENED, /* acknowledged */
+	FATE_FAILED,   /* refused: it has not happened and never will */
+	FATE_UNKNOWN   /* it may have happened, or may yet */
+};
+/* What was asked; its index is the value it writes. */
+struct ask {
+	enum ask_kind kind;
+	enum ask_kind of; /* GET: what is written to the key */
+	enum fate fate;
+	struct node *node;
+	unsigned life;
+	size_t row;
+	size_t slot;         /* which key of the kind, or whose element */
+	uint64_t amount;     /* ADD; EXPIRING: nanoseconds */
+	size_t expected;     /* SWAP: the ask that wrote it, or NO_ASK */
+	uint64_t start, end; /* end: answered; UINT64_MAX: not */
+	bool seen;           /* a clone showed it */
+	bool expired;        /* the master said so */
+	enum mu_store_status status;
+};
+#define NO_ASK SIZE_MAX
+void ask_random(struct sim *s);
+void ask_answered(struct node *n, const struct stores_out *out);
+/* Its callers died with it. */
+void asks_orphan(struct node *n);
+bool asks_open(const struct sim *s, size_t *which);
+/* The key of a kind and slot, owned. */
+struct muster_value *ask_key(enum ask_kind kind, size_t slot);
+const char *ask_name(enum ask_kind kind);
+
+/* sim_oracle.c */
+/* The answer of a read. */
+void oracle_read(struct sim *s, struct ask *a, const struct muster_value *v);
+/* A master, or a clone, says that a key expired. */
+void oracle_expired(
+    struct node *n, size_t row, bool master, const struct muster_value *key);
+/* At rest: all copies equal, all that was acknowledged there.  why [size]:
+ * what is not yet so; what can never be fails the simulation. */
+bool oracle_equal(struct sim *s, char *why, size_t size);
+void oracle_rest(struct sim *s);
+
+/* sim_cases.c */
+struct mu_buf;
+void cases_layout(struct mu_buf *b, struct mu_rng *rng);
+void cases_run(struct sim *s);
+
 /* sim_scenario.c */
 struct options {
 	size_t nodes;
@@ -197,6 +296,11 @@ struct options {
 	const char *program;
 };
 
+bool node_runs_here(const struct node *n);
+struct node *sim_any_node(struct sim *s);
+void sim_form(struct sim *s);
+/* A pair that the layout joins. */
+void sim_any_link(struct sim *s, size_t *a, size_t *b);
 struct sim *sim_open(const struct options *o, uint64_t seed);
 void sim_close(struct sim *s);
 void sim_scenario(struct sim *s, const struct options *o);

@@ -25,11 +25,17 @@ grow(void *p, size_t *cap, size_t size)
 void
 heap_push(struct sim *s, struct event *e)
 {
+	e->seq = s->seq++;
+	heap_push_again(s, e);
+}
+
+void
+heap_push_again(struct sim *s, struct event *e)
+{
 	size_t i;
 
 	if (s->nheap == s->cap)
 		s->heap = grow(s->heap, &s->cap, sizeof *s->heap);
-	e->seq = s->seq++;
 	for (i = s->nheap++; i > 0; i = (i - 1) / 2) {
 		if (!before(e, &s->heap[(i - 1) / 2]))
 			break;

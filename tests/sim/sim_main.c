@@ -80,6 +80,8 @@ run_default(struct options o)
 		{ "kills", 7, 100, 40 },
 		{ "kills", 9, 100, 40 },
 		{ "kills", 50, 2, 60 },
+		{ "stores", 5, 40, 0 },
+		{ "stores", 7, 15, 0 },
 	};
 	size_t i;
 
@@ -99,7 +101,7 @@ static bool
 run_soak(struct options o, unsigned long minutes)
 {
 	static const char *const names[] = { "form", "restarts", "cuts",
-		"kills" };
+		"kills", "stores" };
 	time_t end = time(NULL) + (time_t)minutes * 60;
 	struct mu_rng rng;
 
@@ -111,7 +113,7 @@ run_soak(struct options o, unsigned long minutes)
 		o.nodes = mu_rng_below(&rng, 20) == 0
 			      ? 50
 			      : 4 + mu_rng_below(&rng, 9);
-		o.scenario = names[mu_rng_below(&rng, 4)];
+		o.scenario = names[mu_rng_below(&rng, 5)];
 		if (!run_many(&o))
 			return false;
 	}
@@ -122,9 +124,10 @@ static void
 usage(FILE *f)
 {
 	fputs(
-	    "usage: sim [--scenario form|restarts|cuts|kills] [--nodes N] "
-	    "[--seed N]\n"
-	    "           [--runs N] [--kills N] [--soak MINUTES] [--verbose]\n"
+	    "usage: sim [--scenario form|restarts|cuts|kills|stores] "
+	    "[--nodes N]\n"
+	    "           [--seed N] [--runs N] [--kills N] [--soak MINUTES] "
+	    "[--verbose]\n"
 	    "Simulates a cluster on virtual time.  Without a scenario: a fixed "
 	    "set of them.\n"
 	    "  --runs N    that many seeds, from --seed on\n"
@@ -152,7 +155,7 @@ static const char *
 known(const char *name)
 {
 	static const char *const names[] = { "form", "restarts", "cuts",
-		"kills" };
+		"kills", "stores" };
 	size_t i;
 
 	for (i = 0; i < sizeof names / sizeof names[0]; i++)

@@ -231,7 +231,8 @@ sever(struct sim *s, struct conn *c)
 	post(s, c, 1, EVENT_EOF, NULL, 0);
 }
 
-/* Put back what was held and may go on now, in its order. */
+/* Put back what was held and may go on now: before all that was sent later on
+ * the same connection, which may be due at once. */
 static void
 release(struct sim *s)
 {
@@ -240,12 +241,8 @@ release(struct sim *s)
 
 	memset(&s->held, 0, sizeof s->held);
 	for (i = 0; i < old.n; i++) {
-		struct event *e = &old.v[i];
-
-		e->at = s->now + s->delay_min;
-		if (e->kind != EVENT_TIMEOUT && e->conn->last[e->dir] < e->at)
-			e->conn->last[e->dir] = e->at;
-		heap_push(s, e);
+		old.v[i].at = s->now;
+		heap_push_again(s, &old.v[i]);
 	}
 	free(old.v);
 }
@@ -298,7 +295,9 @@ on_arrive(struct sim *s, struct conn *c)
 	const char *why;
 	struct link *l;
 
-	if (to->e == NULL || to->ending || path(s, c) == PATH_CUT) {
+	/* Closed: the process that was dialled is gone. */
+	if (to->e == NULL || to->ending || path(s, c) == PATH_CUT ||
+	    c->end[1].closed) {
 		answer(s, c, EVENT_FAILED);
 		shut(c, 1);
 		return;
@@ -424,7 +423,7 @@ on_wake(struct node *n, uint64_t at)
 static struct node *
 target(const struct event *e)
 {
-	if (e->kind == EVENT_WAKE)
+	if (e->kind == EVENT_WAKE || e->kind == EVENT_COMMIT)
 		return e->node;
 	return e->conn->end[e->kind == EVENT_TIMEOUT ? 0 : !e->dir].node;
 }
@@ -446,6 +445,9 @@ happen(struct sim *s, struct event *e)
 	case EVENT_WAKE:
 		if (!e->node->stopped)
 			on_wake(e->node, e->at);
+		return;
+	case EVENT_COMMIT:
+		node_stores_commit(e->node, e);
 		return;
 	case EVENT_ARRIVE:
 		on_arrive(s, e->conn);

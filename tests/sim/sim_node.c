@@ -121,6 +121,18 @@ listen_to(struct node *n, struct probe *p, enum subscriber_kind kind,
 	muster_filter_free(f);
 }
 
+static bool
+has_master(const struct node *n)
+{
+	const struct mu_layout *l = n->sim->layout;
+	size_t i;
+
+	for (i = 0; i < l->nstores; i++)
+		if (strcmp(l->stores[i].master, n->row->name) == 0)
+			return true;
+	return false;
+}
+
 void
 node_start(struct node *n)
 {
@@ -131,7 +143,9 @@ node_start(struct node *n)
 
 	for (i = 0; i < sizeof random; i++)
 		random[i] = (uint8_t)mu_rng_u64(&s->rng);
-	mu_uuid_from_random(&n->id, random);
+	/* As a daemon with masters, which keeps it in a file. */
+	if (n->life == 0 || !has_master(n))
+		mu_uuid_from_random(&n->id, random);
 	cfg.node = n->row->name;
 	cfg.id = n->id;
 	cfg.seed = mu_rng_u64(&s->rng);
@@ -149,6 +163,7 @@ node_start(struct node *n)
 		abort();
 	listen_to(n, &n->service, SUBSCRIBER_SERVICE, on_service);
 	listen_to(n, &n->client, SUBSCRIBER_CLIENT, on_client);
+	node_stores_start(n);
 	if (s->verbose)
 		printf(
 		    "%10.6f %s: starts\n", (double)s->now / 1e9, n->row->name);
@@ -158,6 +173,7 @@ node_start(struct node *n)
 static void
 unplug(struct node *n)
 {
+	node_stores_lose(n);
 	router_detach(endpoint_router(n->e), &n->service.sub);
 	router_detach(endpoint_router(n->e), &n->client.sub);
 	endpoint_free(n->e);
@@ -235,12 +251,18 @@ void
 node_drain(struct node *n)
 {
 	struct endpoint_out o;
+	uint64_t at;
 
 	if (n->e == NULL)
 		return;
-	while (endpoint_next(n->e, &o))
-		obey(n, &o);
-	net_wake(n, endpoint_deadline(n->e));
+	do
+		while (endpoint_next(n->e, &o))
+			obey(n, &o);
+	while (node_stores_turn(n));
+	at = endpoint_deadline(n->e);
+	if (n->stores != NULL && stores_deadline(n->stores) < at)
+		at = stores_deadline(n->stores);
+	net_wake(n, at);
 }
 
 void

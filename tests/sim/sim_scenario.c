@@ -51,6 +51,8 @@ layout_text(const struct options *o, struct mu_rng *rng)
 		put_node(&b, i++, "worker", k, false, "");
 	if (control)
 		put_node(&b, i, "control", 1, false, "");
+	if (strcmp(o->scenario, "stores") == 0)
+		cases_layout(&b, rng);
 	text = mu_buf_take_string(&b);
 	mu_buf_clear(&b);
 	return text;
@@ -78,8 +80,8 @@ read_layout(const struct options *o, struct mu_rng *rng)
 
 /* --- a simulation --------------------------------------------------------- */
 
-static bool
-runs_here(const struct node *n)
+bool
+node_runs_here(const struct node *n)
 {
 	return n->row->role != MU_ROLE_CONTROL;
 }
@@ -115,7 +117,15 @@ sim_open(const struct options *o, uint64_t seed)
 		n->row = &s->layout->nodes[i];
 		n->wake = UINT64_MAX;
 		n->greeted = calloc(s->n, sizeof *n->greeted);
-		if (n->greeted == NULL)
+		n->platters =
+		    calloc(s->layout->nstores + 1, sizeof *n->platters);
+		n->disks = calloc(s->layout->nstores + 1, sizeof *n->disks);
+		n->shadows = calloc(s->layout->nstores + 1, sizeof *n->shadows);
+		n->committing =
+		    calloc(s->layout->nstores + 1, sizeof *n->committing);
+		if (n->greeted == NULL || n->platters == NULL ||
+		    n->disks == NULL || n->shadows == NULL ||
+		    n->committing == NULL)
 			abort();
 		if (n->row->role == MU_ROLE_MANAGER)
 			s->manager = n;
@@ -131,6 +141,7 @@ sim_close(struct sim *s)
 	for (i = 0; i < s->n; i++) {
 		if (s->nodes[i].e != NULL)
 			node_kill(&s->nodes[i], true);
+		node_stores_free(&s->nodes[i]);
 		free(s->nodes[i].greeted);
 		free(s->nodes[i].seen);
 	}
@@ -140,17 +151,18 @@ sim_close(struct sim *s)
 	free(s->paths);
 	free(s->up);
 	free(s->probes);
+	free(s->asks);
 	free(s);
 }
 
-static struct node *
-any_node(struct sim *s)
+struct node *
+sim_any_node(struct sim *s)
 {
 	struct node *n;
 
 	do
 		n = &s->nodes[mu_rng_below(&s->rng, s->n)];
-	while (!runs_here(n));
+	while (!node_runs_here(n));
 	return n;
 }
 
@@ -173,7 +185,7 @@ pass(struct sim *s, uint64_t ns)
 	while (!s->failed && s->now < until) {
 		uint64_t left = until - s->now;
 		uint64_t step = 50 * MS + mu_rng_below(&s->rng, 400 * MS);
-		struct node *n = any_node(s);
+		struct node *n = sim_any_node(s);
 
 		if (n->e != NULL && !n->stopped)
 			node_probe(n);
@@ -200,15 +212,15 @@ sim_settle(struct sim *s)
 
 /* --- scenarios ------------------------------------------------------------ */
 
-static void
-form(struct sim *s)
+void
+sim_form(struct sim *s)
 {
 	size_t i, left = 0;
 
 	for (i = 0; i < s->n; i++)
-		left += runs_here(&s->nodes[i]);
+		left += node_runs_here(&s->nodes[i]);
 	while (left > 0 && !s->failed) {
-		struct node *n = any_node(s);
+		struct node *n = sim_any_node(s);
 
 		if (n->e != NULL)
 			continue;
@@ -238,10 +250,10 @@ run_restarts(struct sim *s)
 	struct node *n;
 	size_t i;
 
-	form(s);
+	sim_form(s);
 	for (i = 0; i < sizeof roles / sizeof roles[0] && !s->failed; i++) {
 		do
-			n = any_node(s);
+			n = sim_any_node(s);
 		while (n->row->role != roles[i]);
 		restart_after(n, mu_rng_below(&s->rng, 4) == 0,
 		    mu_rng_below(&s->rng, 8 * SECOND));
@@ -255,12 +267,11 @@ run_restarts(struct sim *s)
 	for (i = 0; i < s->n; i++)
 		if (s->nodes[i].e != NULL)
 			node_kill(&s->nodes[i], false);
-	form(s);
+	sim_form(s);
 }
 
-/* A pair that the layout joins. */
-static void
-any_link(struct sim *s, size_t *a, size_t *b)
+void
+sim_any_link(struct sim *s, size_t *a, size_t *b)
 {
 	const struct mu_layout_node **to = calloc(s->n, sizeof *to);
 	size_t n;
@@ -268,7 +279,7 @@ any_link(struct sim *s, size_t *a, size_t *b)
 	if (to == NULL)
 		abort();
 	do {
-		struct node *from = any_node(s);
+		struct node *from = sim_any_node(s);
 
 		*a = from->index;
 		n = mu_layout_connectees(s->layout, from->row, to);
@@ -299,9 +310,9 @@ run_cuts(struct sim *s)
 	unsigned i;
 	size_t a, b;
 
-	form(s);
+	sim_form(s);
 	for (i = 0; i < (s->n > MANY ? 3 : 12) && !s->failed; i++) {
-		any_link(s, &a, &b);
+		sim_any_link(s, &a, &b);
 		switch (mu_rng_below(&s->rng, 4)) {
 		case 0:
 			net_set_path(s, a, b, PATH_CUT);
@@ -336,12 +347,12 @@ run_kills(struct sim *s, size_t kills)
 {
 	size_t i;
 
-	form(s);
+	sim_form(s);
 	while (s->kills < kills && !s->failed) {
 		size_t n = 1 + (mu_rng_below(&s->rng, 8) == 0);
 
 		for (i = 0; i < n; i++) {
-			struct node *victim = any_node(s);
+			struct node *victim = sim_any_node(s);
 
 			if (victim->e != NULL)
 				node_kill(
@@ -350,7 +361,8 @@ run_kills(struct sim *s, size_t kills)
 		}
 		pass(s, mu_rng_below(&s->rng, 3 * SECOND));
 		for (i = 0; i < s->n; i++)
-			if (s->nodes[i].e == NULL && runs_here(&s->nodes[i]))
+			if (s->nodes[i].e == NULL &&
+			    node_runs_here(&s->nodes[i]))
 				node_start(&s->nodes[i]);
 		if (mu_rng_below(&s->rng, 3) == 0)
 			sim_settle(s);
@@ -364,11 +376,13 @@ void
 sim_scenario(struct sim *s, const struct options *o)
 {
 	if (strcmp(o->scenario, "form") == 0)
-		form(s);
+		sim_form(s);
 	else if (strcmp(o->scenario, "restarts") == 0)
 		run_restarts(s);
 	else if (strcmp(o->scenario, "cuts") == 0)
 		run_cuts(s);
+	else if (strcmp(o->scenario, "stores") == 0)
+		cases_run(s);
 	else
 		run_kills(s, o->kills);
 }

@@ -7,6 +7,8 @@
  * At rest every copy equals the master's; every write acknowledged is there,
  * once; a put_unique has one winner; what expired is gone everywhere.
  */
+#include <check.h>
+
 #include "store_disk.h"
 
 #include <stdio.h>

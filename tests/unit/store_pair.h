@@ -5,6 +5,7 @@
 #ifndef UNIT_STORE_PAIR_H
 #define UNIT_STORE_PAIR_H
 
+#include <check.h>
 #include <stdio.h>
 
 #include "store_disk.h"
