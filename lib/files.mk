@@ -110,11 +110,23 @@ store_SRCS = \
 	lib/store/tree.c
 
 logrec_SRCS = \
+	lib/logrec/escape.c \
+	lib/logrec/format.c \
+	lib/logrec/infer.c \
+	lib/logrec/json_scan.c \
 	lib/logrec/message.c \
+	lib/logrec/number.c \
+	lib/logrec/path.c \
+	lib/logrec/reader.c \
+	lib/logrec/reader_json.c \
+	lib/logrec/reader_tsv.c \
 	lib/logrec/record.c \
+	lib/logrec/scalar.c \
+	lib/logrec/shortest.c \
 	lib/logrec/stream.c \
 	lib/logrec/stream_message.c \
-	lib/logrec/type.c
+	lib/logrec/type.c \
+	lib/logrec/writer.c
 
 CFLAGS_base = -Wconversion
 CFLAGS_value = -Wconversion

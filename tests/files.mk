@@ -106,6 +106,7 @@ $(eval $(call unit,store_model,store value base))
 $(eval $(call unit,store_trouble,store value base))
 $(eval $(call unit,store_transcripts,proto store value base))
 $(eval $(call unit,logrec_message,logrec value base))
+$(eval $(call unit,logrec_text,logrec value base))
 $(eval $(call unit,ctl,ctl sys proto tls layout topic value base))
 $(eval $(call unit,io,io core sys tls base))
 $(eval $(call unit,conn,io core sys tls base))
@@ -133,7 +134,8 @@ $(eval $(call fuzz,log_record,logrec value base))
 $(eval $(call fuzz,delivery,core value base))
 $(eval $(call fuzz,control,core sys tls proto store pool layout topic value base))
 $(eval $(call fuzz,outbox,core sys store logrec pool value base))
-$(eval $(call fuzz,control,core sys tls proto store layout topic value base))
+$(eval $(call fuzz,log_tsv,logrec value base))
+$(eval $(call fuzz,log_json,logrec value base))
 
 # --- other test programs ---------------------------------------------------
 SIM_SRCS = tests/sim/sim_asks.c tests/sim/sim_cases.c tests/sim/sim_check.c \
@@ -186,6 +188,7 @@ $(eval $(call prog,vectors_store,tests/golden/vectors_store.c tests/golden/golde
 $(eval $(call prog,vectors_pool,tests/golden/vectors_pool.c tests/golden/golden.c,pool value base))
 $(eval $(call prog,vectors_proto,tests/golden/vectors_proto.c tests/golden/golden.c,proto topic value base))
 
+$(eval $(call prog,zeek_logs,tests/golden/zeek_logs.c,logrec value base))
 $(eval $(call prog,vectors_logrec,tests/golden/vectors_logrec.c tests/golden/golden.c,logrec value base))
 
 # Golden vectors of any folder (DIR; empty: our own); ends with a total.
