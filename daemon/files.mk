@@ -112,6 +112,7 @@ ctl_SRCS = \
 	daemon/ctl/completion.c \
 	daemon/ctl/find.c \
 	daemon/ctl/help.c \
+	daemon/ctl/log_write.c \
 	daemon/ctl/options.c \
 	daemon/ctl/output.c \
 	daemon/ctl/publish.c \

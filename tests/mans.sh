@@ -10,7 +10,7 @@ if ! command -v mandoc >/dev/null; then
 	exit 77
 fi
 
-pages="musterd.8 musterctl.8 muster.yaml.5 muster-protocol.7"
+pages="musterd.8 musterctl.8 muster.yaml.5 muster-protocol.7 muster-logs.7"
 failed=0
 # References among our own pages are looked up like installed ones.
 tmp=$(mktemp -d)

@@ -19,6 +19,10 @@ _musterctl() {
 	--type) COMPREPLY=($(compgen -W 'boolean count integer real string address subnet port timestamp timespan enum-value set table vector' -- "$cur")); return;;
 	--prefix) COMPREPLY=(); return;;
 	--after) COMPREPLY=(); return;;
+	--types) COMPREPLY=(); return;;
+	--path) COMPREPLY=(); return;;
+	--format) COMPREPLY=($(compgen -W 'tsv json' -- "$cur")); return;;
+	--after) COMPREPLY=(); return;;
 	--days) COMPREPLY=(); return;;
 	--start-days) COMPREPLY=(); return;;
 	esac
@@ -34,7 +38,7 @@ _musterctl() {
 	'') if [[ $cur == -* ]]; then
 		COMPREPLY=($(compgen -W "$options" -- "$cur"))
 	else
-		COMPREPLY=($(compgen -W 'status peers wait watch publish stores store check schema tls reload log-level stop version completion' -- "$cur"))
+		COMPREPLY=($(compgen -W 'status peers wait watch publish stores store log check schema tls reload log-level stop version completion' -- "$cur"))
 	fi;;
 	tls) COMPREPLY=($(compgen -W 'init issue show' -- "$cur"));;
 	'status'*) if [[ $cur == -* ]]; then
@@ -58,6 +62,9 @@ _musterctl() {
 	'store'*) if [[ $cur == -* ]]; then
 		COMPREPLY=($(compgen -W "$options --expiry --type --timeout --count --prefix --after" -- "$cur"))
 	else COMPREPLY=($(compgen -W 'put get erase exists index keys put-unique put-if increment decrement append insert-into-set insert-into-table remove-from push pop clear watch dump restore' -- "$cur")); fi;;
+	'log write'*) if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W "$options --types --path --format --after" -- "$cur"))
+	else COMPREPLY=($(compgen -f -- "$cur")); fi;;
 	'check'*) if [[ $cur == -* ]]; then
 		COMPREPLY=($(compgen -W "$options" -- "$cur"))
 	else COMPREPLY=($(compgen -f -- "$cur")); fi;;

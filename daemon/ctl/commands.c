@@ -29,6 +29,10 @@ static const struct option_row
     opt_type = { "type", 0, "TYPE", "the value is one of TYPE: count, string, address, ...", AT(type), COMPLETE_TYPE },
     opt_after = { "after", 0, "KEY", "keys, dump: go on after that key", AT(after), 0 },
     opt_prefix = { "prefix", 0, "TEXT", "keys, dump: only keys that are strings and begin so", AT(prefix), 0 },
+    opt_after_line = { "after", 0, "LINE", "go on after that line of the file", AT(after), 0 },
+    opt_types = { "types", 0, "LIST", "columns, where the file does not tell them: ts:time,uid:string,...", AT(types), 0 },
+    opt_path = { "path", 0, "PATH", "name of the log (default: as Zeek derives it from the stream)", AT(path), 0 },
+    opt_format = { "format", 0, "FORMAT", "tsv or json (default: what the first byte says)", AT(format), COMPLETE_LOG_FORMAT },
     opt_start_days = { "start-days", 0, "N", "valid from N days after now (negative: before)", AT(start_days), 0 };
 
 const struct option_row *const global_options[] = {
@@ -43,6 +47,7 @@ static const struct option_row
     *const of_watch[] = { &opt_count, &opt_timeout, NULL },
     *const of_publish[] = { &opt_stdin, &opt_data, NULL },
     *const of_store[] = { &opt_expiry, &opt_type, &opt_timeout, &opt_count, &opt_prefix, &opt_after, NULL },
+    *const of_log_write[] = { &opt_types, &opt_path, &opt_format, &opt_after_line, NULL },
     *const of_stop[] = { &opt_timeout, NULL },
     *const of_init[] = { &opt_days, NULL },
     *const of_issue[] = { &opt_all, &opt_force, &opt_days, &opt_start_days, NULL };
@@ -64,6 +69,9 @@ const struct command commands[] = {
 	{ "store", "OPERATION STORE [KEY [VALUE]]", "read and write a store: put, get, increment, watch, dump, ...",
 	  of_store, "musterctl store put known-hosts 192.0.2.1 count:1 --expiry 1h",
 	  2, 5, COMPLETE_OPERATION, cmd_store },
+	{ "log write", "STREAM [FILE]", "ship records of a file, Zeek's TSV or JSON lines, to the loggers",
+	  of_log_write, "musterctl -n worker-1 log write Conn::LOG conn.log",
+	  1, 2, COMPLETE_FILE, cmd_log_write },
 	{ "check", "[FILE ...]", "read layouts and report every mistake",
 	  none, "musterctl check /etc/muster/cluster.yaml", 0, -1, COMPLETE_FILE, cmd_check },
 	{ "schema", "", "print the JSON Schema of the layout, for editors",
@@ -91,6 +99,7 @@ const size_t ncommands = sizeof commands / sizeof commands[0];
 
 const char *const condition_names[] = { "started", "connected", "listening",
 	"degraded", "restored", NULL };
+const char *const log_format_names[] = { "tsv", "json", NULL };
 const char *const level_names[] = { "error", "warning", "info", "debug", NULL };
 
 static const struct command *

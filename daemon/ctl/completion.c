@@ -22,6 +22,8 @@ closed_set(enum complete kind)
 		return condition_names;
 	case COMPLETE_LEVEL:
 		return level_names;
+	case COMPLETE_LOG_FORMAT:
+		return log_format_names;
 	case COMPLETE_SHELL:
 		return shells;
 	case COMPLETE_OPERATION:

@@ -30,6 +30,9 @@ struct ctl {
 	char *type;       /* --type */
 	char *after;      /* --after */
 	char *prefix;     /* --prefix */
+	char *types;      /* --types */
+	char *path;       /* --path */
+	char *format;     /* --format */
 	bool from_stdin;  /* --stdin */
 	bool all;         /* --all */
 	bool force;       /* --force */
@@ -50,7 +53,8 @@ enum complete {
 	COMPLETE_LEVEL,
 	COMPLETE_SHELL,
 	COMPLETE_OPERATION, /* of store */
-	COMPLETE_TYPE
+	COMPLETE_TYPE,
+	COMPLETE_LOG_FORMAT
 };
 
 struct option_row {
@@ -80,6 +84,7 @@ extern const struct option_row *const global_options[];
 /* Words that --for, log-level take, up to NULL. */
 extern const char *const condition_names[];
 extern const char *const level_names[];
+extern const char *const log_format_names[];
 /* store.c: its operations, up to NULL. */
 extern const char *const store_operation_names[];
 /* The row of a name; NULL after a message with the nearest one. */
@@ -105,6 +110,7 @@ int cmd_log_level(struct ctl *c);
 int cmd_stop(struct ctl *c);
 int cmd_store(struct ctl *c);
 int cmd_stores(struct ctl *c);
+int cmd_log_write(struct ctl *c);
 int cmd_version(struct ctl *c);
 int cmd_completion(struct ctl *c);
 
