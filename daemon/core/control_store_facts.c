@@ -10,7 +10,9 @@
 #include "core/control_answer.h"
 #include "core/control_request.h"
 #include "core/control_session.h"
+#include "core/endpoint.h"
 #include "core/stores.h"
+#include "layout/layout.h"
 
 static void
 put_fact(struct mu_buf *b, const struct stores_fact *f)
@@ -80,6 +82,27 @@ control_put_stores(const struct control *c, struct mu_buf *b)
 	answer_close(b, ']');
 }
 
+/* The layout knows the store, but gives this node no clone. */
+static bool
+is_elsewhere(const struct control_session *s, const char *store, char *out,
+    size_t size)
+{
+	const struct mu_layout *l = endpoint_layout(s->control->e);
+
+	for (size_t i = 0; i < l->nstores; i++) {
+		if (strcmp(l->stores[i].name, store) != 0)
+			continue;
+		snprintf(out, size, "this node has no clone of \"%.80s\"%s %s",
+		    store,
+		    l->stores[i].clones == NULL
+			? ": it has no connection with"
+			: "; the master is on",
+		    l->stores[i].master);
+		return true;
+	}
+	return false;
+}
+
 void
 control_store_unknown(
     const struct control_session *s, const char *store, char *out, size_t size)
@@ -89,6 +112,8 @@ control_store_unknown(
 	struct stores_fact f;
 	size_t n = 0;
 
+	if (is_elsewhere(s, store, out, size))
+		return;
 	for (size_t i = 0; i < count(s) && n < 64; i++) {
 		stores_fact(s->control->stores, i, &f);
 		names[n++] = f.name;

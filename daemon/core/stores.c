@@ -230,7 +230,8 @@ build(struct stores *s, const struct mu_layout *l,
 		struct store *st = &s->list[s->n];
 
 		st->is_master = strcmp(row->master, node->name) == 0;
-		if (!st->is_master && !mu_layout_has_clone(row, node))
+		if (!st->is_master && !mu_layout_has_clone(row, node,
+		    mu_layout_node(l, row->master)))
 			continue;
 		st->all = s;
 		s->n++;

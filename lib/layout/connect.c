@@ -100,3 +100,34 @@ mu_layout_connectees(const struct mu_layout *l,
 		return 0;
 	}
 }
+
+static bool
+dials(const struct mu_layout_node *from, const struct mu_layout_node *to)
+{
+	bool manages = from->manager != NULL && to->role == MU_ROLE_MANAGER &&
+		       strcmp(from->manager, to->name) == 0;
+
+	for (size_t i = 0; from->connect != NULL && i < from->nconnect; i++)
+		if (from != to && strcmp(from->connect[i], to->name) == 0)
+			return true;
+	if (from->connect != NULL)
+		return false;
+	switch (from->role) {
+	case MU_ROLE_MANAGER:
+		return to->role == MU_ROLE_LOGGER;
+	case MU_ROLE_PROXY:
+		return to->role == MU_ROLE_LOGGER || manages;
+	case MU_ROLE_WORKER:
+		return to->role == MU_ROLE_LOGGER ||
+		       to->role == MU_ROLE_PROXY || manages;
+	default:
+		return false;
+	}
+}
+
+bool
+mu_layout_linked(
+    const struct mu_layout_node *a, const struct mu_layout_node *b)
+{
+	return dials(a, b) || dials(b, a);
+}

@@ -278,9 +278,10 @@ void mu_layout_free(struct mu_layout *l);
 const struct mu_layout_node *mu_layout_node(
     const struct mu_layout *l, const char *name);
 
-/* Has node a clone of that store? */
-bool mu_layout_has_clone(
-    const struct mu_layout_store *s, const struct mu_layout_node *node);
+/* Has node a clone of that store?  Those named, or else every node that has a
+ * connection with the master's. */
+bool mu_layout_has_clone(const struct mu_layout_store *s,
+    const struct mu_layout_node *node, const struct mu_layout_node *master);
 
 /* Is node in a list of nodes and roles?  NULL: everybody is. */
 bool mu_layout_on(
@@ -305,6 +306,9 @@ int mu_role_parse(const char *name);
  */
 size_t mu_layout_connectees(const struct mu_layout *l,
     const struct mu_layout_node *node, const struct mu_layout_node **out);
+/* Does one of both open connections to the other?  By their rows alone. */
+bool mu_layout_linked(
+    const struct mu_layout_node *a, const struct mu_layout_node *b);
 
 /* A path of the layout as it is to be opened: {node} replaced by the name, and
  * below the layout's folder unless absolute.  Owned by the caller; NULL when

@@ -186,6 +186,9 @@ static int
 check_copies(const struct check *c, const struct mu_layout_handler *h,
     const struct mu_layout_store *s)
 {
+	const struct mu_draft *master =
+	    s->master == NULL ? NULL : mu_rows_find(c->rows, s->master);
+
 	for (size_t i = 0; i < c->rows->n; i++) {
 		const struct mu_layout_node *n = &c->rows->list[i].node;
 
@@ -193,7 +196,8 @@ check_copies(const struct check *c, const struct mu_layout_handler *h,
 		    (h->on == NULL && n->role == MU_ROLE_CONTROL) ||
 		    !mu_layout_on(h->on, h->non, n) ||
 		    strcmp(s->master, n->name) == 0 ||
-		    mu_layout_has_clone(s, n))
+		    mu_layout_has_clone(s, n,
+			master == NULL ? NULL : &master->node))
 			continue;
 		mu_diags_add(c->diags, place_of(c, "store"),
 		    "%s: store: \"%s\" has neither master nor clone on "

@@ -101,6 +101,36 @@ complete_master(const struct reading *r, struct mu_layout_store *s,
 	return 0; /* reported: there is no manager */
 }
 
+/* The nodes that a word stands for have a connection with the master's; the
+ * first that has none is told. */
+static void
+check_links(const struct reading *r, const struct mu_layout_store *s,
+    struct mu_place at, const char *word)
+{
+	const struct mu_draft *master =
+	    s->master == NULL ? NULL : mu_rows_find(r->rows, s->master);
+
+	if (master == NULL || master->node.role == MU_ROLE_NONE)
+		return; /* reported */
+	for (size_t i = 0; i < r->rows->n; i++) {
+		const struct mu_layout_node *n = &r->rows->list[i].node;
+
+		if (n->role == MU_ROLE_NONE || n == &master->node ||
+		    (strcmp(n->name, word) != 0 &&
+			strcmp(mu_role_name(n->role), word) != 0) ||
+		    mu_layout_linked(n, &master->node))
+			continue;
+		mu_diags_add(r->diags, at,
+		    "%s: clones: \"%s\" has no connection with \"%s\", "
+		    "which has the master%s",
+		    r->subject, n->name, s->master,
+		    master->node.role == MU_ROLE_WORKER
+			? " (put the master on the manager or a proxy)"
+			: "");
+		return;
+	}
+}
+
 static int
 check_clones(const struct reading *r, const struct mu_layout_store *s,
     const struct mu_yaml *key)
@@ -118,6 +148,8 @@ check_clones(const struct reading *r, const struct mu_layout_store *s,
 		else if (mu_rows_find(r->rows, name) == NULL &&
 			 mu_role_parse(name) < 0)
 			rc = no_such_node(r, at, "clones", name, true);
+		else
+			check_links(r, s, at, name);
 	}
 	return rc;
 }
@@ -197,15 +229,23 @@ mu_layout_store_clear(struct mu_layout_store *s)
 	mu_section_clear(&mu_fields_store, s);
 }
 
+/* Of nodes that are not named: store commands are not relayed. */
+static bool
+has_by_default(
+    const struct mu_layout_node *node, const struct mu_layout_node *master)
+{
+	return node->role != MU_ROLE_CONTROL && node->role != MU_ROLE_NONE &&
+	       master != NULL && mu_layout_linked(node, master);
+}
+
 bool
-mu_layout_has_clone(
-    const struct mu_layout_store *s, const struct mu_layout_node *node)
+mu_layout_has_clone(const struct mu_layout_store *s,
+    const struct mu_layout_node *node, const struct mu_layout_node *master)
 {
 	if (strcmp(s->master, node->name) == 0)
 		return false;
 	if (s->clones == NULL)
-		return node->role != MU_ROLE_CONTROL &&
-		       node->role != MU_ROLE_NONE;
+		return has_by_default(node, master);
 	for (size_t i = 0; i < s->nclones; i++)
 		if (strcmp(s->clones[i], node->name) == 0 ||
 		    strcmp(s->clones[i], mu_role_name(node->role)) == 0)

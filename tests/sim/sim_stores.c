@@ -170,7 +170,9 @@ node_has_store(const struct node *n, size_t row, bool *master)
 	const struct mu_layout_store *st = &n->sim->layout->stores[row];
 
 	*master = strcmp(st->master, n->row->name) == 0;
-	return *master || mu_layout_has_clone(st, n->row);
+	return *master ||
+	       mu_layout_has_clone(st, n->row,
+		   mu_layout_node(n->sim->layout, st->master));
 }
 
 struct mu_backend *

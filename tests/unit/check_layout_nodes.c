@@ -108,6 +108,56 @@ check_no_mutual_links(const struct mu_layout *l)
 	}
 }
 
+static bool
+is_among(const struct mu_layout *l, const struct mu_layout_node *from,
+    const struct mu_layout_node *to)
+{
+	const struct mu_layout_node *out[64];
+	size_t n = mu_layout_connectees(l, from, out);
+
+	while (n > 0)
+		if (out[--n] == to)
+			return true;
+	return false;
+}
+
+static void
+check_linked(const struct mu_layout *l)
+{
+	for (size_t i = 0; i < l->nnodes; i++)
+		for (size_t k = 0; k < l->nnodes; k++) {
+			const struct mu_layout_node *a = &l->nodes[i];
+			const struct mu_layout_node *b = &l->nodes[k];
+
+			ck_assert_msg(
+			    mu_layout_linked(a, b) ==
+				(is_among(l, a, b) || is_among(l, b, a)),
+			    "%s and %s", a->name, b->name);
+		}
+}
+
+START_TEST(two_nodes_are_linked_when_one_connects_to_the_other)
+{
+	struct mu_layout *l = must_read(
+	    "cluster: lab\nnodes:\n"
+	    "  m: {role: manager, host: m, port: 1}\n"
+	    "  c: {role: control, host: m}\n"
+	    "  l-[1-2]: {role: logger, host: l, port: 1[1-2], manager: m}\n"
+	    "  p-[1-2]: {role: proxy, host: p, port: 1[1-2]}\n"
+	    "  p-3: {role: proxy, host: p, port: 13, manager: none}\n"
+	    "  w-[1-3]: {role: worker, host: w, port: 1[1-3]}\n"
+	    "  w-4: {role: worker, connect: [w-1, m]}\n"
+	    "  w-5: {role: worker, connect: []}\n");
+
+	check_linked(l);
+	ck_assert(mu_layout_linked(
+	    mu_layout_node(l, "w-1"), mu_layout_node(l, "w-4")));
+	ck_assert(!mu_layout_linked(
+	    mu_layout_node(l, "w-1"), mu_layout_node(l, "w-2")));
+	mu_layout_free(l);
+}
+END_TEST
+
 START_TEST(no_two_nodes_connect_to_each_other)
 {
 	struct mu_rng rng;
@@ -129,6 +179,7 @@ START_TEST(no_two_nodes_connect_to_each_other)
 		    nloggers, nloggers, nproxies, nproxies, nworkers);
 		l = must_read(text);
 		check_no_mutual_links(l);
+		check_linked(l);
 		mu_layout_free(l);
 	}
 }
@@ -342,6 +393,8 @@ main(void)
 	tcase_add_test(t, each_role_connects_in_the_order_of_the_reference);
 	tcase_add_test(t, a_logger_with_a_manager_connects_to_nobody);
 	tcase_add_test(t, no_two_nodes_connect_to_each_other);
+	tcase_add_test(
+	    t, two_nodes_are_linked_when_one_connects_to_the_other);
 	tcase_add_test(t, every_node_is_found_by_its_name_and_no_other);
 	tcase_add_test(t, role_names_are_read_back);
 	tcase_add_test(t, the_digest_changes_with_what_is_agreed);

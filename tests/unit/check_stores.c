@@ -173,7 +173,9 @@ START_TEST(nodes_have_what_the_layout_gives_them)
 	struct on *m = start("manager"), *c = start("worker-3");
 	struct mu_store_request req = { .op = MU_STORE_KEYS };
 
-	ck_assert_uint_eq(stores_count(m->s), 4);
+	ck_assert_uint_eq(stores_count(m->s), 5);
+	ck_assert(!fact(m, "near")->master);
+	/* no connection with worker-1, so no clone of what that one has */
 	ck_assert_uint_eq(stores_count(c->s), 0);
 	ck_assert_int_eq(stores_request(c->s, "quick", &req, c, net.now,
 	    wall()), MUSTER_ENOENT);

@@ -28,7 +28,8 @@
 	"  quick: {clones: [worker-1, worker-2]}\n"                            \
 	"  my/hosts: {backend: lmdb, clones: [worker-1, worker-2]}\n"          \
 	"  brief: {expiry: 2 s, clones: [worker-1]}\n"                         \
-	"  far: {clones: [worker-2], clone_backend: lmdb}\n"
+	"  far: {clones: [worker-2], clone_backend: lmdb}\n"                     \
+	"  near: {master: worker-1}\n"
 #endif
 
 #define WALL   INT64_C(1700000000000000000)
