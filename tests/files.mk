@@ -152,6 +152,13 @@ $(eval $(call prog,rawpeer,tests/cluster/rawpeer.c tests/cluster/wire.c,tls valu
 $(eval $(call prog,bench_lmdb,tests/bench/bench_lmdb.c,core sys base))
 $(eval $(call prog,freeports,tests/cluster/freeports.c,base))
 $(eval $(call prog,storefill,tests/cluster/storefill.c,core sys value base))
+
+# For LD_PRELOAD, therefore without sanitizers.
+TEST_PROGS += $(B)/tests/slowdisk.so
+$(B)/tests/slowdisk.so: tests/cluster/slowdisk.c
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=c17 -O1 $(WARN) -fPIC -shared -o $@ $< -ldl
 # The load generator is an implementation of its own: no room is linked.
 BENCH_COMMON = tests/bench/util.c tests/bench/wire.c tests/bench/peer.c \
 	tests/bench/shake.c tests/bench/tls.c

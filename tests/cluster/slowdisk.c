@@ -1,0 +1,147 @@
+/*
+ * A disk that takes its time, for LD_PRELOAD: when the process syncs a file
+ * whose path contains SLOWDISK_PATH, it waits SLOWDISK_MS milliseconds first.
+ *
+ * SLOWDISK_WATCH names a file that others write to, SLOWDISK_LOG one to which
+ * each sync adds a line when it is done: the size of the former half way
+ * through the wait and at its end.  That it grew shows that life went on.
+ */
+#define _GNU_SOURCE
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static long long
+size_of(const char *path)
+{
+	struct stat st;
+
+	return path == NULL || stat(path, &st) != 0 ? -1
+						    : (long long)st.st_size;
+}
+
+static void
+pause_ms(long ms)
+{
+	struct timespec left = { ms / 1000, ms % 1000 * 1000000 };
+
+	while (nanosleep(&left, &left) != 0 && errno == EINTR)
+		;
+}
+
+static void
+note(long long middle, long long end)
+{
+	const char *path = getenv("SLOWDISK_LOG");
+	char line[64];
+	int fd, n;
+
+	fd = path == NULL ? -1
+			  : open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
+				0600);
+	if (fd < 0)
+		return;
+	n = snprintf(line, sizeof line, "%lld %lld\n", middle, end);
+	if (write(fd, line, (size_t)n) != n)
+		abort();
+	close(fd);
+}
+
+static int
+is_meant(int fd)
+{
+	const char *part = getenv("SLOWDISK_PATH");
+	char link[64], path[4096];
+	ssize_t n;
+
+	if (part == NULL)
+		return 0;
+	snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+	n = readlink(link, path, sizeof path - 1);
+	if (n < 0)
+		return 0;
+	path[n] = '\0';
+	return strstr(path, part) != NULL;
+}
+
+static long long
+begin(void)
+{
+	const char *text = getenv("SLOWDISK_MS");
+	long ms = text == NULL ? 0 : strtol(text, NULL, 10);
+	long long middle;
+
+	pause_ms(ms / 2);
+	middle = size_of(getenv("SLOWDISK_WATCH"));
+	pause_ms(ms - ms / 2);
+	return middle;
+}
+
+static void *
+real(const char *name)
+{
+	void *f = dlsym(RTLD_NEXT, name);
+
+	if (f == NULL)
+		abort();
+	return f;
+}
+
+static int
+sync_fd(const char *name, int fd)
+{
+	int (*f)(int);
+	void *p = real(name);
+	long long middle;
+	int rc, error;
+
+	memcpy(&f, &p, sizeof f);
+	if (!is_meant(fd))
+		return f(fd);
+	middle = begin();
+	rc = f(fd);
+	error = errno;
+	note(middle, size_of(getenv("SLOWDISK_WATCH")));
+	errno = error;
+	return rc;
+}
+
+int
+fsync(int fd)
+{
+	return sync_fd("fsync", fd);
+}
+
+int
+fdatasync(int fd)
+{
+	return sync_fd("fdatasync", fd);
+}
+
+/* Of whom the pages are is not easily said: all of them are meant. */
+int
+msync(void *addr, size_t len, int flags)
+{
+	int (*f)(void *, size_t, int);
+	void *p = real("msync");
+	long long middle = 0;
+	int rc, error;
+
+	memcpy(&f, &p, sizeof f);
+	if ((flags & MS_SYNC) != 0)
+		middle = begin();
+	rc = f(addr, len, flags);
+	error = errno;
+	if ((flags & MS_SYNC) != 0)
+		note(middle, size_of(getenv("SLOWDISK_WATCH")));
+	errno = error;
+	return rc;
+}
