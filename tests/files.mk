@@ -144,9 +144,11 @@ SIM_SRCS = tests/sim/sim_asks.c tests/sim/sim_cases.c tests/sim/sim_check.c \
 	tests/sim/sim_stores.c
 $(eval $(call prog,sim,$(SIM_SRCS),core sys store proto tls pool layout topic value base))
 
-# Simulations with seeds nobody chose, for TIME minutes.
+# Simulations with seeds nobody chose, for TIME minutes, after 200 deaths of a
+# daemon that writes.
 .PHONY: soak
-soak: $(B)/tests/sim
+soak: $(B)/tests/sim $(PROGRAMS) $(B)/tests/rawpeer $(B)/tests/freeports
+	B='$(B)' MUSTER_KILLS=200 tests/cluster/43-store-kill.sh
 	$(B)/tests/sim --soak $(or $(TIME),10)
 $(eval $(call prog,rawpeer,tests/cluster/rawpeer.c tests/cluster/wire.c,tls value base))
 $(eval $(call prog,bench_lmdb,tests/bench/bench_lmdb.c,core sys base))
