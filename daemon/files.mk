@@ -27,6 +27,7 @@ core_SRCS = \
 	daemon/core/control_events.c \
 	daemon/core/control_facts.c \
 	daemon/core/control_ops.c \
+	daemon/core/control_pools.c \
 	daemon/core/control_store.c \
 	daemon/core/control_store_dump.c \
 	daemon/core/control_store_facts.c \
@@ -115,7 +116,9 @@ ctl_SRCS = \
 	daemon/ctl/log_write.c \
 	daemon/ctl/options.c \
 	daemon/ctl/output.c \
+	daemon/ctl/pool.c \
 	daemon/ctl/publish.c \
+	daemon/ctl/publish_stream.c \
 	daemon/ctl/show.c \
 	daemon/ctl/store.c \
 	daemon/ctl/store_copy.c \

@@ -15,14 +15,17 @@ _musterctl() {
 	--for) COMPREPLY=($(compgen -W 'started connected listening degraded restored' -- "$cur")); return;;
 	--timeout) COMPREPLY=(); return;;
 	--count) COMPREPLY=(); return;;
-	--expiry) COMPREPLY=(); return;;
+	--hrw) COMPREPLY=($(compgen -W 'worker proxy logger' -- "$cur")); return;;
+	--rr) COMPREPLY=($(compgen -W 'worker proxy logger' -- "$cur")); return;;
+	--key) COMPREPLY=(); return;;
 	--type) COMPREPLY=($(compgen -W 'boolean count integer real string address subnet port timestamp timespan enum-value set table vector' -- "$cur")); return;;
+	--without) _musterctl_nodes; return;;
+	--expiry) COMPREPLY=(); return;;
 	--prefix) COMPREPLY=(); return;;
 	--after) COMPREPLY=(); return;;
 	--types) COMPREPLY=(); return;;
 	--path) COMPREPLY=(); return;;
 	--format) COMPREPLY=($(compgen -W 'tsv json' -- "$cur")); return;;
-	--after) COMPREPLY=(); return;;
 	--days) COMPREPLY=(); return;;
 	--start-days) COMPREPLY=(); return;;
 	esac
@@ -38,7 +41,7 @@ _musterctl() {
 	'') if [[ $cur == -* ]]; then
 		COMPREPLY=($(compgen -W "$options" -- "$cur"))
 	else
-		COMPREPLY=($(compgen -W 'status peers wait watch publish stores store log check schema tls reload log-level stop version completion' -- "$cur"))
+		COMPREPLY=($(compgen -W 'status peers wait watch publish pools pool stores store log check schema tls reload log-level stop version completion' -- "$cur"))
 	fi;;
 	tls) COMPREPLY=($(compgen -W 'init issue show' -- "$cur"));;
 	'status'*) if [[ $cur == -* ]]; then
@@ -54,8 +57,14 @@ _musterctl() {
 		COMPREPLY=($(compgen -W "$options --count --timeout" -- "$cur"))
 	else COMPREPLY=(); fi;;
 	'publish'*) if [[ $cur == -* ]]; then
-		COMPREPLY=($(compgen -W "$options --stdin --data" -- "$cur"))
+		COMPREPLY=($(compgen -W "$options --stdin --data --hrw --rr --key --type" -- "$cur"))
 	else COMPREPLY=(); fi;;
+	'pools'*) if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W "$options" -- "$cur"))
+	else COMPREPLY=(); fi;;
+	'pool'*) if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W "$options --type --assume-alive --without" -- "$cur"))
+	else COMPREPLY=($(compgen -W 'where' -- "$cur")); fi;;
 	'stores'*) if [[ $cur == -* ]]; then
 		COMPREPLY=($(compgen -W "$options" -- "$cur"))
 	else COMPREPLY=(); fi;;

@@ -259,7 +259,8 @@ refuse_publish(struct control_session *s, int r, const char *why)
 void
 control_on_publish(struct control_session *s, const struct control_args *a)
 {
-	unsigned what = a->present & (HAS(EVENT) | HAS(DATA) | HAS(PAYLOAD));
+	uint64_t what = a->present & (HAS(EVENT) | HAS(DATA) | HAS(PAYLOAD));
+	uint64_t where = a->present & (HAS(TOPIC) | HAS(HRW) | HAS(RR));
 	const char *why = "topic: not a topic";
 	struct mu_buf topic, payload;
 	int r;
@@ -270,11 +271,23 @@ control_on_publish(struct control_session *s, const struct control_args *a)
 		    "publish wants one of event (with args), data, payload");
 		return;
 	}
+	if (where == 0 || (where & (where - 1)) != 0 ||
+	    ((a->present & (HAS(KEY) | HAS(TYPE))) != 0 &&
+		where == HAS(TOPIC))) {
+		answer_refuse(&s->out, "usage",
+		    "publish wants one of topic, hrw (with key), rr");
+		return;
+	}
 	mu_buf_init(&topic, 0);
 	mu_buf_init(&payload, 0);
 	r = what == HAS(EVENT)  ? payload_of_event(a, &payload, &why)
 	    : what == HAS(DATA) ? payload_of_data(a, &payload, &why)
 				: payload_of_hex(a, &payload, &why);
+	if (r == 0 && where != HAS(TOPIC)) {
+		control_publish_pool(s, a, &payload);
+		mu_buf_clear(&payload);
+		return;
+	}
 	if (r == 0) {
 		why = "topic: not a topic";
 		r = mu_jtext_string(&a->field[CONTROL_TOPIC], &topic);

@@ -111,6 +111,19 @@ put_membership(const struct control *c, struct mu_buf *b)
 	mu_buf_clear(&missing);
 }
 
+/* As Zeek's get_active_node_count: nodes that said hello, without this one. */
+static void
+put_active(const struct control *c, struct mu_buf *b)
+{
+	const struct members *m = endpoint_members(c->e);
+
+	answer_open(b, "active", '{');
+	for (int role = MU_ROLE_CONTROL; role <= MU_ROLE_WORKER; role++)
+		answer_number(b, mu_role_name((enum mu_role)role),
+		    members_active(m, (enum mu_role)role));
+	answer_close(b, '}');
+}
+
 static void
 put_router(const struct control *c, struct mu_buf *b)
 {
@@ -188,6 +201,7 @@ control_answer_status(struct control *c, struct mu_buf *b)
 	put_ago(b, "uptime_ms", c->now, c->started);
 	put_membership(c, b);
 	put_nodes(c, b);
+	put_active(c, b);
 	answer_number(b, "peers", endpoint_nlinks(c->e));
 	answer_number(b, "clients", c->nsessions);
 	put_router(c, b);

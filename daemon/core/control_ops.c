@@ -46,6 +46,12 @@ static const struct field_row fields[CONTROL_NFIELDS] = {
 	[CONTROL_AFTER] =   { "after",      MU_JTEXT_OBJECT,  "a value" },
 	[CONTROL_LIMIT] =   { "limit",      MU_JTEXT_NUMBER,  "a number" },
 	[CONTROL_ID] =      { "id",         MU_JTEXT_NUMBER,  "a number" },
+	[CONTROL_HRW] =     { "hrw",        MU_JTEXT_STRING,  "a string" },
+	[CONTROL_RR] =      { "rr",         MU_JTEXT_STRING,  "a string" },
+	[CONTROL_POOL] =    { "pool",       MU_JTEXT_STRING,  "a string" },
+	[CONTROL_KEYS] =    { "keys",       MU_JTEXT_ARRAY,   "an array" },
+	[CONTROL_EVERYBODY] = { "everybody", MU_JTEXT_BOOLEAN, "true or false" },
+	[CONTROL_WITHOUT] = { "without",    MU_JTEXT_ARRAY,   "an array" },
 };
 /* clang-format on */
 
@@ -223,7 +229,7 @@ on_stop(struct control_session *s, const struct control_args *a)
 
 struct op {
 	const char *name;
-	unsigned required, optional; /* bits of HAS */
+	uint64_t required, optional; /* bits of HAS */
 	handler run;
 };
 
@@ -233,8 +239,13 @@ static const struct op ops[] = {
 	{ "peers",     0,           0,                            on_peers },
 	{ "filters",   0,           0,                            on_filters },
 	{ "watch",     HAS(TOPICS), 0,                            control_on_watch },
-	{ "publish",   HAS(TOPIC),  HAS(EVENT) | HAS(ARGS) |
-	                            HAS(DATA) | HAS(PAYLOAD),     control_on_publish },
+	{ "publish",   0,           HAS(TOPIC) | HAS(EVENT) | HAS(ARGS) |
+	                            HAS(DATA) | HAS(PAYLOAD) |
+	                            HAS(HRW) | HAS(RR) | HAS(KEY) |
+	                            HAS(TYPE),                    control_on_publish },
+	{ "pools",     0,           0,                            control_on_pools },
+	{ "pool_where", HAS(POOL) | HAS(KEYS), HAS(TYPE) |
+	                            HAS(EVERYBODY) | HAS(WITHOUT), control_on_pool_where },
 	{ "wait",      HAS(FOR),    HAS(TIMEOUT),                 on_wait },
 	{ "reload",    0,           0,                            on_reload },
 	{ "log-level", HAS(LEVEL),  0,                            on_log_level },
@@ -306,7 +317,7 @@ take_fields(struct control_session *s, const struct op *op,
 		if (mu_jtext_is(&key, "op"))
 			continue;
 		if (f == CONTROL_NFIELDS ||
-		    ((op->required | op->optional) & 1u << f) == 0) {
+		    ((op->required | op->optional) & UINT64_C(1) << f) == 0) {
 			answer_refuse(&s->out, "usage", "%s takes no %s",
 			    op->name,
 			    mu_text_printable(
@@ -319,10 +330,10 @@ take_fields(struct control_session *s, const struct op *op,
 			return false;
 		}
 		a->field[f] = value;
-		a->present |= 1u << f;
+		a->present |= UINT64_C(1) << f;
 	}
 	for (size_t f = 0; f < CONTROL_NFIELDS; f++)
-		if ((op->required & ~a->present & 1u << f) != 0) {
+		if ((op->required & ~a->present & UINT64_C(1) << f) != 0) {
 			answer_refuse(&s->out, "usage", "%s wants %s", op->name,
 			    fields[f].name);
 			return false;

@@ -5,9 +5,12 @@
 #ifndef CORE_CONTROL_REQUEST_H
 #define CORE_CONTROL_REQUEST_H
 
+#include <stdint.h>
+
 #include "proto/jtext.h"
 
 struct control_session;
+struct mu_buf;
 
 /* Members that some request knows. */
 enum control_field {
@@ -32,18 +35,32 @@ enum control_field {
 	CONTROL_AFTER,
 	CONTROL_LIMIT,
 	CONTROL_ID,
+	CONTROL_HRW,
+	CONTROL_RR,
+	CONTROL_POOL,
+	CONTROL_KEYS,
+	CONTROL_EVERYBODY,
+	CONTROL_WITHOUT,
 	CONTROL_NFIELDS
 };
-#define HAS(f) (1u << CONTROL_##f)
+#define HAS(f) (UINT64_C(1) << CONTROL_##f)
 
 struct control_args {
 	struct mu_jtext field[CONTROL_NFIELDS];
-	unsigned present; /* bits of HAS */
+	uint64_t present; /* bits of HAS */
 };
 
 /* control_events.c */
 void control_on_watch(struct control_session *s, const struct control_args *a);
 void control_on_publish(
     struct control_session *s, const struct control_args *a);
+
+/* control_pools.c */
+void control_on_pools(struct control_session *s, const struct control_args *a);
+void control_on_pool_where(
+    struct control_session *s, const struct control_args *a);
+/* publish with hrw or rr: the payload is ready. */
+void control_publish_pool(struct control_session *s,
+    const struct control_args *a, const struct mu_buf *payload);
 
 #endif

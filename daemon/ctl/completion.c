@@ -28,6 +28,10 @@ closed_set(enum complete kind)
 		return shells;
 	case COMPLETE_OPERATION:
 		return store_operation_names;
+	case COMPLETE_POOL:
+		return pool_names;
+	case COMPLETE_POOL_OPERATION:
+		return pool_operation_names;
 	case COMPLETE_TYPE:
 		return types;
 	default:
@@ -127,7 +131,8 @@ bash_command_arguments(void)
 			bool known = false;
 
 			for (size_t k = 0; k < n; k++)
-				known = known || seen[k] == *o;
+				known = known ||
+					strcmp(seen[k]->name, (*o)->name) == 0;
 			if (known || n == sizeof seen / sizeof seen[0])
 				continue;
 			seen[n++] = *o;
@@ -232,8 +237,10 @@ zsh_option(const struct option_row *o, const char *dashes, const char *name)
 	zsh_text(o->about);
 	printf("]");
 	if (o->arg != NULL) {
-		printf(":%s:", o->arg);
+		printf(":%.*s:", (int)strcspn(o->arg, " "), o->arg);
 		zsh_action(o->complete);
+		if (o->second != 0)
+			printf(":%s: ", strchr(o->arg, ' ') + 1);
 	}
 	printf("'");
 }

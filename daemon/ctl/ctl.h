@@ -33,6 +33,10 @@ struct ctl {
 	char *types;      /* --types */
 	char *path;       /* --path */
 	char *format;     /* --format */
+	char *hrw, *key;  /* --hrw, its second argument; --key */
+	char *rr;         /* --rr */
+	char *without;    /* --without */
+	bool assume_alive; /* --assume-alive */
 	bool from_stdin;  /* --stdin */
 	bool all;         /* --all */
 	bool force;       /* --force */
@@ -54,7 +58,9 @@ enum complete {
 	COMPLETE_SHELL,
 	COMPLETE_OPERATION, /* of store */
 	COMPLETE_TYPE,
-	COMPLETE_LOG_FORMAT
+	COMPLETE_LOG_FORMAT,
+	COMPLETE_POOL,
+	COMPLETE_POOL_OPERATION
 };
 
 struct option_row {
@@ -64,6 +70,7 @@ struct option_row {
 	const char *about; /* one line */
 	size_t offset;     /* in struct ctl: char * or bool */
 	enum complete complete;
+	size_t second; /* of its second argument's char *, or 0 */
 };
 
 struct command {
@@ -87,6 +94,9 @@ extern const char *const level_names[];
 extern const char *const log_format_names[];
 /* store.c: its operations, up to NULL. */
 extern const char *const store_operation_names[];
+/* pool.c: operations of pool; pools that always exist.  Up to NULL. */
+extern const char *const pool_operation_names[];
+extern const char *const pool_names[];
 /* The row of a name; NULL after a message with the nearest one. */
 const struct command *command_find(
     const char *word, const char *second, int *nwords);
@@ -111,6 +121,8 @@ int cmd_stop(struct ctl *c);
 int cmd_store(struct ctl *c);
 int cmd_stores(struct ctl *c);
 int cmd_log_write(struct ctl *c);
+int cmd_pools(struct ctl *c);
+int cmd_pool(struct ctl *c);
 int cmd_version(struct ctl *c);
 int cmd_completion(struct ctl *c);
 

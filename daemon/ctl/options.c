@@ -89,6 +89,13 @@ set_option(struct parse *p, const struct option_row *row, char *value)
 		return false;
 	}
 	*(char **)at = value;
+	if (row->second == 0)
+		return true;
+	if (p->at == p->argc) {
+		complain("--%s wants two arguments: %s", row->name, row->arg);
+		return false;
+	}
+	*(char **)((char *)p->ctl + row->second) = p->argv[p->at++];
 	return true;
 }
 

@@ -1,47 +1,41 @@
-/*
- * publish: one event from the command line, or JSON lines from standard
- * input.  A stream is pipelined: many requests are on the way at once, their
- * answers come back in order and carry the line numbers with them.
- */
-#include <errno.h>
-#include <poll.h>
+/* publish: one event from the command line; publish_stream.c sends many. */
+#include "ctl/publish.h"
+
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/alloc.h"
 #include "base/buf.h"
-#include "base/text.h"
 #include "ctl/client.h"
 #include "ctl/ctl.h"
+#include "ctl/pool.h"
 #include "ctl/value.h"
 #include "muster/err.h"
 #include "proto/jtext.h"
-#include "sys/clock.h"
 #include "sys/exit.h"
 
-#define WINDOW       256        /* requests without an answer */
-#define SEND_BYTES   65536      /* requests are gathered up to here */
-#define LINE_BYTES   (8u << 20) /* of input */
-#define PROGRESS_NS  200000000u
-#define ERRORS_SHOWN 20
-
-/* --- one event
- * ---------------------------------------------------------------- */
+/* Operands before the event or value: the topic unless a pool chooses. */
+static int
+first_operand(const struct ctl *c)
+{
+	return c->hrw != NULL || c->rr != NULL ? 0 : 1;
+}
 
 static bool
 put_args(struct mu_buf *b, const struct ctl *c)
 {
+	int first = first_operand(c) + 1;
+
 	mu_buf_str(b, ",\"args\":[");
-	for (int i = 2; i < c->nargs; i++) {
+	for (int i = first; i < c->nargs; i++) {
 		int r;
 
-		if (i > 2)
+		if (i > first)
 			mu_buf_str(b, ",");
 		r = value_from_text(b, c->args[i]);
 		if (r != 0) {
-			complain("argument %d, \"%s\": %s", i - 1, c->args[i],
+			complain("argument %d, \"%s\": %s", i - first + 1,
+			    c->args[i],
 			    r == MUSTER_ENOMEM
 				? muster_strerror(r)
 				: "not a value (type:value or JSON)");
@@ -52,21 +46,46 @@ put_args(struct mu_buf *b, const struct ctl *c)
 	return true;
 }
 
+/* Where it goes. */
+static bool
+put_target(struct mu_buf *b, const struct ctl *c)
+{
+	if (first_operand(c) == 1) {
+		mu_buf_str(b, "\"topic\":");
+		mu_jtext_put_cstring(b, c->args[0]);
+		return true;
+	}
+	mu_buf_str(b, c->hrw != NULL ? "\"hrw\":" : "\"rr\":");
+	mu_jtext_put_cstring(b, c->hrw != NULL ? c->hrw : c->rr);
+	if (c->key == NULL)
+		return true;
+	mu_buf_str(b, ",\"key\":");
+	if (c->hrw == NULL)
+		return pool_put_key(b, "string", c->key);
+	if (!pool_put_key(b, c->type, c->key))
+		return false;
+	pool_put_type(b, c->type);
+	return true;
+}
+
 static bool
 put_request(struct mu_buf *b, const struct ctl *c)
 {
-	mu_buf_str(b, "{\"op\":\"publish\",\"topic\":");
-	mu_jtext_put_cstring(b, c->args[0]);
+	const char *what = c->args[first_operand(c)];
+
+	mu_buf_str(b, "{\"op\":\"publish\",");
+	if (!put_target(b, c))
+		return false;
 	if (!c->data) {
 		mu_buf_str(b, ",\"event\":");
-		mu_jtext_put_cstring(b, c->args[1]);
+		mu_jtext_put_cstring(b, what);
 		if (!put_args(b, c))
 			return false;
 	} else {
 		mu_buf_str(b, ",\"data\":");
-		if (value_from_text(b, c->args[1]) != 0) {
-			complain("\"%s\": not a value (type:value or JSON)",
-			    c->args[1]);
+		if (value_from_text(b, what) != 0) {
+			complain(
+			    "\"%s\": not a value (type:value or JSON)", what);
 			return false;
 		}
 	}
@@ -74,357 +93,80 @@ put_request(struct mu_buf *b, const struct ctl *c)
 	return true;
 }
 
+/* What became of it, on stderr or as JSON; data on stdout is the node that was
+ * chosen. */
+static void
+tell(const struct ctl *c, const char *answer)
+{
+	struct mu_jtext v = mu_jtext_over(answer, strlen(answer));
+	struct mu_jtext receivers = mu_jtext_member(&v, "receivers");
+	struct mu_jtext nodes = mu_jtext_member(&v, "nodes"), node;
+	struct mu_jtext_walk w = mu_jtext_walk(&nodes);
+	bool none = receivers.len == 1 && *receivers.at == '0';
+
+	if (c->json) {
+		printf("%s\n", answer);
+		return;
+	}
+	if (c->quiet)
+		return;
+	if (first_operand(c) == 1) {
+		if (none)
+			complain("nobody listens to %s", c->args[0]);
+		return;
+	}
+	while (mu_jtext_next(&w, NULL, &node)) {
+		char *name = mu_jtext_cstring(&node);
+
+		printf("%s\n", name == NULL ? "?" : name);
+		mu_free(name);
+	}
+	if (none)
+		complain("the node that was chosen does not get it: it is this "
+			 "node, or does not listen to its own topic");
+}
+
+static bool
+usage_is_right(const struct ctl *c)
+{
+	int first = first_operand(c);
+
+	if (c->hrw != NULL && c->rr != NULL) {
+		complain("publish takes --hrw or --rr, not both");
+		return false;
+	}
+	if (first == 1 && c->key != NULL) {
+		complain("publish: --key is of use with --rr only");
+		return false;
+	}
+	if (c->nargs > first && (!c->data || c->nargs == first + 1))
+		return true;
+	complain("publish wants %s%s%s", first == 1 ? "a topic and " : "",
+	    c->data ? "one value" : "the name of an event",
+	    first == 1 ? "" : " (a pool needs no topic)");
+	return false;
+}
+
 static int
 publish_one(struct ctl *c)
 {
-	struct mu_jtext v, receivers;
 	char *request = NULL, *answer = NULL;
 	struct mu_buf b;
 	int status = EXIT_USAGE;
 
-	if (c->nargs < 2 || (c->data && c->nargs > 2)) {
-		complain("publish wants a topic and %s",
-		    c->data ? "one value" : "the name of an event");
+	if (!usage_is_right(c))
 		return EXIT_USAGE;
-	}
 	mu_buf_init(&b, 0);
 	if (put_request(&b, c)) {
 		request = mu_buf_take_string(&b);
 		status = request == NULL ? EXIT_FAILED
 					 : client_ask(c, request, &answer);
 	}
-	if (status == EXIT_OK) {
-		v = mu_jtext_over(answer, strlen(answer));
-		receivers = mu_jtext_member(&v, "receivers");
-		if (c->json)
-			printf("%s\n", answer);
-		else if (!c->quiet && receivers.len == 1 &&
-			 *receivers.at == '0')
-			complain("nobody listens to %s", c->args[0]);
-	}
+	if (status == EXIT_OK)
+		tell(c, answer);
 	mu_buf_clear(&b);
 	mu_free(request);
 	mu_free(answer);
-	return status;
-}
-
-/* --- a stream
- * ------------------------------------------------------------------ */
-
-struct stream {
-	const struct ctl *c;
-	struct client cl;
-	struct mu_lines in;         /* standard input */
-	struct mu_buf out;          /* requests not sent yet */
-	unsigned long line;         /* of the input, read last */
-	unsigned long sent[WINDOW]; /* their lines, a ring */
-	unsigned long nsent, nanswered;
-	unsigned long published, refused;
-	uint64_t receivers;
-	bool eof;
-	bool progress;
-	uint64_t shown; /* time of the last progress line */
-};
-
-static void
-refuse(struct stream *s, unsigned long line, const char *why)
-{
-	s->refused++;
-	if (s->refused <= ERRORS_SHOWN)
-		complain("line %lu: %s", line, why);
-	else if (s->refused == ERRORS_SHOWN + 1)
-		complain("more mistakes are only counted");
-}
-
-static void
-put_member(struct mu_buf *b, const char *name, const struct mu_jtext *v)
-{
-	mu_buf_printf(b, ",\"%s\":", name);
-	mu_buf_put(b, v->at, v->len);
-}
-
-static int
-put_elements(struct mu_buf *b, const struct mu_jtext *args)
-{
-	struct mu_jtext_walk w = mu_jtext_walk(args);
-	struct mu_jtext v;
-	bool first = true;
-	int r = 0;
-
-	mu_buf_str(b, ",\"args\":[");
-	while (r == 0 && mu_jtext_next(&w, NULL, &v)) {
-		if (!first)
-			mu_buf_str(b, ",");
-		first = false;
-		r = value_from_element(b, &v);
-	}
-	mu_buf_str(b, "]");
-	return r;
-}
-
-/* Only these may stand in a line; the last two are what "watch --json" adds
- * and what the WebSocket API calls its messages. */
-static const char *
-strange_member(const struct mu_jtext *object)
-{
-	static const char *const names[] = { "topic", "event", "name", "args",
-		"data", "payload", "@data-type", "type", "from", "meta" };
-	static char shown[80];
-	struct mu_jtext_walk w = mu_jtext_walk(object);
-	struct mu_jtext key, v;
-
-	while (mu_jtext_next(&w, &key, &v)) {
-		bool known = false;
-
-		for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-			known = known || mu_jtext_is(&key, names[i]);
-		if (!known) {
-			char *name = mu_jtext_cstring(&key);
-			const char *near =
-			    name == NULL ? NULL
-					 : mu_text_nearest(name, names,
-					       sizeof names / sizeof names[0]);
-
-			snprintf(shown, sizeof shown,
-			    "no member %.24s is known here%s%s%s",
-			    name == NULL ? "like that" : name,
-			    near == NULL ? "" : " (did you mean ",
-			    near == NULL ? "" : near, near == NULL ? "" : "?)");
-			mu_free(name);
-			return shown;
-		}
-	}
-	return NULL;
-}
-
-/*
- * A line as a request behind out: {topic, event, args}, {topic, data},
- * {topic, payload}, a data message of the WebSocket API, or a line of
- * "watch --json".  NULL, or what is wrong.
- */
-static const char *
-translate(struct mu_buf *out, struct mu_jtext v)
-{
-	struct mu_jtext inner = mu_jtext_member(&v, "event");
-	struct mu_jtext topic, name, args, data, type, payload;
-	const char *strange;
-	int r = 0;
-
-	if (mu_jtext_kind(&inner) == MU_JTEXT_OBJECT)
-		v = inner;
-	if ((strange = strange_member(&v)) != NULL)
-		return strange;
-	topic = mu_jtext_member(&v, "topic");
-	name = mu_jtext_member(&v, "event");
-	if (mu_jtext_kind(&name) == MU_JTEXT_NONE)
-		name = mu_jtext_member(&v, "name");
-	args = mu_jtext_member(&v, "args");
-	data = mu_jtext_member(&v, "data");
-	type = mu_jtext_member(&v, "@data-type");
-	payload = mu_jtext_member(&v, "payload");
-	if (mu_jtext_kind(&topic) != MU_JTEXT_STRING)
-		return "no topic";
-	mu_buf_str(out, "{\"op\":\"publish\"");
-	put_member(out, "topic", &topic);
-	if (mu_jtext_kind(&name) == MU_JTEXT_STRING) {
-		put_member(out, "event", &name);
-		r = put_elements(out, &args);
-	} else if (mu_jtext_kind(&payload) == MU_JTEXT_STRING) {
-		put_member(out, "payload", &payload);
-	} else if (mu_jtext_kind(&type) == MU_JTEXT_STRING && data.at != NULL) {
-		mu_buf_str(out, ",\"data\":{\"@data-type\":");
-		mu_buf_put(out, type.at, type.len);
-		put_member(out, "data", &data);
-		mu_buf_str(out, "}");
-	} else if (data.at != NULL) {
-		mu_buf_str(out, ",\"data\":");
-		r = value_from_element(out, &data);
-	} else {
-		return "no event, data or payload";
-	}
-	mu_buf_str(out, "}\n");
-	return r == MUSTER_ENOMEM ? "out of memory"
-	       : r != 0           ? "an argument is no value"
-				  : NULL;
-}
-
-static void
-on_input(struct stream *s, char *line, size_t len)
-{
-	size_t before = mu_buf_len(&s->out);
-	const char *wrong = NULL;
-	struct mu_jtext v;
-
-	s->line++;
-	v = mu_jtext_over(line, len);
-	if (v.len == 0)
-		return;
-	if (mu_jtext_check(line, len, NULL) != 0 ||
-	    mu_jtext_kind(&v) != MU_JTEXT_OBJECT)
-		wrong = "not a JSON object";
-	else
-		wrong = translate(&s->out, v);
-	if (wrong != NULL) {
-		mu_buf_truncate(&s->out, before);
-		refuse(s, s->line, wrong);
-		return;
-	}
-	s->sent[s->nsent++ % WINDOW] = s->line;
-}
-
-static int
-on_answer(struct stream *s, char *line, size_t len)
-{
-	unsigned long at = s->sent[s->nanswered % WINDOW];
-	struct mu_jtext v, ok, error, receivers;
-	int64_t n = 0;
-	char *text;
-
-	if (mu_jtext_check(line, len, NULL) != 0 || s->nanswered == s->nsent)
-		return MUSTER_EPROTO;
-	s->nanswered++;
-	v = mu_jtext_over(line, len);
-	ok = mu_jtext_member(&v, "ok");
-	if (ok.len == 4) {
-		receivers = mu_jtext_member(&v, "receivers");
-		mu_jtext_integer(&receivers, &n);
-		s->published++;
-		s->receivers += (uint64_t)n;
-		return 0;
-	}
-	error = mu_jtext_member(&v, "error");
-	text = mu_jtext_cstring(&error);
-	refuse(s, at, text == NULL ? "refused" : text);
-	mu_free(text);
-	return 0;
-}
-
-static void
-show_progress(struct stream *s)
-{
-	uint64_t now = clock_now();
-
-	if (!s->progress || now - s->shown < PROGRESS_NS)
-		return;
-	s->shown = now;
-	fprintf(stderr, "\r%lu published", s->published);
-	fflush(stderr);
-}
-
-/* Read more of standard input. */
-static int
-read_more(struct stream *s)
-{
-	char chunk[65536];
-	ssize_t n = read(STDIN_FILENO, chunk, sizeof chunk);
-
-	if (n < 0)
-		return errno == EINTR ? 0 : MUSTER_ESYS;
-	if (n == 0) {
-		s->eof = true;
-		/* The last line may lack its end. */
-		return mu_buf_len(&s->in.in) > s->in.taken
-			   ? mu_lines_feed(&s->in, "\n", 1)
-			   : 0;
-	}
-	return mu_lines_feed(&s->in, chunk, (size_t)n);
-}
-
-/* Lines that arrived become requests, as many as the window has room for. */
-static void
-gather(struct stream *s)
-{
-	char *line;
-	size_t len;
-
-	while (s->nsent - s->nanswered < WINDOW &&
-	       mu_buf_len(&s->out) < SEND_BYTES &&
-	       mu_lines_next(&s->in, &line, &len))
-		on_input(s, line, len);
-}
-
-/* Answers until there is room for more requests; all: until none is due. */
-static int
-collect(struct stream *s, bool all)
-{
-	char *line;
-	size_t len;
-	int r = 0;
-
-	while (r == 0 && s->nanswered < s->nsent &&
-	       (all || s->nsent - s->nanswered >= WINDOW / 2 ||
-		   mu_lines_next(&s->cl.in, &line, &len))) {
-		if (all || s->nsent - s->nanswered >= WINDOW / 2)
-			r = client_line(&s->cl, &line, &len, CLIENT_TIMEOUT_MS);
-		if (r == 0)
-			r = on_answer(s, line, len);
-		show_progress(s);
-	}
-	return r;
-}
-
-static int
-pump(struct stream *s)
-{
-	int r = 0;
-
-	while (r == 0 && (!s->eof || mu_buf_len(&s->in.in) > s->in.taken)) {
-		unsigned long before = s->line;
-
-		gather(s);
-		r = client_send(&s->cl, &s->out);
-		/* What was sent is answered before we sleep on the input. */
-		if (r == 0)
-			r = collect(s, before == s->line);
-		if (r == 0 && before == s->line && !s->eof)
-			r = read_more(s);
-	}
-	return r == 0 ? collect(s, true) : r;
-}
-
-static int
-report(struct stream *s, int r)
-{
-	if (s->progress)
-		fputs("\r\033[K", stderr);
-	if (s->c->json)
-		printf("{\"lines\":%lu,\"published\":%lu,\"refused\":%lu,"
-		       "\"deliveries\":%llu}\n",
-		    s->line, s->published, s->refused,
-		    (unsigned long long)s->receivers);
-	else if (!s->c->quiet)
-		say("%lu published, %lu refused, %llu deliveries", s->published,
-		    s->refused, (unsigned long long)s->receivers);
-	if (r == MUSTER_ELIMIT) {
-		complain("line %lu: longer than 8 MiB", s->line + 1);
-		return EXIT_FAILED;
-	}
-	if (r != 0)
-		return client_lost(r);
-	return s->refused == 0 ? EXIT_OK : EXIT_FALSE;
-}
-
-static int
-publish_stream(struct ctl *c)
-{
-	struct stream *s = mu_calloc(1, sizeof *s);
-	int status;
-
-	if (s == NULL) {
-		complain("out of memory");
-		return EXIT_FAILED;
-	}
-	s->c = c;
-	s->progress = isatty(STDERR_FILENO) && !c->quiet;
-	mu_lines_init(&s->in, LINE_BYTES);
-	mu_buf_init(&s->out, 0);
-	status = client_open(&s->cl, c);
-	if (status == EXIT_OK)
-		status = report(s, pump(s));
-	client_close(&s->cl);
-	mu_lines_clear(&s->in);
-	mu_buf_clear(&s->out);
-	mu_free(s);
 	return status;
 }
 

@@ -77,6 +77,27 @@ state_colour(const char *state)
 	return PLAIN;
 }
 
+/* "active: 2 logger, 1 manager": the others that this node is in touch with. */
+static void
+print_active(const json_t *active)
+{
+	static const char *const roles[] = { "logger", "manager", "proxy",
+		"worker", "control" };
+	const char *join = "active:";
+
+	for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++) {
+		unsigned long long n =
+		    (unsigned long long)number(active, roles[i]);
+
+		if (n == 0)
+			continue;
+		printf("%s %llu %s", join, n, roles[i]);
+		join = ",";
+	}
+	if (*join == ',')
+		putchar('\n');
+}
+
 static void
 print_head(const json_t *v)
 {
@@ -94,6 +115,7 @@ print_head(const json_t *v)
 	    (unsigned long long)number(progress, "have"),
 	    (unsigned long long)number(progress, "want"),
 	    text_ago(number(v, "uptime_ms"), ago, sizeof ago));
+	print_active(json_object_get(v, "active"));
 	if (json_string_length(json_object_get(v, "missing")) > 0)
 		printf("missing: %s\n", text(v, "missing"));
 	if (number(dropped, "messages") > 0)

@@ -258,7 +258,7 @@ START_TEST(wrong_requests_are_refused_with_a_reason)
 		    "topics: not an array" },
 		{ "{\"op\":\"watch\",\"topics\":[1]}", "not all are strings" },
 		{ "{\"op\":\"publish\",\"event\":\"x\"}",
-		    "publish wants topic" },
+		    "publish wants one of topic" },
 		{ "{\"op\":\"publish\",\"topic\":\"x\"}",
 		    "publish wants one of" },
 		{ "{\"op\":\"publish\",\"topic\":\"x\",\"event\":\"e\","

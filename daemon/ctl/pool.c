@@ -1,0 +1,333 @@
+/*
+ * pools: a table of them.  pool where: whose a key is.
+ */
+#include "ctl/pool.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/text.h"
+#include "ctl/client.h"
+#include "ctl/ctl.h"
+#include "ctl/table.h"
+#include "ctl/value.h"
+#include "muster/err.h"
+#include "muster/value.h"
+#include "proto/jtext.h"
+#include "sys/exit.h"
+
+#define KEYS_AT_ONCE 500 /* of one request */
+#define ENUM         "enum:"
+
+const char *const pool_operation_names[] = { "where", NULL };
+const char *const pool_names[] = { "worker", "proxy", "logger", NULL };
+
+/* --- keys ----------------------------------------------------------------- */
+
+/* Zeek's names of types beside those of the API. */
+static const char *
+type_name(const char *type)
+{
+	static const struct {
+		const char *zeek, *ours;
+	} names[] = {
+		{ "bool", "boolean" },
+		{ "int", "integer" },
+		{ "double", "real" },
+		{ "time", "timestamp" },
+		{ "interval", "timespan" },
+		{ "addr", "address" },
+		{ "enum", "enum-value" },
+	};
+
+	if (strncmp(type, ENUM, strlen(ENUM)) == 0)
+		return "enum-value";
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (strcmp(type, names[i].zeek) == 0)
+			return names[i].ours;
+	return type;
+}
+
+bool
+pool_put_key(struct mu_buf *b, const char *type, const char *text)
+{
+	char *typed = NULL;
+	int r = 0;
+
+	if (type != NULL) {
+		typed = mu_asprintf("%s:%s", type_name(type), text);
+		r = typed == NULL ? MUSTER_ENOMEM : 0;
+		/* An unknown type would be a string that looks odd. */
+		if (r == 0 && muster_type_from_name(type_name(type)) < 0) {
+			complain("--type: no type \"%s\"", type);
+			mu_free(typed);
+			return false;
+		}
+	}
+	if (r == 0)
+		r = value_from_text(b, type == NULL ? text : typed);
+	mu_free(typed);
+	if (r == MUSTER_ENOMEM)
+		complain("out of memory");
+	else if (r != 0 && type != NULL)
+		complain("key \"%s\": not of type %s", text, type);
+	else if (r != 0)
+		complain("key \"%s\": not a value (type:value)", text);
+	return r == 0;
+}
+
+void
+pool_put_type(struct mu_buf *b, const char *type)
+{
+	if (type == NULL || strncmp(type, ENUM, strlen(ENUM)) != 0)
+		return;
+	mu_buf_str(b, ",\"type\":");
+	mu_jtext_put_cstring(b, type + strlen(ENUM));
+}
+
+/* --- pools ---------------------------------------------------------------- */
+
+static const char *
+text(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s == NULL ? "-" : s;
+}
+
+static unsigned long long
+number(const json_t *o, const char *key)
+{
+	return (unsigned long long)json_integer_value(json_object_get(o, key));
+}
+
+static bool
+truth(const json_t *o, const char *key)
+{
+	return json_is_true(json_object_get(o, key));
+}
+
+static void
+print_member(struct table *t, const json_t *pool, const json_t *m, bool first)
+{
+	bool alive = truth(m, "alive");
+
+	table_cell(t, PLAIN, "%s", first ? text(pool, "name") : "");
+	table_cell(
+	    t, PLAIN, "%s%s", text(m, "name"), truth(m, "self") ? " *" : "");
+	table_cell(t, alive ? GREEN : RED, "%s", alive ? "alive" : "not alive");
+	table_cell(t, PLAIN, "%llu", number(m, "weight"));
+	if (truth(m, "keyed"))
+		table_cell(t, PLAIN, "%.1f %%",
+		    (double)number(m, "share_ppm") / 10000);
+	else
+		table_cell(t, PLAIN, "-");
+	table_cell(t, PLAIN, "%llu", number(m, "keys"));
+	table_cell(t, PLAIN, "%llu", number(m, "turns"));
+}
+
+static void
+print_pools(const json_t *v)
+{
+	const json_t *pool, *m;
+	struct table t;
+	size_t i, k;
+
+	table_begin(&t, "POOL|MEMBER|STATE|WEIGHT|SHARE|KEYS|TURNS");
+	json_array_foreach(json_object_get(v, "pools"), i, pool)
+	{
+		const json_t *members = json_object_get(pool, "members");
+
+		json_array_foreach(members, k, m)
+		    print_member(&t, pool, m, k == 0);
+	}
+	table_end(&t);
+	json_array_foreach(json_object_get(v, "pools"), i, pool)
+	{
+		if (json_array_size(json_object_get(pool, "members")) == 0)
+			printf("%s: no members\n", text(pool, "name"));
+		else
+			printf("%s: %llu of %zu alive, topic %s%s\n",
+			    text(pool, "name"), number(pool, "alive"),
+			    json_array_size(json_object_get(pool, "members")),
+			    text(pool, "topic"),
+			    truth(pool, "exclusive") ? ", exclusive" : "");
+	}
+}
+
+int
+cmd_pools(struct ctl *c)
+{
+	char *answer;
+	int status = client_ask(c, "{\"op\":\"pools\"}", &answer);
+	json_t *v;
+
+	if (status != EXIT_OK)
+		return status;
+	v = json_loads(answer, 0, NULL);
+	if (v == NULL) {
+		complain("the daemon's answer makes no sense");
+		status = EXIT_FAILED;
+	} else if (c->json) {
+		printf("%s\n", answer);
+	} else if (!c->quiet) {
+		print_pools(v);
+	}
+	json_decref(v);
+	mu_free(answer);
+	return status;
+}
+
+/* --- pool where ----------------------------------------------------------- */
+
+/* --without: names with commas between them. */
+static void
+put_without(struct mu_buf *b, const char *names)
+{
+	const char *sep = "";
+
+	mu_buf_str(b, ",\"without\":[");
+	while (*names != '\0') {
+		size_t n = strcspn(names, ",");
+
+		mu_buf_str(b, sep);
+		mu_jtext_put_string(b, names, n);
+		names += n + (names[n] == ',');
+		sep = ",";
+	}
+	mu_buf_str(b, "]");
+}
+
+/* The request for n keys, NULL after a message. */
+static char *
+where_request(const struct ctl *c, const char *pool, char **keys, int n)
+{
+	struct mu_buf b;
+	char *request = NULL;
+	bool good = true;
+
+	mu_buf_init(&b, 0);
+	mu_buf_str(&b, "{\"op\":\"pool_where\",\"pool\":");
+	mu_jtext_put_cstring(&b, pool);
+	pool_put_type(&b, c->type);
+	if (c->assume_alive)
+		mu_buf_str(&b, ",\"everybody\":true");
+	if (c->without != NULL)
+		put_without(&b, c->without);
+	mu_buf_str(&b, ",\"keys\":[");
+	for (int i = 0; i < n && good; i++) {
+		if (i > 0)
+			mu_buf_str(&b, ",");
+		good = pool_put_key(&b, c->type, keys[i]);
+	}
+	mu_buf_str(&b, "]}");
+	if (good) {
+		request = mu_buf_take_string(&b);
+		if (request == NULL)
+			complain("out of memory");
+	}
+	mu_buf_clear(&b);
+	return request;
+}
+
+/* One line per key: the key as it was given and its nodes, best first. */
+static int
+print_where(const json_t *v, char **keys)
+{
+	const json_t *row, *node;
+	int status = EXIT_OK;
+	size_t i, k;
+
+	json_array_foreach(json_object_get(v, "keys"), i, row)
+	{
+		const json_t *nodes = json_object_get(row, "nodes");
+
+		value_print_bytes(stdout, keys[i], strlen(keys[i]));
+		if (json_array_size(nodes) == 0) {
+			printf("\tnobody");
+			status = EXIT_FALSE;
+		}
+		json_array_foreach(nodes, k, node) printf(
+		    "%s%s", k == 0 ? "\t" : " ", json_string_value(node));
+		putchar('\n');
+	}
+	return status;
+}
+
+static bool
+all_owned(const json_t *v)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(json_object_get(v, "keys"), i, row)
+	{
+		if (json_array_size(json_object_get(row, "nodes")) == 0)
+			return false;
+	}
+	return true;
+}
+
+static int
+ask_where(const struct ctl *c, const char *pool, char **keys, int n)
+{
+	char *request = where_request(c, pool, keys, n), *answer = NULL;
+	json_t *v;
+	int status;
+
+	if (request == NULL)
+		return EXIT_USAGE;
+	status = client_ask(c, request, &answer);
+	mu_free(request);
+	if (status != EXIT_OK)
+		return status;
+	v = json_loads(answer, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
+	if (v == NULL ||
+	    json_array_size(json_object_get(v, "keys")) != (size_t)n) {
+		complain("the daemon's answer makes no sense");
+		status = EXIT_FAILED;
+	} else if (c->json || c->quiet) {
+		status = all_owned(v) ? EXIT_OK : EXIT_FALSE;
+		if (c->json)
+			printf("%s\n", answer);
+	} else {
+		status = print_where(v, keys);
+	}
+	json_decref(v);
+	mu_free(answer);
+	return status;
+}
+
+int
+cmd_pool(struct ctl *c)
+{
+	int status = EXIT_OK;
+
+	if (strcmp(c->args[0], "where") != 0) {
+		const char *near =
+		    mu_text_nearest(c->args[0], pool_operation_names, 1);
+
+		complain("pool: no operation \"%s\"%s%s%s", c->args[0],
+		    near == NULL ? " (where)" : " (did you mean \"",
+		    near == NULL ? "" : near, near == NULL ? "" : "\"?)");
+		return EXIT_USAGE;
+	}
+	if (c->nargs < 3) {
+		complain("pool where wants a pool and keys");
+		return EXIT_USAGE;
+	}
+	for (int i = 2; i < c->nargs; i += KEYS_AT_ONCE) {
+		int n =
+		    c->nargs - i < KEYS_AT_ONCE ? c->nargs - i : KEYS_AT_ONCE;
+		int r = ask_where(c, c->args[1], c->args + i, n);
+
+		if (r != EXIT_OK && r != EXIT_FALSE)
+			return r;
+		status = r == EXIT_FALSE ? r : status;
+	}
+	return status;
+}

@@ -1,0 +1,113 @@
+#!/usr/bin/env bash
+#
+# Pools: the keys of Zeek's baseline go to the proxies Zeek sends them to, each
+# to one; only the keys of a dead proxy move, and move back; round robin; what
+# musterctl says about it.
+set -eu
+. "$(dirname "$0")/lib.sh"
+
+ports 3
+cat >"$LAYOUT" <<END
+cluster: pools
+nodes:
+  manager:   {role: manager, host: 127.0.0.1, port: ${P[0]}}
+  proxy-1:   {role: proxy, host: 127.0.0.1, port: ${P[1]}}
+  proxy-2:   {role: proxy, host: 127.0.0.1, port: ${P[2]}}
+  worker-1:  {role: worker, host: 127.0.0.1}
+END
+certificates
+start manager proxy-1 proxy-2 worker-1
+await started manager worker-1
+for p in 1 2; do
+	watch proxy-$p seen-$p zeek/cluster/node/proxy-$p/
+done
+
+KEYS='0 1 2 3 13 37 42 101'
+
+# publish: the baseline's keys from the worker; prints the proxies chosen
+publish() {
+	local key
+	for key in $KEYS; do
+		ctl worker-1 publish --hrw proxy "count:$key" \
+		    Test::key "count:$key" || return
+	done | tr '\n' ' '
+}
+both_alive() {
+	is worker-1 pools \
+	    '[.pools[] | select(.name == "proxy") | .alive == '"$1"'] | all'
+}
+until_true 10 both_alive 2
+
+say "every key to the proxy that Zeek's baseline has"
+[ "$(publish)" = 'proxy-2 proxy-1 proxy-2 proxy-2 proxy-1 proxy-1 proxy-1 proxy-1 ' ]
+until_true 10 has_lines 5 "$T/seen-1.out" Test::key
+until_true 10 has_lines 3 "$T/seen-2.out" Test::key
+expect_lines 5 "$T/seen-1.out" 'Test::key'
+expect_lines 3 "$T/seen-2.out" 'Test::key'
+expect_lines 3 "$T/seen-2.out" 'Test::key.*(0|2|3)'
+
+say "proxy-1 dies: all keys go to proxy-2"
+kill9 proxy-1
+until_true 10 both_alive 1
+[ "$(publish)" = 'proxy-2 proxy-2 proxy-2 proxy-2 proxy-2 proxy-2 proxy-2 proxy-2 ' ]
+until_true 10 has_lines 11 "$T/seen-2.out" Test::key
+expect_lines 5 "$T/seen-1.out" 'Test::key'
+
+say "both are gone: nobody is alive, and that is said"
+kill9 proxy-2
+until_true 10 both_alive 0
+rc=0
+ctl worker-1 publish --hrw proxy count:1 Test::key 2>"$T/err" || rc=$?
+[ "$rc" -eq 1 ]
+has "$T/err" 'nobody of pool "proxy" is alive'
+rc=0
+ctl worker-1 publish --rr proxy Test::key 2>"$T/err" || rc=$?
+[ "$rc" -eq 1 ]
+rc=0
+ctl worker-1 pool where proxy count:1 >"$T/where" || rc=$?
+[ "$rc" -eq 1 ]
+[ "$(cat "$T/where")" = 'count:1	nobody' ]
+[ "$(ctl worker-1 pool where --assume-alive proxy count:1)" = 'count:1	proxy-1' ]
+
+say "they return: the old mapping is back"
+start proxy-1 proxy-2
+until_true 20 both_alive 2
+[ "$(publish)" = 'proxy-2 proxy-1 proxy-2 proxy-2 proxy-1 proxy-1 proxy-1 proxy-1 ' ]
+
+say "round robin takes turns, each key its own"
+turn() {
+	ctl worker-1 publish --rr proxy "$@" Test::turn
+}
+first=$(turn)
+second=$(turn)
+[ "$first" != "$second" ]
+[ "$(turn)" = "$first" ]
+[ "$(turn --key x)" = proxy-1 ]
+[ "$(turn --key x)" = proxy-2 ]
+
+say "questions: types, missing nodes, JSON, mistakes"
+[ "$(ctl worker-1 pool where proxy count:0 string:abc 1.2.3.4 80/tcp)" = \
+    "$(printf 'count:0\tproxy-2\nstring:abc\tproxy-2\n1.2.3.4\tproxy-1\n80/tcp\tproxy-2')" ]
+[ "$(ctl worker-1 pool where --type addr proxy 1.2.3.4)" = '1.2.3.4	proxy-1' ]
+[ "$(ctl worker-1 pool where --type string proxy 1.2.3.4)" = '1.2.3.4	proxy-2' ]
+[ "$(ctl worker-1 pool where --type enum:transport_proto proxy tcp \
+    --json | jq -c '.keys[0].digest')" = 3073364589 ]
+[ "$(ctl worker-1 pool where proxy count:0 --without proxy-2)" = 'count:0	proxy-1' ]
+is worker-1 'pools' '.pools | map(.name) == ["logger", "proxy", "worker"]'
+for wrong in 'where proxi count:1' 'where proxy' 'were proxy count:1' \
+    'where proxy enum-value:tcp' 'where proxy count:1 --without manager'; do
+	rc=0
+	# shellcheck disable=SC2086
+	ctl worker-1 pool $wrong >"$T/out" 2>"$T/err" || rc=$?
+	[ "$rc" -eq 64 ] || fail "pool $wrong: status $rc"
+	[ ! -s "$T/out" ] && [ -s "$T/err" ]
+done
+ctl worker-1 pools >"$T/table"
+has "$T/table" 'proxy: 2 of 2 alive, topic zeek/cluster/pool/proxy'
+ctl worker-1 status >"$T/table" || :
+has "$T/table" 'active: 1 manager, 2 proxy'
+printf '%s\n' '{"hrw":"proxy","key":{"@data-type":"count","data":1},"event":"Test::stream"}' \
+    '{"rr":"proxy","event":"Test::stream","args":[1]}' '{"hrw":"proxy","event":"x"}' |
+    { ctl worker-1 publish - 2>"$T/err" || [ $? -eq 1 ]; }
+has "$T/err" '2 published, 1 refused, 2 deliveries'
+stop worker-1 proxy-1 proxy-2 manager
