@@ -116,9 +116,13 @@ until_true 5 says worker-2 a 1 m
 ends_no_store() {
 	local rc=0
 	ctl manager store get m a 2>"$T/err" || rc=$?
-	[ $rc -eq 2 ] && has "$T/err" 'no store "m"'
+	[ $rc -eq 2 ] &&
+	    has "$T/err" 'no clone of "m"; the master is on proxy-1'
 }
-ends_no_store || fail 'the manager has no such store'
+ends_no_store || fail "the manager has no such store: $(cat "$T/err")"
+outcome 2 worker-1 get mm k
+has "$T/err" 'has no store "mm" (did you mean "m"?)' || fail "$(cat "$T/err")"
+
 
 say 'what a clone cannot do without its master'
 kill9 proxy-1

@@ -738,8 +738,9 @@ find_run(struct run *run, size_t nth)
 	return false;
 }
 
+/* Clones are those who sent such a command. */
 static bool
-find_clone(struct run *run, size_t nth)
+find_clone(struct run *run, size_t nth, enum mu_command_tag tag)
 {
 	struct mu_entity seen[16];
 	size_t n = 0;
@@ -749,7 +750,7 @@ find_clone(struct run *run, size_t nth)
 		bool known = false;
 
 		if (!is_part(run, r) || !r->to_master ||
-		    r->cmd.tag != MU_CMD_ATTACH_WRITER)
+		    r->cmd.tag != tag)
 			continue;
 		for (size_t j = 0; j < n; j++)
 			known |= mu_entity_eq(&seen[j], &r->cmd.sender);
@@ -765,7 +766,8 @@ find_clone(struct run *run, size_t nth)
 }
 
 static void
-replay(const char *name, unsigned nmasters, unsigned nclones)
+replay_clones(const char *name, unsigned nmasters, unsigned nclones,
+    enum mu_command_tag tag)
 {
 	struct run run;
 	unsigned masters = 0, clones = 0;
@@ -777,7 +779,8 @@ replay(const char *name, unsigned nmasters, unsigned nclones)
 		    what, sizeof what, "%s: master of %s", name, run.store);
 		as_master(&run, what);
 		masters++;
-		for (size_t j = 0; nclones > 0 && find_clone(&run, j); j++) {
+		for (size_t j = 0; nclones > 0 && find_clone(&run, j, tag);
+		     j++) {
 			snprintf(what, sizeof what, "%s: clone %zu of %s", name,
 			    j, run.store);
 			as_clone(&run, what);
@@ -787,6 +790,12 @@ replay(const char *name, unsigned nmasters, unsigned nclones)
 	ck_assert_uint_eq(masters, nmasters);
 	ck_assert_uint_eq(clones, nclones);
 	unload();
+}
+
+static void
+replay(const char *name, unsigned nmasters, unsigned nclones)
+{
+	replay_clones(name, nmasters, nclones, MU_CMD_ATTACH_WRITER);
 }
 
 START_TEST(full_client_originator)
@@ -843,6 +852,14 @@ START_TEST(zeek_known_stores)
 }
 END_TEST
 
+/* The clones of Zeek's asked, and had given up when the master answered; ours
+ * are attached by that answer. */
+START_TEST(zeek_stores_no_master)
+{
+	replay_clones("zeek-stores-no-master.jsonl.gz", 2, 2, MU_CMD_NACK);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -861,6 +878,7 @@ main(void)
 	tcase_add_test(tc, master_restart);
 	tcase_add_test(tc, zeek_stores);
 	tcase_add_test(tc, zeek_known_stores);
+	tcase_add_test(tc, zeek_stores_no_master);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_NORMAL);

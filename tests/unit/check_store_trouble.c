@@ -29,6 +29,45 @@ START_TEST(a_change_before_the_answer_to_attach_is_not_forgotten)
 }
 END_TEST
 
+/* As the recording zeek-stores-no-master: queries after 2 s and 13 s, a master
+ * after 15 s.  Zeek's clone is dead by then. */
+START_TEST(a_clone_waits_for_its_master_without_end)
+{
+	const struct mu_store_request wait8 = {
+		.timeout_ns = 8 * PAIR_SECOND,
+	};
+	struct pair_answer *get, *put, *late_get, *late_put;
+
+	for (int ours = 0; ours < 2; ours++) {
+		pair_begin();
+		pair_open_clone_on(0, mu_backend_memory_new(0));
+		pair_pass(2 * PAIR_SECOND);
+		get = pair_ask(0, MU_STORE_GET, "k", NULL, wait8);
+		put = pair_ask(0, MU_STORE_PUT_UNIQUE, "k", "count:1", wait8);
+		pair_pass(7 * PAIR_SECOND);
+		ck_assert(!get->done && !put->done);
+		pair_pass(4 * PAIR_SECOND);
+		ck_assert(get->done && put->done);
+		ck_assert_int_eq((int)get->status, MU_STORE_NO_MASTER);
+		ck_assert_int_eq((int)put->status, MU_STORE_NO_MASTER);
+		late_get = pair_ask(0, MU_STORE_EXISTS, "k", NULL, wait8);
+		late_put =
+		    pair_ask(0, MU_STORE_PUT_UNIQUE, "k", "count:2", wait8);
+		pair_pass(2 * PAIR_SECOND);
+		ck_assert(!late_get->done && !late_put->done);
+		pair_open_master();
+		pair_join(0, ours);
+		pair_pass(2 * PAIR_SECOND);
+		ck_assert(late_get->done && late_put->done);
+		ck_assert_int_eq((int)late_get->status, MU_STORE_OK);
+		ck_assert_int_eq((int)late_put->status, MU_STORE_OK);
+		ck_assert(pair_reads(MASTER, "k", "count:2"));
+		ck_assert(pair_reads(0, "k", "count:2"));
+		pair_end();
+	}
+}
+END_TEST
+
 /* --- the medium refuses ------------------------------------------------- */
 
 static enum mu_store_status
@@ -202,6 +241,7 @@ main(void)
 
 	tcase_add_test(
 	    tc, a_change_before_the_answer_to_attach_is_not_forgotten);
+	tcase_add_test(tc, a_clone_waits_for_its_master_without_end);
 	tcase_add_test(tc, a_refusing_medium_is_seen_until_a_write_succeeds);
 	tcase_add_test(tc, a_failed_commit_is_seen_until_one_succeeds);
 	tcase_add_test(tc, a_damaged_record_is_refused_to_everybody);
