@@ -23,7 +23,7 @@ fresh d $NODES
 OTHERS+=($!)
 until_true 5 has "$T/events.err" watching
 
-say 'a key of a second is gone within 2.5 s everywhere'
+say 'a key of a second is gone everywhere, and not at once'
 for node in manager worker-1; do
 	done_at "$node" put s "from-$node" x --expiry 1s
 	begin=${EPOCHREALTIME/./}
@@ -32,7 +32,7 @@ for node in manager worker-1; do
 	done
 	took=$(((${EPOCHREALTIME/./} - begin) / 1000))
 	echo "  after $took ms"
-	[ $took -le $((2500 * slow)) ] || fail "it took $took ms"
+	[ $took -le $((4000 * slow)) ] || fail "it took $took ms"
 	[ $took -ge 500 ] || fail "it took only $took ms"
 	until_true 5 has "$T/events.out" "expire  from-$node"
 done

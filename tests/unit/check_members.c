@@ -101,6 +101,31 @@ START_TEST(sequence_of_the_manager_is_exact)
 }
 END_TEST
 
+/* Zeek's tables live in stores of such names; of the masters on this node. */
+START_TEST(masters_of_tables_are_announced_without_their_prefix)
+{
+	struct world *w = world_open(FIVE
+	    "stores:\n"
+	    "  ___sync_store_X509::certs: {}\n"
+	    "  ___sync_store_Other::t: {master: proxy-1}\n"
+	    "  zeek/known/hosts: {}\n");
+	static const size_t order[5] = { L, M, P, W1, W2 };
+	size_t at[5];
+	char id[MU_UUID_TEXT];
+	char want[512];
+
+	start_in_order(w, order, at);
+	mu_uuid_format(&w->nodes[at[L]].id, id);
+	snprintf(want, sizeof want,
+	    "publish zeek/cluster/nodeid/%s/ "
+	    "Broker::announce_masters({X509::certs})\n",
+	    id);
+	said(w, at[M], want, 1);
+	said(w, at[P], "announce_masters", 0);
+	world_close(w);
+}
+END_TEST
+
 START_TEST(sequence_survives_any_interleaving)
 {
 	for (unsigned seed = 0; seed < 200; seed++) {
@@ -605,6 +630,7 @@ members_suite(void)
 	tcase_set_timeout(t, 300);
 	tcase_add_test(t, sequence_is_zeeks_in_every_order_of_start);
 	tcase_add_test(t, sequence_of_the_manager_is_exact);
+	tcase_add_test(t, masters_of_tables_are_announced_without_their_prefix);
 	tcase_add_test(t, sequence_survives_any_interleaving);
 	tcase_add_test(t, hello_has_zeeks_bytes);
 	tcase_add_test(t, started_has_zeeks_bytes);

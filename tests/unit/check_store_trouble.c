@@ -68,6 +68,93 @@ START_TEST(a_clone_waits_for_its_master_without_end)
 }
 END_TEST
 
+/* --- what is gone ------------------------------------------------------- */
+
+static void
+say_gone(unsigned i, uint64_t seq)
+{
+	struct mu_command cmd = {
+		.tag = MU_CMD_RETRANSMIT_FAILED,
+		.sender = pw.mc.entity,
+		.receiver = pair_entity(i),
+		.number = seq,
+	};
+	struct mu_buf b;
+
+	mu_buf_init(&b, 0);
+	mu_command_enc(&b, &cmd);
+	ck_assert_int_eq(mu_clone_feed(pw.clones[i], mu_buf_data(&b),
+			     mu_buf_len(&b), &pw.now),
+	    0);
+	mu_buf_clear(&b);
+}
+
+/* Where Broker's clone gives up, ours attaches anew. */
+START_TEST(a_clone_attaches_again_after_retransmit_failed)
+{
+	for (int ours = 0; ours < 2; ours++) {
+		struct mu_clone_stats before, after;
+
+		pair_begin();
+		pair_open_master();
+		pair_open_clone(0, ours);
+		pair_do(MASTER, MU_STORE_PUT, "a", "count:1");
+		pair_pass(PAIR_SECOND);
+		mu_clone_stats(pw.clones[0], &before);
+		ck_assert_int_eq((int)before.state, MU_STORE_FRESH);
+		pw.up[0] = false;
+		pair_do(MASTER, MU_STORE_PUT, "a", "count:2");
+		pw.up[0] = true;
+		say_gone(0, before.seq + 1);
+		pair_pass(2 * PAIR_SECOND);
+		mu_clone_stats(pw.clones[0], &after);
+		ck_assert_uint_eq(after.attached, before.attached + 1);
+		ck_assert_int_eq((int)after.state, MU_STORE_FRESH);
+		ck_assert(pair_reads(0, "a", "count:2"));
+		pair_ask(0, MU_STORE_PUT, "b", "count:3", plain);
+		pair_pass(PAIR_SECOND);
+		ck_assert(pair_reads(MASTER, "b", "count:3"));
+		pair_end();
+	}
+}
+END_TEST
+
+START_TEST(a_vanished_clone_costs_a_bounded_history)
+{
+	for (int ours = 0; ours < 2; ours++) {
+		struct mu_master_stats stats;
+		char key[32], value[32];
+
+		pair_begin();
+		pw.mc.limits.max_buffered = 50;
+		pw.mc.limits.keep_actions = 10;
+		pair_open_master();
+		pair_open_clone(0, ours);
+		pair_open_clone(1, true);
+		pair_pass(PAIR_SECOND);
+		pw.up[0] = false; /* it hangs, and nobody is told */
+		for (int i = 0; i < 500; i++) {
+			snprintf(key, sizeof key, "key-%d", i % 20);
+			snprintf(value, sizeof value, "count:%d", i);
+			pair_do(MASTER, MU_STORE_PUT, key, value);
+			mu_master_stats(pw.master, &stats);
+			ck_assert_uint_le(stats.buffered, 50);
+		}
+		pair_pass(PAIR_SECOND);
+		ck_assert_ptr_nonnull(strstr(pw.log, "too far behind"));
+		pw.up[0] = true;
+		pair_pass(3 * PAIR_SECOND);
+		for (int i = 0; i < 20; i++) {
+			snprintf(key, sizeof key, "key-%d", i);
+			snprintf(value, sizeof value, "count:%d", 480 + i);
+			ck_assert(pair_reads(0, key, value));
+			ck_assert(pair_reads(1, key, value));
+		}
+		pair_end();
+	}
+}
+END_TEST
+
 /* --- the medium refuses ------------------------------------------------- */
 
 static enum mu_store_status
@@ -241,6 +328,8 @@ main(void)
 
 	tcase_add_test(
 	    tc, a_change_before_the_answer_to_attach_is_not_forgotten);
+	tcase_add_test(tc, a_clone_attaches_again_after_retransmit_failed);
+	tcase_add_test(tc, a_vanished_clone_costs_a_bounded_history);
 	tcase_add_test(tc, a_clone_waits_for_its_master_without_end);
 	tcase_add_test(tc, a_refusing_medium_is_seen_until_a_write_succeeds);
 	tcase_add_test(tc, a_failed_commit_is_seen_until_one_succeeds);

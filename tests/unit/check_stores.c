@@ -4,6 +4,8 @@
  */
 #include "stores_net.h"
 
+#include "store/command.h"
+
 START_TEST(a_write_on_one_clone_is_read_on_another)
 {
 	const char *store = _i == 0 ? "quick" : "my/hosts";
@@ -113,6 +115,52 @@ START_TEST(clones_follow_a_master_that_comes_back)
 	check_get(b, "my/hosts", "new", "2");
 	ck_assert_int_eq(answered(b, "quick", MU_STORE_GET, "lost",
 	    NULL)->status, MU_STORE_NO_SUCH_KEY);
+}
+END_TEST
+
+static struct mu_entity heard;
+
+static void
+hear_master(struct subscriber *s, struct message *m)
+{
+	struct mu_command cmd;
+
+	(void)s;
+	if (m->env.type != MU_COMMAND ||
+	    mu_command_dec(&cmd, m->env.payload, m->env.payload_len) != 0)
+		return;
+	heard = cmd.sender;
+	mu_command_clear(&cmd);
+}
+
+/* That is what lets Zeek's clones follow it. */
+START_TEST(a_master_is_the_same_entity_in_every_life)
+{
+	struct on *m = start("manager");
+	size_t c = net_start(&net, "worker-3"), len;
+	struct mu_uuid id = *endpoint_id(net.nodes[m->node].e);
+	char *topic = mu_store_topic("my/hosts", false, &len);
+	struct subscriber s = { .kind = SUBSCRIBER_SERVICE,
+		.deliver = hear_master };
+	struct muster_filter *f = muster_filter_new();
+	struct mu_entity first;
+
+	muster_filter_add(f, topic, len);
+	ck_assert_int_eq(
+	    router_attach(endpoint_router(net.nodes[c].e), &s, f), 0);
+	pass(3 * NET_S);
+	first = heard;
+	ck_assert(!mu_entity_is_nil(&first));
+	ck_assert(mu_uuid_eq(&first.endpoint, &id));
+	stop(m);
+	memset(&heard, 0, sizeof heard);
+	pass(NET_S);
+	start_with("manager", &id);
+	pass(3 * NET_S);
+	ck_assert(mu_entity_eq(&first, &heard));
+	router_detach(endpoint_router(net.nodes[c].e), &s);
+	muster_filter_free(f);
+	mu_free(topic);
 }
 END_TEST
 
@@ -264,6 +312,7 @@ main(void)
 	tcase_add_test(t, nothing_is_acknowledged_before_its_commit);
 	tcase_add_test(t, one_of_two_racing_writers_wins);
 	tcase_add_loop_test(t, clones_follow_a_master_that_comes_back, 0, 2);
+	tcase_add_test(t, a_master_is_the_same_entity_in_every_life);
 	tcase_add_test(t, a_write_made_without_master_is_done_when_it_is_there);
 	tcase_add_test(t, a_clone_on_disk_is_there_again_after_a_restart);
 	tcase_add_test(t, entries_expire_by_the_default_of_the_layout);
