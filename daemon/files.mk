@@ -26,6 +26,8 @@ core_SRCS = \
 	daemon/core/control_answer.c \
 	daemon/core/control_events.c \
 	daemon/core/control_facts.c \
+	daemon/core/control_logs.c \
+	daemon/core/control_logs_facts.c \
 	daemon/core/control_ops.c \
 	daemon/core/control_pools.c \
 	daemon/core/control_store.c \
@@ -70,6 +72,8 @@ core_SRCS = \
 	daemon/core/router.c \
 	daemon/core/router_peers.c \
 	daemon/core/router_subs.c \
+	daemon/core/shipper.c \
+	daemon/core/shipper_own.c \
 	daemon/core/stores.c \
 	daemon/core/stores_ask.c \
 	daemon/core/stores_fact.c \
@@ -101,6 +105,7 @@ node_SRCS = \
 	daemon/node/options.c \
 	daemon/node/ready.c \
 	daemon/node/reload.c \
+	daemon/node/shipper.c \
 	daemon/node/stores.c \
 	daemon/node/supervise.c \
 	daemon/node/turn.c

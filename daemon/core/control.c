@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "core/control_answer.h"
+#include "core/control_logs.h"
 #include "core/control_session.h"
 #include "core/control_store.h"
 #include "core/endpoint.h"
@@ -172,6 +173,7 @@ control_session_free(struct control_session *s)
 		return;
 	c = s->control;
 	control_stores_end(s);
+	control_logs_end(s);
 	if (s->filter != NULL)
 		router_detach(endpoint_router(c->e), &s->sub);
 	muster_filter_free(s->filter);
@@ -214,7 +216,7 @@ answer(struct control_session *s, const char *line, size_t len)
 static bool
 paused(const struct control_session *s)
 {
-	return s->waiting != NULL || s->asking;
+	return s->waiting != NULL || s->asking || control_logs_pause(s);
 }
 
 bool

@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/text.h"
 #include "core/control_answer.h"
+#include "core/control_logs.h"
 #include "core/control_request.h"
 #include "core/control_session.h"
 #include "core/control_store.h"
@@ -52,6 +53,9 @@ static const struct field_row fields[CONTROL_NFIELDS] = {
 	[CONTROL_KEYS] =    { "keys",       MU_JTEXT_ARRAY,   "an array" },
 	[CONTROL_EVERYBODY] = { "everybody", MU_JTEXT_BOOLEAN, "true or false" },
 	[CONTROL_WITHOUT] = { "without",    MU_JTEXT_ARRAY,   "an array" },
+	[CONTROL_CREATE] =  { "create",     MU_JTEXT_STRING,  "a string of base64" },
+	[CONTROL_RECORDS] = { "records",    MU_JTEXT_STRING,  "a string of base64" },
+	[CONTROL_FLUSH] =   { "flush",      MU_JTEXT_BOOLEAN, "true or false" },
 };
 /* clang-format on */
 
@@ -256,6 +260,9 @@ static const struct op ops[] = {
 	  HAS(TYPE) | HAS(PREFIX) | HAS(AFTER) | HAS(LIMIT) | HAS(TIMEOUT) |
 	  HAS(ID),                                                control_on_store },
 	{ "stores",    0,           0,                            control_on_stores },
+	{ "log_write", HAS(CREATE) | HAS(RECORDS),
+	  HAS(FLUSH) | HAS(ID),                                   control_on_log_write },
+	{ "logs",      0,           0,                            control_on_logs },
 	{ "store_watch", HAS(STORE), 0,                           control_on_store_watch },
 	{ "store_dump", HAS(STORE), HAS(PREFIX) | HAS(AFTER) |
 	                            HAS(TIMEOUT),                 control_on_store_dump },

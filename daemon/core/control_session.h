@@ -16,9 +16,11 @@
 #include "proto/jtext.h"
 #include "proto/lines.h"
 
+struct control_logs;
 struct control_stores;
 struct endpoint;
 struct muster_filter;
+struct shipper;
 struct stores;
 
 #define CONTROL_LINE_MAX (8u << 20) /* bytes of a request */
@@ -40,6 +42,7 @@ struct control_session {
 	const struct control_condition *waiting; /* requests pause, or NULL */
 	uint64_t wait_deadline;                  /* UINT64_MAX: for ever */
 	struct control_stores *stores; /* what it has to do with stores, or NULL */
+	struct control_logs *logs; /* what it writes, or NULL */
 	bool asking; /* requests pause until a store answered */
 	bool fresh;  /* output that the server was not told of */
 	bool failed; /* ends once out is empty */
@@ -57,6 +60,8 @@ struct control {
 	uint64_t dropped; /* events, all clients */
 	struct stores *stores; /* or NULL */
 	uint64_t asked;        /* requests to them so far: their numbers */
+	struct shipper *shipper; /* or NULL */
+	uint64_t logged; /* requests to it so far: their numbers */
 };
 
 /* control.c: for answers and events that come later. */

@@ -394,12 +394,27 @@ endpoint_stop(struct endpoint *e, uint64_t now)
 /* --- for services -------------------------------------------------------- */
 
 void
-endpoint_set_watch(struct endpoint *e, struct endpoint_watch *w)
+endpoint_add_watch(struct endpoint *e, struct endpoint_watch *w)
 {
-	e->watch = w;
-	for (size_t i = 0; w != NULL && i < e->nlinks; i++)
-		if (e->links[i]->told)
-			link_tell(e->links[i], mu_peer_filter(e->links[i]->peer));
+	w->next = e->watches;
+	e->watches = w;
+	for (size_t i = 0; i < e->nlinks; i++) {
+		const struct link *l = e->links[i];
+
+		if (l->told)
+			w->peer(w, &l->sub.id, mu_peer_filter(l->peer));
+	}
+}
+
+void
+endpoint_remove_watch(struct endpoint *e, struct endpoint_watch *w)
+{
+	struct endpoint_watch **at = &e->watches;
+
+	while (*at != NULL && *at != w)
+		at = &(*at)->next;
+	if (*at != NULL)
+		*at = w->next;
 }
 
 void

@@ -109,9 +109,14 @@ struct endpoint_watch {
 	 * Called in the middle of things: remember, do nothing else. */
 	void (*peer)(struct endpoint_watch *self, const struct mu_uuid *id,
 	    const struct muster_filter *filter);
+	/* Or NULL: a peering came up; what is sent to that peer now leaves
+	 * before the hello. */
+	void (*greet)(struct endpoint_watch *self, const struct mu_uuid *id);
+	struct endpoint_watch *next; /* the endpoint's */
 };
-/* One watch; it is told of the peers that are up already.  NULL: none. */
-void endpoint_set_watch(struct endpoint *e, struct endpoint_watch *w);
+/* One more; it is told of the peers that are up already. */
+void endpoint_add_watch(struct endpoint *e, struct endpoint_watch *w);
+void endpoint_remove_watch(struct endpoint *e, struct endpoint_watch *w);
 
 /* A line for cluster.log. */
 void endpoint_cluster_log(struct endpoint *e, const char *text);

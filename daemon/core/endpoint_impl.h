@@ -108,7 +108,7 @@ struct endpoint {
 	struct mu_pools *pools;
 	struct relays *relays;
 	struct subscriber service; /* membership, as the router sees it */
-	struct endpoint_watch *watch; /* or NULL */
+	struct endpoint_watch *watches; /* a list */
 	struct mu_peer_table *table;
 	uint64_t announced; /* version of the filter the peers have */
 
@@ -154,8 +154,9 @@ void link_queued(struct link *l, enum outq_result result);
 /* It is over: CLOSE is due unless the transport knows. */
 void link_ended(struct link *l);
 
-/* Tell the watch: filter as there. */
+/* Tell the watches: filter as there; and that it is the moment to greet. */
 void link_tell(const struct link *l, const struct muster_filter *filter);
+void link_greet(const struct link *l);
 
 /* --- link_peer.c --------------------------------------------------------- */
 

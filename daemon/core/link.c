@@ -187,10 +187,16 @@ deliver(struct subscriber *self, struct message *m)
 void
 link_tell(const struct link *l, const struct muster_filter *filter)
 {
-	struct endpoint_watch *w = l->e->watch;
-
-	if (w != NULL)
+	for (struct endpoint_watch *w = l->e->watches; w != NULL; w = w->next)
 		w->peer(w, &l->sub.id, filter);
+}
+
+void
+link_greet(const struct link *l)
+{
+	for (struct endpoint_watch *w = l->e->watches; w != NULL; w = w->next)
+		if (w->greet != NULL)
+			w->greet(w, &l->sub.id);
 }
 
 /* --- construction -------------------------------------------------------- */

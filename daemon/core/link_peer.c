@@ -61,6 +61,7 @@ on_up(struct link *l)
 	    "handshake successful");
 	if (l->target != NULL)
 		target_up(l->e, l->target);
+	link_greet(l);
 	/* the hello goes out before anything that is routed */
 	endpoint_drain_members(l->e);
 }

@@ -170,9 +170,8 @@ make_everybody(struct outbox *o)
 	if (rc != 0)
 		return rc;
 	l = outbox_logger(o, EVERYBODY);
-	outbox_logger_up(o, EVERYBODY, false, o->now);
 	o->everybody = l;
-	return l->up ? 0 : MUSTER_ENOMEM;
+	return outbox_logger_up(o, EVERYBODY, false, o->now);
 }
 
 struct outbox *

@@ -66,8 +66,9 @@ void outbox_configure(struct outbox *o, const struct outbox_config *cfg);
  * MUSTER_ENOMEM. */
 int outbox_set_loggers(struct outbox *o, const char *const *names, size_t n);
 /* One is there: hello seen, peering stands.  muster: it takes batches with
- * numbers and answers.  Told again, it is a new connection. */
-void outbox_logger_up(
+ * numbers and answers.  Told again, it is a new connection.  0, MUSTER_ENOENT:
+ * no such logger, or MUSTER_ENOMEM: nothing changed. */
+int outbox_logger_up(
     struct outbox *o, const char *name, bool muster, uint64_t now);
 void outbox_logger_down(struct outbox *o, const char *name, uint64_t now);
 /* Somebody subscribed, who may be waiting for zeek/logs/ (alone). */

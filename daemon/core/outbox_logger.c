@@ -26,7 +26,7 @@ return_unsent(struct outbox *o, struct logger *l)
 	}
 }
 
-void
+int
 outbox_logger_up(struct outbox *o, const char *name, bool muster, uint64_t now)
 {
 	struct logger *l = outbox_logger(o, name);
@@ -34,14 +34,11 @@ outbox_logger_up(struct outbox *o, const char *name, bool muster, uint64_t now)
 
 	o->now = now;
 	if (l == NULL)
-		return;
+		return MUSTER_ENOENT;
 	topic = muster ? delivery_topic(DELIVERY_TO_LOGGER, name)
 		       : mu_asprintf("%s%s/", o->cfg.node_prefix, name);
-	if (topic == NULL) {
-		outbox_say(o, LOG_LEVEL_ERR,
-		    "logs: out of memory: logger %s gets nothing", name);
-		return;
-	}
+	if (topic == NULL)
+		return MUSTER_ENOMEM;
 	outbox_collect_all(o);
 	mu_free(l->topic);
 	l->topic = topic;
@@ -53,6 +50,7 @@ outbox_logger_up(struct outbox *o, const char *name, bool muster, uint64_t now)
 		memset(l->knows, 0, l->nknows);
 	outbox_unhold(o, l, NULL);
 	outbox_rewind(l);
+	return 0;
 }
 
 void

@@ -242,7 +242,7 @@ build(struct stores *s, const struct mu_layout *l,
 	if (rc == 0)
 		rc = subscribe(s);
 	if (rc == 0)
-		endpoint_set_watch(s->e, &s->watch);
+		endpoint_add_watch(s->e, &s->watch);
 	return rc;
 }
 
@@ -293,7 +293,7 @@ stores_free(struct stores *s)
 {
 	if (s == NULL)
 		return;
-	endpoint_set_watch(s->e, NULL);
+	endpoint_remove_watch(s->e, &s->watch);
 	router_detach(endpoint_router(s->e), &s->sub);
 	for (size_t i = 0; i < s->n; i++)
 		close_store(&s->list[i]);

@@ -28,6 +28,7 @@
 #include "node/node_impl.h"
 #include "node/options.h"
 #include "node/ready.h"
+#include "node/shipper.h"
 #include "node/stores.h"
 #include "sys/clock.h"
 #include "sys/exit.h"
@@ -374,6 +375,16 @@ start_stores(struct node *n)
 }
 
 static int
+start_shipper(struct node *n)
+{
+	if (node_shipper_open(n) != 0) {
+		log_err("cannot send logs: out of memory");
+		return EXIT_CANTCREAT;
+	}
+	return 0;
+}
+
+static int
 start_loop(struct node *n)
 {
 	static const int numbers[NODE_SIGNALS] = { SIGTERM, SIGINT, SIGHUP,
@@ -416,6 +427,7 @@ start(struct node *n)
 		start_endpoint,
 		start_control,
 		start_stores,
+		start_shipper,
 		start_loop,
 	};
 	int code = 0;
@@ -438,6 +450,7 @@ take_down(struct node *n)
 	for (size_t i = 0; i < NODE_SIGNALS; i++)
 		loop_signal_free(n->signals[i]);
 	control_server_free(n->control_server);
+	node_shipper_close(n);
 	node_stores_close(n);
 	control_free(n->control);
 	listener_free(n->listener);

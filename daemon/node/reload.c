@@ -16,6 +16,7 @@
 #include "layout/read.h"
 #include "muster/err.h"
 #include "node/node_impl.h"
+#include "node/shipper.h"
 #include "node/options.h"
 #include "node/ready.h"
 #include "sys/clock.h"
@@ -197,6 +198,7 @@ change(
 	mu_tls_unref(n->tls);
 	n->tls = tls;
 	mu_layout_free(old);
+	node_shipper_reload(n);
 	reload_log_level(n);
 	reload_check_certificate(n);
 	n->restate = true;

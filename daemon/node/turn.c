@@ -19,6 +19,7 @@
 #include "layout/layout.h"
 #include "node/node_impl.h"
 #include "node/ready.h"
+#include "node/shipper.h"
 #include "node/stores.h"
 #include "sys/clock.h"
 #include "sys/log.h"
@@ -31,16 +32,24 @@
 void
 turn_cluster_log(struct node *n, const char *text)
 {
-	records_cluster(
-	    logfile_line(n->cluster_log), clock_wall(), n->name, text);
+	int64_t wall = clock_wall();
+
+	node_shipper_cluster(n, wall, text);
+	if (!n->layout->logs.local)
+		return;
+	records_cluster(logfile_line(n->cluster_log), wall, n->name, text);
 	logfile_commit(n->cluster_log);
 }
 
 static void
 broker_log(struct node *n, const struct endpoint_out *out)
 {
-	records_broker(logfile_line(n->broker_log), clock_wall(), out->ty,
-	    out->ev, out->address, out->port, out->text);
+	int64_t wall = clock_wall();
+
+	node_shipper_broker(n, wall, out);
+	if (!n->layout->logs.local)
+		return;
+	records_broker(logfile_line(n->broker_log), wall, out->ty, out->ev, out->address, out->port, out->text);
 	logfile_commit(n->broker_log);
 }
 
@@ -177,6 +186,7 @@ turn_deadline(void *ctx)
 	    endpoint_deadline(n->endpoint), control_deadline(n->control));
 
 	at = min_u64(at, node_stores_deadline(n));
+	at = min_u64(at, node_shipper_deadline(n));
 	at = min_u64(at, logfile_deadline(n->cluster_log));
 	at = min_u64(at, logfile_deadline(n->broker_log));
 	return n->stopping ? min_u64(at, n->stop_by) : at;
@@ -195,6 +205,7 @@ turn_run(void *ctx, uint64_t now)
 	control_server_drain(n->control_server);
 	/* Acknowledgements leave in the turn in which their commit is done. */
 	node_stores_turn(n, now);
+	node_shipper_turn(n, now);
 	control_server_drain(n->control_server);
 	/* What clients asked for in between leaves in this turn, too. */
 	peers_drain(n->peers, now);

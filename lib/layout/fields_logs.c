@@ -50,6 +50,12 @@ static const struct mu_word forever_words[] = {
 	{ "forever", 0 }, { NULL, 0 }
 };
 
+static const struct mu_word full_words[] = {
+	{ "refuse",      MU_LOGS_REFUSE },
+	{ "drop_oldest", MU_LOGS_DROP_OLDEST },
+	{ NULL, 0 }
+};
+
 static const struct mu_field logs_fields[] = {
 	{ "directory", MU_KIND_DIRECTORY, MU_FIELD_FIXED, LOGS(directory),
 	  .about = "where records are written, in one folder per logger; "
@@ -112,6 +118,29 @@ static const struct mu_field logs_fields[] = {
 	{ "files", MU_KIND_COUNT, 0, LOGS(files),
 	  .fallback = "1000", .min = 1, .max = 100000,
 	  .about = "files open at once" },
+	{ "local", MU_KIND_BOOL, 0, LOGS(local),
+	  .fallback = "true",
+	  .about = "every node writes its cluster.log and broker.log itself, "
+	  "too" },
+	{ "remote", MU_KIND_BOOL, MU_FIELD_FIXED, LOGS(remote),
+	  .fallback = "true",
+	  .about = "nodes send records to the loggers" },
+	{ "spool", MU_KIND_SIZE, 0, LOGS(spool_bytes),
+	  .fallback = "1 GiB", .min = 64 * KiB, .max = TiB,
+	  .about = "records of a node that no logger has taken yet" },
+	{ "spool_full", MU_KIND_CHOICE, 0, LOGS(when_full),
+	  .fallback = "refuse", .words = full_words,
+	  .about = "what happens to records at that limit" },
+	{ "failover", MU_KIND_DURATION, 0, LOGS(failover_ns),
+	  .fallback = "5 min", .min = SEC, .max = 366 * DAY,
+	  .about = "another logger gets what was sent to one and not answered "
+	  "when that one was away so long" },
+	{ "batch_records", MU_KIND_COUNT, 0, LOGS(batch_records),
+	  .fallback = "400", .min = 1, .max = 100000,
+	  .about = "records of a stream that are sent together" },
+	{ "batch_interval", MU_KIND_DURATION, 0, LOGS(batch_ns),
+	  .fallback = "1 s", .min = MS, .max = MIN,
+	  .about = "records are sent after this time at the latest" },
 };
 
 const struct mu_section mu_fields_logs = {

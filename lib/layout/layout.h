@@ -94,6 +94,11 @@ enum mu_logs_naming {
 	MU_LOGS_ARCHIVER  /* conn__2026-...__2026-...__.log */
 };
 
+enum mu_logs_full { /* when the spool of a node is */
+	MU_LOGS_REFUSE = 0,
+	MU_LOGS_DROP_OLDEST
+};
+
 /* What loggers do with records; zeroed, and then every field's default. */
 struct mu_logs {
 	char *directory; /* before -r; NULL: "logs" in the log directory */
@@ -115,6 +120,15 @@ struct mu_logs {
 	uint64_t keep_bytes;  /* 0: of any size together */
 	uint64_t buffer_bytes; /* messages that wait for the disk */
 	uint64_t files;       /* open at once */
+	/* and what every node does with its own */
+	bool local;           /* cluster.log, broker.log: into files, too */
+	bool remote;          /* sent to the loggers */
+	uint64_t spool_bytes; /* on the way to them */
+	enum mu_logs_full when_full;
+	int64_t failover_ns;  /* then another logger gets what was not
+				 answered */
+	uint64_t batch_records;
+	int64_t batch_ns;
 };
 
 /* A prefix that nodes subscribe beyond what their role asks for. */

@@ -111,6 +111,12 @@ put_logs(struct mu_buf *b, const struct mu_logs *g)
 	    (unsigned long long)g->buffer_bytes, (unsigned long long)g->files,
 	    or_none(g->postprocessor), (long long)g->postprocessor_ns,
 	    (unsigned long long)g->postprocessors);
+	mu_buf_printf(b,
+	    "  send local %d remote %d spool %llu full %d failover %lld "
+	    "batch %llu %lld\n",
+	    g->local, g->remote, (unsigned long long)g->spool_bytes,
+	    (int)g->when_full, (long long)g->failover_ns,
+	    (unsigned long long)g->batch_records, (long long)g->batch_ns);
 }
 
 /* Those with a row; the others are as they are by themselves. */

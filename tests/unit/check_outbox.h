@@ -14,7 +14,7 @@
 #define MS     UINT64_C(1000000)
 #define SECOND (1000 * MS)
 
-static struct outbox_config
+__attribute__((unused)) static struct outbox_config
 outbox_defaults(void)
 {
 	struct outbox_config c = {
@@ -35,7 +35,7 @@ outbox_defaults(void)
 }
 
 /* A stream with one column, a count. */
-static uint32_t
+__attribute__((unused)) static uint32_t
 outbox_counts(struct outbox *o, const char *name)
 {
 	struct mu_log_stream s = { 0 };
@@ -54,7 +54,7 @@ outbox_counts(struct outbox *o, const char *name)
 
 /* A record of such a stream: 21 bytes. */
 #define COUNT_RECORD 21
-static void
+__attribute__((unused)) static void
 put_count_record(uint8_t out[COUNT_RECORD], uint64_t n)
 {
 	static const uint8_t head[] = { 0, 0, 0, 1, 0, 0, 0, 3, 0, 0, 0, 0, 1 };
@@ -64,7 +64,7 @@ put_count_record(uint8_t out[COUNT_RECORD], uint64_t n)
 		out[13 + i] = (uint8_t)(n >> (56 - 8 * i));
 }
 
-static uint64_t
+__attribute__((unused)) static uint64_t
 get_count_record(const uint8_t *p, size_t len)
 {
 	uint64_t n = 0;
@@ -76,7 +76,7 @@ get_count_record(const uint8_t *p, size_t len)
 }
 
 /* Numbers from n on, so many. */
-static int
+__attribute__((unused)) static int
 outbox_add_counts(struct outbox *o, uint32_t stream, uint64_t n, size_t count,
     void *caller, uint64_t id, bool flush, uint64_t now)
 {

@@ -255,7 +255,7 @@ link_logger(struct world *w, struct model_logger *l)
 	l->alive = l->linked = true;
 	l->connection++;
 	memset(l->knows, 0, sizeof l->knows);
-	outbox_logger_up(w->o, l->name, true, w->now);
+	ck_assert_int_eq(outbox_logger_up(w->o, l->name, true, w->now), 0);
 }
 
 /* --- the sender ---------------------------------------------------------- */

@@ -1,0 +1,40 @@
+/*
+ * Logs in the control protocol: log_write (control_logs.c) and what is told of
+ * their way to the loggers (control_logs_facts.c).
+ */
+#ifndef CORE_CONTROL_LOGS_H
+#define CORE_CONTROL_LOGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+
+struct control;
+struct control_args;
+struct control_session;
+struct outbox_out;
+struct shipper;
+
+/* Requests with an id that may be under way at once in a session. */
+#define CONTROL_LOG_ASKS 16
+
+/* The shipper of this node, borrowed: sessions may write from now on, until it
+ * is NULL again.  Both must happen while there are no sessions. */
+void control_set_shipper(struct control *c, struct shipper *s);
+/* What shipper_next gave with kind DONE: its caller is a session. */
+void control_log_done(struct control *c, const struct outbox_out *out);
+/* Once per turn: requests that waited for the disk are tried again. */
+void control_log_turn(struct control *c);
+
+/* --- for the other files of the control server --- */
+void control_on_log_write(
+    struct control_session *s, const struct control_args *a);
+void control_on_logs(struct control_session *s, const struct control_args *a);
+/* The session ends: forget everything. */
+void control_logs_end(struct control_session *s);
+/* Does an earlier log_write keep later requests waiting? */
+bool control_logs_pause(const struct control_session *s);
+
+#endif

@@ -1,0 +1,99 @@
+/* The answer to "logs": records on their way from this node. */
+#include "core/control_logs.h"
+
+#include "base/buf.h"
+#include "core/control_answer.h"
+#include "core/control_request.h"
+#include "core/control_session.h"
+#include "core/outbox.h"
+#include "core/shipper.h"
+
+#define MS 1000000u /* ns */
+
+static void
+put_spool(struct mu_buf *b, const struct outbox *o)
+{
+	struct outbox_facts f;
+
+	outbox_facts(o, &f);
+	answer_open(b, "spool", '{');
+	answer_number(b, "accepted", f.accepted);
+	answer_number(b, "refused", f.refused);
+	answer_number(b, "delivered", f.delivered);
+	answer_number(b, "dropped", f.dropped);
+	answer_number(b, "damaged", f.damaged);
+	answer_number(b, "doubtful", f.doubtful);
+	answer_number(b, "found", f.found);
+	answer_number(b, "collected", f.collected);
+	answer_number(b, "waiting", f.waiting);
+	answer_number(b, "batches", f.batches);
+	answer_number(b, "resent", f.resent);
+	answer_number(b, "bytes", f.bytes);
+	answer_number(b, "limit", f.limit);
+	answer_text(b, "error", f.error[0] == '\0' ? NULL : f.error);
+	answer_close(b, '}');
+}
+
+static void
+put_loggers(struct mu_buf *b, const struct outbox *o)
+{
+	struct outbox_logger_facts f;
+
+	answer_open(b, "loggers", '[');
+	for (size_t i = 0; i < outbox_nloggers(o); i++) {
+		outbox_logger_facts(o, i, &f);
+		answer_open(b, NULL, '{');
+		answer_text(b, "name", f.name);
+		answer_text(b, "state", f.state);
+		answer_bool(b, "acknowledges", f.muster);
+		answer_number(b, "delivered", f.delivered);
+		answer_number(b, "batches", f.batches);
+		answer_number(b, "in_flight", f.flying);
+		answer_number(b, "in_flight_bytes", f.flying_bytes);
+		answer_number(b, "lag_ms", f.lag_ns / MS);
+		answer_number(b, "refusals", f.refused);
+		answer_text(b, "error", f.error[0] == '\0' ? NULL : f.error);
+		answer_close(b, '}');
+	}
+	answer_close(b, ']');
+}
+
+static void
+put_streams(struct mu_buf *b, const struct outbox *o)
+{
+	struct outbox_stream_facts f;
+
+	answer_open(b, "streams", '[');
+	for (size_t i = 0; i < outbox_nstreams(o); i++) {
+		outbox_stream_facts(o, i, &f);
+		answer_open(b, NULL, '{');
+		answer_text(b, "stream", f.stream);
+		answer_text(b, "path", f.path);
+		answer_number(b, "accepted", f.accepted);
+		answer_number(b, "delivered", f.delivered);
+		answer_number(b, "dropped", f.dropped);
+		answer_number(b, "waiting", f.waiting);
+		answer_number(b, "batches", f.batches);
+		answer_close(b, '}');
+	}
+	answer_close(b, ']');
+}
+
+void
+control_on_logs(struct control_session *s, const struct control_args *a)
+{
+	const struct outbox *o = s->control->shipper == NULL
+				     ? NULL
+				     : shipper_outbox(s->control->shipper);
+
+	(void)a;
+	answer_ok(&s->out);
+	if (o != NULL) {
+		answer_open(&s->out, "sender", '{');
+		put_spool(&s->out, o);
+		put_loggers(&s->out, o);
+		put_streams(&s->out, o);
+		answer_close(&s->out, '}');
+	}
+	answer_end(&s->out);
+}
