@@ -26,10 +26,10 @@ core_SRCS = \
 	daemon/core/control_answer.c \
 	daemon/core/control_events.c \
 	daemon/core/control_facts.c \
-	daemon/core/control_logs.c \
-	daemon/core/control_logs_facts.c \
 	daemon/core/control_ops.c \
 	daemon/core/control_pools.c \
+	daemon/core/control_ship.c \
+	daemon/core/control_ship_facts.c \
 	daemon/core/control_store.c \
 	daemon/core/control_store_dump.c \
 	daemon/core/control_store_facts.c \
@@ -73,6 +73,7 @@ core_SRCS = \
 	daemon/core/router_peers.c \
 	daemon/core/router_subs.c \
 	daemon/core/shipper.c \
+	daemon/core/shipper_loggers.c \
 	daemon/core/shipper_own.c \
 	daemon/core/stores.c \
 	daemon/core/stores_ask.c \

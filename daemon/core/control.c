@@ -12,8 +12,8 @@
 
 #include "base/alloc.h"
 #include "core/control_answer.h"
-#include "core/control_logs.h"
 #include "core/control_session.h"
+#include "core/control_ship.h"
 #include "core/control_store.h"
 #include "core/endpoint.h"
 #include "layout/layout.h"
@@ -173,7 +173,7 @@ control_session_free(struct control_session *s)
 		return;
 	c = s->control;
 	control_stores_end(s);
-	control_logs_end(s);
+	control_ship_end(s);
 	if (s->filter != NULL)
 		router_detach(endpoint_router(c->e), &s->sub);
 	muster_filter_free(s->filter);
@@ -216,7 +216,7 @@ answer(struct control_session *s, const char *line, size_t len)
 static bool
 paused(const struct control_session *s)
 {
-	return s->waiting != NULL || s->asking || control_logs_pause(s);
+	return s->waiting != NULL || s->asking || control_ship_pause(s);
 }
 
 bool

@@ -8,9 +8,9 @@
 #include "base/alloc.h"
 #include "base/text.h"
 #include "core/control_answer.h"
-#include "core/control_logs.h"
 #include "core/control_request.h"
 #include "core/control_session.h"
+#include "core/control_ship.h"
 #include "core/control_store.h"
 #include "core/endpoint.h"
 #include "muster/err.h"
@@ -262,7 +262,7 @@ static const struct op ops[] = {
 	{ "stores",    0,           0,                            control_on_stores },
 	{ "log_write", HAS(CREATE) | HAS(RECORDS),
 	  HAS(FLUSH) | HAS(ID),                                   control_on_log_write },
-	{ "logs",      0,           0,                            control_on_logs },
+	{ "log_sender", 0,          0,                            control_on_log_sender },
 	{ "store_watch", HAS(STORE), 0,                           control_on_store_watch },
 	{ "store_dump", HAS(STORE), HAS(PREFIX) | HAS(AFTER) |
 	                            HAS(TIMEOUT),                 control_on_store_dump },

@@ -16,7 +16,7 @@
 #include "proto/jtext.h"
 #include "proto/lines.h"
 
-struct control_logs;
+struct control_ship;
 struct control_stores;
 struct endpoint;
 struct muster_filter;
@@ -42,7 +42,7 @@ struct control_session {
 	const struct control_condition *waiting; /* requests pause, or NULL */
 	uint64_t wait_deadline;                  /* UINT64_MAX: for ever */
 	struct control_stores *stores; /* what it has to do with stores, or NULL */
-	struct control_logs *logs; /* what it writes, or NULL */
+	struct control_ship *ship; /* what it writes, or NULL */
 	bool asking; /* requests pause until a store answered */
 	bool fresh;  /* output that the server was not told of */
 	bool failed; /* ends once out is empty */

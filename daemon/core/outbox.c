@@ -123,10 +123,24 @@ next_announce(struct outbox *o, struct outbox_out *out)
 	return false;
 }
 
+static void
+end_episode(struct outbox *o)
+{
+	if (!o->full || o->bytes > o->cfg.spool_bytes / 4 * 3)
+		return;
+	o->full = false;
+	outbox_say(o, LOG_LEVEL_INFO,
+	    "logs: the spool has room again; %llu records were %s meanwhile",
+	    (unsigned long long)o->full_records,
+	    o->cfg.drop_oldest ? "dropped" : "refused");
+	o->full_records = 0;
+}
+
 bool
 outbox_next(struct outbox *o, struct outbox_out *out)
 {
 	memset(out, 0, sizeof *out);
+	end_episode(o);
 	if (o->sending != NULL)
 		outbox_sent(o, false);
 	return next_line(o, out) || next_done(o, out) ||
@@ -290,19 +304,6 @@ outbox_configure(struct outbox *o, const struct outbox_config *cfg)
 
 /* --- time ---------------------------------------------------------------- */
 
-static void
-end_episode(struct outbox *o)
-{
-	if (!o->full || o->bytes > o->cfg.spool_bytes / 4 * 3)
-		return;
-	o->full = false;
-	outbox_say(o, LOG_LEVEL_INFO,
-	    "logs: the spool has room again; %llu records were %s meanwhile",
-	    (unsigned long long)o->full_records,
-	    o->cfg.drop_oldest ? "dropped" : "refused");
-	o->full_records = 0;
-}
-
 void
 outbox_tick(struct outbox *o, uint64_t now)
 {
@@ -311,7 +312,6 @@ outbox_tick(struct outbox *o, uint64_t now)
 		if (o->streams[i]->due <= now)
 			outbox_collect(o, o->streams[i]);
 	outbox_loggers_tick(o);
-	end_episode(o);
 }
 
 static uint64_t

@@ -1,5 +1,5 @@
 /* The outbox as a service of the router; see shipper.h. */
-#include "core/shipper.h"
+#include "core/shipper_impl.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -7,51 +7,16 @@
 
 #include "base/alloc.h"
 #include "core/delivery.h"
-#include "core/endpoint.h"
 #include "core/members.h"
-#include "core/router.h"
-#include "core/shipper_own.h"
-#include "layout/layout.h"
 #include "muster/err.h"
 #include "muster/topic.h"
 #include "sys/log.h"
-#include "topic/filter.h"
 
 #define FRAME_ROOM   65536 /* of a frame, for what is not records */
 #define BATCH_BYTES  (1u << 20)
 #define WINDOW_BYTES (8u << 20)
 
-/* A logger of the layout, as the outbox was told of it. */
-struct target {
-	size_t row;         /* of membership */
-	char *name, *topic; /* owned; topic of batches, in its filter */
-	bool up, muster;
-	struct mu_uuid id;
-};
-
-struct shipper {
-	struct subscriber sub; /* first: the router knows nothing else */
-	struct endpoint_watch watch;
-	struct endpoint *e;
-	struct shipper_hooks hooks;
-	struct outbox *outbox;
-	char *node;             /* owned; own name */
-	bool is_logger;         /* everything goes to itself */
-	struct target *targets; /* owned [ntargets] */
-	size_t ntargets;
-	bool changed; /* a peer came, went, or has another filter */
-	bool told;    /* the line about answers that are none was written */
-	struct shipper_own own;
-};
-
 /* --- the layout ---------------------------------------------------------- */
-
-static bool
-is_logger(const struct mu_layout *l, const struct mu_layout_node *n)
-{
-	return n->role == MU_ROLE_LOGGER ||
-	       (n->role == MU_ROLE_MANAGER && l->manager_is_logger);
-}
 
 bool
 shipper_wanted(const struct mu_layout *l, const char *node)
@@ -59,7 +24,7 @@ shipper_wanted(const struct mu_layout *l, const char *node)
 	const struct mu_layout_node *n = mu_layout_node(l, node);
 
 	return n != NULL && n->role != MU_ROLE_CONTROL &&
-	       (is_logger(l, n) || l->logs.remote);
+	       (shipper_is_logger(l, n) || l->logs.remote);
 }
 
 uint64_t
@@ -76,8 +41,6 @@ smaller(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-static size_t room(void *ctx, const char *name);
-
 static struct outbox_config
 config_of(struct shipper *s, const struct mu_layout *l)
 {
@@ -92,7 +55,7 @@ config_of(struct shipper *s, const struct mu_layout *l)
 		.failover_ns = (uint64_t)l->logs.failover_ns,
 		.node_prefix = l->topics.node_prefix,
 		.logs_prefix = l->topics.logs_prefix,
-		.room = room,
+		.room = shipper_room,
 		.ctx = s,
 	};
 
@@ -102,164 +65,7 @@ config_of(struct shipper *s, const struct mu_layout *l)
 	return c;
 }
 
-static void
-free_targets(struct target *t, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		mu_free(t[i].name);
-		mu_free(t[i].topic);
-	}
-	mu_free(t);
-}
-
-static int
-fill_target(struct target *t, const char *name, size_t row)
-{
-	t->row = row;
-	t->name = mu_strdup(name);
-	t->topic = delivery_topic(DELIVERY_TO_LOGGER, name);
-	return t->name == NULL || t->topic == NULL ? MUSTER_ENOMEM : 0;
-}
-
-/* The loggers in the order of Zeek's pool: by name, a manager behind them. */
-static int
-list_targets(const struct mu_layout *l, struct target **out, size_t *n)
-{
-	struct target *t = mu_calloc(l->nnodes + 1, sizeof *t);
-	int rc = t == NULL ? MUSTER_ENOMEM : 0;
-
-	*n = 0;
-	for (int pass = 0; pass < 2; pass++)
-		for (size_t i = 0; rc == 0 && i < l->nnodes; i++) {
-			const struct mu_layout_node *node = &l->nodes[i];
-
-			if (!is_logger(l, node) ||
-			    (node->role == MU_ROLE_MANAGER) != (pass == 1))
-				continue;
-			rc = fill_target(&t[*n], node->name, i);
-			++*n;
-		}
-	if (rc != 0) {
-		free_targets(t, t == NULL ? 0 : *n);
-		*n = 0;
-		return rc;
-	}
-	*out = t;
-	return 0;
-}
-
-static int
-tell_loggers(struct shipper *s)
-{
-	const char **names = mu_calloc(s->ntargets + 1, sizeof(*names));
-	const char *own = s->node;
-	int rc = 0;
-
-	if (names == NULL)
-		return MUSTER_ENOMEM;
-	for (size_t i = 0; i < s->ntargets; i++)
-		names[i] = s->targets[i].name;
-	if (s->is_logger)
-		rc = outbox_set_loggers(s->outbox, &own, 1);
-	else if (s->ntargets > 0)
-		rc = outbox_set_loggers(s->outbox, names, s->ntargets);
-	mu_free(names);
-	return rc;
-}
-
-/* --- loggers and peers --------------------------------------------------- */
-
-static struct link *
-link_of(const struct shipper *s, const struct mu_uuid *id)
-{
-	struct link_facts f;
-
-	for (size_t i = 0; i < endpoint_nlinks(s->e); i++) {
-		struct link *l = endpoint_link(s->e, i);
-
-		link_facts(l, &f);
-		if (f.state == LINK_UP && mu_uuid_eq(&f.id, id))
-			return l;
-	}
-	return NULL;
-}
-
-static struct target *
-target_of(struct shipper *s, const char *name)
-{
-	for (size_t i = 0; i < s->ntargets; i++)
-		if (strcmp(s->targets[i].name, name) == 0)
-			return &s->targets[i];
-	return NULL;
-}
-
-/* Half of the queue is for others. */
-static size_t
-room(void *ctx, const char *name)
-{
-	struct shipper *s = ctx;
-	const struct mu_limits *limits = &endpoint_layout(s->e)->limits;
-	const struct target *t = target_of(s, name);
-	struct link *l = t == NULL ? NULL : link_of(s, &t->id);
-	struct link_facts f;
-
-	if (s->is_logger)
-		return SIZE_MAX;
-	if (l == NULL)
-		return 0;
-	link_facts(l, &f);
-	if (f.out.bytes == 0)
-		return SIZE_MAX;
-	if (f.out.bytes >= limits->queue_bytes / 2 ||
-	    f.out.messages >= limits->queue_messages / 2)
-		return 0;
-	return limits->queue_bytes / 2 - f.out.bytes;
-}
-
-static bool
-takes_batches(const struct shipper *s, const struct target *t)
-{
-	const struct link *l = link_of(s, &t->id);
-
-	return l != NULL && link_filter(l) != NULL &&
-	       mu_filter_has(link_filter(l), t->topic, strlen(t->topic));
-}
-
-static void
-look_at(struct shipper *s, struct target *t, uint64_t now)
-{
-	const struct members_row *row =
-	    members_row(endpoint_members(s->e), t->row);
-	bool muster;
-
-	if (!row->up) {
-		if (t->up)
-			outbox_logger_down(s->outbox, t->name, now);
-		t->up = false;
-		return;
-	}
-	if (t->up && mu_uuid_eq(&t->id, &row->id) && !s->changed)
-		return;
-	if (t->up && !mu_uuid_eq(&t->id, &row->id))
-		outbox_logger_down(s->outbox, t->name, now);
-	else if (t->up && takes_batches(s, t) == t->muster)
-		return;
-	t->id = row->id;
-	muster = takes_batches(s, t);
-	/* without memory the next turn tries again */
-	t->up = outbox_logger_up(s->outbox, t->name, muster, now) == 0;
-	t->muster = muster;
-}
-
-static void
-look_around(struct shipper *s, uint64_t now)
-{
-	for (size_t i = 0; i < s->ntargets && !s->is_logger; i++)
-		look_at(s, &s->targets[i], now);
-	if (s->changed)
-		outbox_try_again(s->outbox);
-	s->changed = false;
-}
+/* --- peers --------------------------------------------------------------- */
 
 static struct shipper *
 of_watch(struct endpoint_watch *w)
@@ -357,7 +163,7 @@ subscribe(struct shipper *s)
 static int
 build(struct shipper *s)
 {
-	int rc = tell_loggers(s);
+	int rc = shipper_tell_loggers(s);
 
 	if (rc == 0)
 		rc = subscribe(s);
@@ -383,7 +189,7 @@ shipper_new(struct endpoint *e, const struct mu_layout *l,
 	if (s != NULL)
 		s->node = mu_strdup(endpoint_node(e)->name);
 	if (s == NULL || s->node == NULL ||
-	    list_targets(l, &s->targets, &s->ntargets) != 0) {
+	    shipper_list_targets(l, &s->targets, &s->ntargets) != 0) {
 		disk->ops->close(disk);
 		goto fail;
 	}
@@ -393,7 +199,7 @@ shipper_new(struct endpoint *e, const struct mu_layout *l,
 	s->sub.deliver = on_message;
 	s->watch.peer = on_peer;
 	s->watch.greet = on_greet;
-	s->is_logger = is_logger(l, endpoint_node(e));
+	s->is_logger = shipper_is_logger(l, endpoint_node(e));
 	cfg = config_of(s, l);
 	cfg.seed = seed;
 	s->outbox = outbox_new(&cfg, disk, now, why);
@@ -417,7 +223,7 @@ shipper_free(struct shipper *s)
 		router_detach(endpoint_router(s->e), &s->sub);
 	}
 	outbox_free(s->outbox);
-	free_targets(s->targets, s->ntargets);
+	shipper_free_targets(s->targets, s->ntargets);
 	mu_free(s->node);
 	mu_free(s);
 }
@@ -428,7 +234,7 @@ shipper_reload(struct shipper *s, const struct mu_layout *l)
 	struct outbox_config cfg;
 	struct target *t;
 	size_t n;
-	int rc = list_targets(l, &t, &n);
+	int rc = shipper_list_targets(l, &t, &n);
 
 	if (rc != 0)
 		return rc;
@@ -436,13 +242,13 @@ shipper_reload(struct shipper *s, const struct mu_layout *l)
 		if (s->targets[i].up)
 			outbox_logger_down(
 			    s->outbox, s->targets[i].name, endpoint_now(s->e));
-	free_targets(s->targets, s->ntargets);
+	shipper_free_targets(s->targets, s->ntargets);
 	s->targets = t;
 	s->ntargets = n;
 	s->changed = true;
 	cfg = config_of(s, l);
 	outbox_configure(s->outbox, &cfg);
-	return tell_loggers(s);
+	return shipper_tell_loggers(s);
 }
 
 struct outbox *
@@ -473,7 +279,7 @@ shipper_broker(struct shipper *s, int64_t ts, const char *ty, const char *ev,
 void
 shipper_tick(struct shipper *s, uint64_t now)
 {
-	look_around(s, now);
+	shipper_look_around(s, now);
 	outbox_tick(s->outbox, now);
 }
 
@@ -507,7 +313,7 @@ send_batch(struct shipper *s, const struct outbox_out *out)
 		return s->hooks.deliver != NULL &&
 		       s->hooks.deliver(s->hooks.ctx, out->payload, out->len) ==
 			   0;
-	t = target_of(s, out->logger);
+	t = shipper_target(s, out->logger);
 	if (t == NULL || !t->up)
 		return false;
 	if (!t->muster)

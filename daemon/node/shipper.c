@@ -3,7 +3,7 @@
 
 #include "base/alloc.h"
 #include "core/backend_lmdb.h"
-#include "core/control_logs.h"
+#include "core/control_ship.h"
 #include "core/endpoint.h"
 #include "core/shipper.h"
 #include "io/loop.h"

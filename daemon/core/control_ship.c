@@ -3,7 +3,7 @@
  * They are looked at, so that no logger gets what it cannot write, and answered
  * for when the spool has them on disk.
  */
-#include "core/control_logs.h"
+#include "core/control_ship.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -40,7 +40,7 @@ struct wish {
 	bool flush;
 };
 
-struct control_logs {
+struct control_ship {
 	struct log_ask *asks;
 	size_t nasks;
 	bool untagged;     /* one of them is */
@@ -272,12 +272,12 @@ wish_read(
 
 /* --- asking -------------------------------------------------------------- */
 
-static struct control_logs *
+static struct control_ship *
 logs_of(struct control_session *s)
 {
-	if (s->logs == NULL)
-		s->logs = mu_calloc(1, sizeof *s->logs);
-	return s->logs;
+	if (s->ship == NULL)
+		s->ship = mu_calloc(1, sizeof *s->ship);
+	return s->ship;
 }
 
 /* 0: there will be an answer; MUSTER_EAGAIN: the disk is behind. */
@@ -285,7 +285,7 @@ static int
 ask(struct control_session *s, const struct wish *w)
 {
 	struct control *c = s->control;
-	struct control_logs *mine = s->logs;
+	struct control_ship *mine = s->ship;
 	struct log_ask *a = mu_calloc(1, sizeof *a);
 	struct outbox_add add = {
 		.stream = w->number,
@@ -323,7 +323,7 @@ keep(struct control_session *s, struct wish *w)
 	}
 	*late = *w;
 	memset(w, 0, sizeof *w);
-	s->logs->late = late;
+	s->ship->late = late;
 }
 
 void
@@ -347,17 +347,17 @@ control_on_log_write(struct control_session *s, const struct control_args *a)
 }
 
 bool
-control_logs_pause(const struct control_session *s)
+control_ship_pause(const struct control_session *s)
 {
-	return s->logs != NULL && (s->logs->late != NULL || s->logs->untagged ||
-				      s->logs->nasks >= CONTROL_LOG_ASKS);
+	return s->ship != NULL && (s->ship->late != NULL || s->ship->untagged ||
+				      s->ship->nasks >= CONTROL_LOG_ASKS);
 }
 
 /* --- answers ------------------------------------------------------------- */
 
 /* Takes the request of that number out of the list; NULL: not ours. */
 static struct log_ask *
-take(struct control_logs *mine, uint64_t number)
+take(struct control_ship *mine, uint64_t number)
 {
 	struct log_ask **at = &mine->asks, *a;
 
@@ -393,7 +393,7 @@ control_log_done(struct control *c, const struct outbox_out *out)
 	struct log_ask *a;
 
 	(void)c;
-	a = s->logs == NULL ? NULL : take(s->logs, out->id);
+	a = s->ship == NULL ? NULL : take(s->ship, out->id);
 	if (a == NULL)
 		return;
 	if (out->error != 0) {
@@ -412,13 +412,13 @@ control_log_done(struct control *c, const struct outbox_out *out)
 static void
 try_late(struct control_session *s)
 {
-	struct wish *w = s->logs->late;
+	struct wish *w = s->ship->late;
 	size_t before = mu_buf_len(&s->out);
 	int rc = ask(s, w);
 
 	if (rc == MUSTER_EAGAIN)
 		return;
-	s->logs->late = NULL;
+	s->ship->late = NULL;
 	if (rc != 0)
 		refuse_error(s, &w->how, rc);
 	wish_clear(w);
@@ -430,14 +430,14 @@ void
 control_log_turn(struct control *c)
 {
 	for (struct control_session *s = c->sessions; s != NULL; s = s->next)
-		if (s->logs != NULL && s->logs->late != NULL && !s->failed)
+		if (s->ship != NULL && s->ship->late != NULL && !s->failed)
 			try_late(s);
 }
 
 void
-control_logs_end(struct control_session *s)
+control_ship_end(struct control_session *s)
 {
-	struct control_logs *mine = s->logs;
+	struct control_ship *mine = s->ship;
 	struct log_ask *a;
 
 	if (mine == NULL)
@@ -452,7 +452,7 @@ control_logs_end(struct control_session *s)
 		wish_clear(mine->late);
 	mu_free(mine->late);
 	mu_free(mine);
-	s->logs = NULL;
+	s->ship = NULL;
 }
 
 void

@@ -9,7 +9,7 @@
 #include "base/alloc.h"
 #include "base/diag.h"
 #include "core/control.h"
-#include "core/control_logs.h"
+#include "core/control_ship.h"
 #include "core/endpoint.h"
 #include "core/shipper.h"
 #include "layout/read.h"
@@ -541,7 +541,7 @@ START_TEST(a_node_may_send_no_logs)
 	ck_assert_str_eq(output(s),
 	    "{\"ok\":false,\"id\":4,\"error\":\"this node sends no logs\","
 	    "\"code\":\"off\"}\n");
-	say(s, "{\"op\":\"logs\"}\n");
+	say(s, "{\"op\":\"log_sender\"}\n");
 	ck_assert_str_eq(output(s), "{\"ok\":true}\n");
 	control_session_free(s);
 }
@@ -556,7 +556,7 @@ START_TEST(logs_tells_of_the_spool)
 	turn();
 	commit();
 	output(s);
-	say(s, "{\"op\":\"logs\"}\n");
+	say(s, "{\"op\":\"log_sender\"}\n");
 	text = output(s);
 	ck_assert_ptr_nonnull(strstr(text, "\"sender\":{\"spool\":"));
 	ck_assert_ptr_nonnull(strstr(text, "\"accepted\":3,"));
@@ -632,7 +632,7 @@ END_TEST
 int
 main(void)
 {
-	Suite *s = suite_create("control_logs");
+	Suite *s = suite_create("control_ship");
 	TCase *t = tcase_create("sessions");
 	SRunner *r = srunner_create(s);
 	int failed;

@@ -1,9 +1,9 @@
 /*
- * Logs in the control protocol: log_write (control_logs.c) and what is told of
- * their way to the loggers (control_logs_facts.c).
+ * Logs in the control protocol: log_write (control_ship.c) and what is told of
+ * their way to the loggers (control_ship_facts.c).
  */
-#ifndef CORE_CONTROL_LOGS_H
-#define CORE_CONTROL_LOGS_H
+#ifndef CORE_CONTROL_SHIP_H
+#define CORE_CONTROL_SHIP_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,13 +28,18 @@ void control_log_done(struct control *c, const struct outbox_out *out);
 /* Once per turn: requests that waited for the disk are tried again. */
 void control_log_turn(struct control *c);
 
+/* Append the member "sender" with what is under way, if this node sends logs.
+ */
+void control_put_sender(const struct control *c, struct mu_buf *b);
+
 /* --- for the other files of the control server --- */
 void control_on_log_write(
     struct control_session *s, const struct control_args *a);
-void control_on_logs(struct control_session *s, const struct control_args *a);
+void control_on_log_sender(
+    struct control_session *s, const struct control_args *a);
 /* The session ends: forget everything. */
-void control_logs_end(struct control_session *s);
+void control_ship_end(struct control_session *s);
 /* Does an earlier log_write keep later requests waiting? */
-bool control_logs_pause(const struct control_session *s);
+bool control_ship_pause(const struct control_session *s);
 
 #endif

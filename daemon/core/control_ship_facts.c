@@ -1,5 +1,5 @@
-/* The answer to "logs": records on their way from this node. */
-#include "core/control_logs.h"
+/* What is told of records on their way from this node. */
+#include "core/control_ship.h"
 
 #include "base/buf.h"
 #include "core/control_answer.h"
@@ -80,20 +80,25 @@ put_streams(struct mu_buf *b, const struct outbox *o)
 }
 
 void
-control_on_logs(struct control_session *s, const struct control_args *a)
+control_put_sender(const struct control *c, struct mu_buf *b)
 {
-	const struct outbox *o = s->control->shipper == NULL
-				     ? NULL
-				     : shipper_outbox(s->control->shipper);
+	const struct outbox *o;
 
+	if (c->shipper == NULL)
+		return;
+	o = shipper_outbox(c->shipper);
+	answer_open(b, "sender", '{');
+	put_spool(b, o);
+	put_loggers(b, o);
+	put_streams(b, o);
+	answer_close(b, '}');
+}
+
+void
+control_on_log_sender(struct control_session *s, const struct control_args *a)
+{
 	(void)a;
 	answer_ok(&s->out);
-	if (o != NULL) {
-		answer_open(&s->out, "sender", '{');
-		put_spool(&s->out, o);
-		put_loggers(&s->out, o);
-		put_streams(&s->out, o);
-		answer_close(&s->out, '}');
-	}
+	control_put_sender(s->control, &s->out);
 	answer_end(&s->out);
 }
