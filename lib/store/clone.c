@@ -271,6 +271,9 @@ on_action(struct mu_clone *c, const struct mu_command *cmd,
 		return rc;
 	rc = clone_drain(c);
 	if (rc != 0) {
+		/* Damage of our own is not the sender's. */
+		if (c->damaged && rc == MUSTER_EPROTO)
+			rc = MUSTER_ESYS;
 		clone_restart(c, muster_strerror(rc));
 		return rc;
 	}

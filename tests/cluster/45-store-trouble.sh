@@ -8,7 +8,8 @@ set -eu
 
 five_nodes 'stores:
   s: {backend: lmdb}
-  small: {max_size: 1 MiB}'
+  small: {max_size: 1 MiB}
+  map: {backend: lmdb, max_size: 1 MiB}'
 certificates
 STATE=$T/var/lib/muster/manager
 # shellcheck disable=SC2086
@@ -18,8 +19,8 @@ await started $NODES
 # shellcheck disable=SC2086
 fresh s $NODES
 done_at worker-1 put s old 1
-FILE=$(find "$STATE/stores" -type f -size +0 ! -name '*lock*' | head -n 1)
-[ -n "$FILE" ] || fail 'there is no file of the store'
+FILE=$STATE/stores/s/data.mdb
+[ -s "$FILE" ] || fail 'there is no file of the store'
 
 say 'a store in memory that is full'
 head -c 60000 /dev/zero | tr '\0' x >"$T/value"
@@ -56,6 +57,17 @@ ctl manager status | grep -q 'store small (master): full: .*max_size' ||
 [ "$(ctl manager store get small a)" = 1 ] || fail 'reads do not go on'
 done_at manager erase small a
 until_true 5 in_state manager small fresh
+
+say 'a map that is full'
+done_at worker-1 put map a 1
+until_true 20 refused worker-1 map 'store is full'
+outcome 2 manager put map big "$(cat "$T/value")"
+has "$T/err" 'mapsize limit reached' || fail "why: $(cat "$T/err")"
+in_state manager map full || fail "map: $(state_of manager map)"
+[ "$(ctl worker-1 store get map a)" = 1 ] || fail 'reads do not go on'
+done_at worker-1 clear map
+in_state manager map fresh || fail "map: $(state_of manager map)"
+done_at worker-1 put map a 2
 
 say 'a file that is no store: refused, said, not replaced'
 stop manager

@@ -177,6 +177,43 @@ START_TEST(a_stranger_is_told_and_ignored)
 }
 END_TEST
 
+/* Everybody may publish on the topic of the clones; only the master counts. */
+START_TEST(changes_are_taken_from_the_master_alone)
+{
+	struct on *m = start("manager"), *p = start("proxy-1");
+	struct on *c = start("worker-1");
+	struct mu_command put = { .tag = MU_CMD_PUT };
+	struct mu_clone_stats stats;
+	struct subscriber s = { .kind = SUBSCRIBER_SERVICE };
+	struct mu_buf b;
+	size_t len;
+	char *topic = mu_store_topic("quick", false, &len);
+
+	pass(2 * NET_S);
+	put(m, "quick", "k", "true");
+	pass(NET_S);
+	mu_clone_stats(stores_find(c->s, "quick")->clone, &stats);
+	put.seq = stats.seq + 1;
+	put.sender = stats.master;
+	put.publisher = stats.master;
+	put.key = muster_value_cstring("k");
+	put.value = muster_value_cstring("forged");
+	mu_buf_init(&b, 0);
+	mu_command_enc(&b, &put);
+	mu_command_clear(&put);
+	ck_assert_int_gt(
+	    router_command(endpoint_router(net.nodes[p->node].e), &s, NULL,
+		topic, len, mu_buf_data(&b), mu_buf_len(&b)),
+	    0);
+	pass(NET_S);
+	check_get(c, "quick", "k", "true");
+	put(c, "quick", "k", "next");
+	check_get(m, "quick", "k", "next");
+	mu_buf_clear(&b);
+	mu_free(topic);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -192,6 +229,7 @@ main(void)
 	tcase_add_test(t, it_serves_again_when_the_other_is_gone);
 	tcase_add_test(t, clones_follow_the_node_that_their_layout_names);
 	tcase_add_loop_test(t, a_node_of_zeeks_keeps_its_master, 0, 2);
+	tcase_add_test(t, changes_are_taken_from_the_master_alone);
 	tcase_add_test(t, a_stranger_is_told_and_ignored);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
