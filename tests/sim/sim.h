@@ -12,6 +12,7 @@
  *   sim_asks.c      what is asked of stores, and what came of it
  *   sim_oracle.c    what stores must hold and may answer
  *   sim_cases.c     the scenarios of stores
+ *   sim_pools.c     who gets a key, while nodes come and go
  *   sim_main.c      options
  */
 #ifndef SIM_SIM_H
@@ -284,6 +285,10 @@ void oracle_rest(struct sim *s);
 struct mu_buf;
 void cases_layout(struct mu_buf *b, struct mu_rng *rng);
 void cases_run(struct sim *s);
+
+/* sim_pools.c */
+void pools_layout(struct mu_buf *b);
+void pools_run(struct sim *s);
 
 /* sim_scenario.c */
 struct options {

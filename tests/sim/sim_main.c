@@ -82,6 +82,8 @@ run_default(struct options o)
 		{ "kills", 50, 2, 60 },
 		{ "stores", 5, 40, 0 },
 		{ "stores", 7, 15, 0 },
+		{ "pools", 100, 1, 0 },
+		{ "pools", 12, 5, 0 },
 	};
 	size_t i;
 
@@ -101,7 +103,7 @@ static bool
 run_soak(struct options o, unsigned long minutes)
 {
 	static const char *const names[] = { "form", "restarts", "cuts",
-		"kills", "stores" };
+		"kills", "stores", "pools" };
 	time_t end = time(NULL) + (time_t)minutes * 60;
 	struct mu_rng rng;
 
@@ -113,7 +115,10 @@ run_soak(struct options o, unsigned long minutes)
 		o.nodes = mu_rng_below(&rng, 20) == 0
 			      ? 50
 			      : 4 + mu_rng_below(&rng, 9);
-		o.scenario = names[mu_rng_below(&rng, 5)];
+		o.scenario = names[mu_rng_below(&rng, 6)];
+		/* Its pools want so many. */
+		if (strcmp(o.scenario, "pools") == 0 && o.nodes < 12)
+			o.nodes = 12;
 		if (!run_many(&o))
 			return false;
 	}
@@ -124,7 +129,8 @@ static void
 usage(FILE *f)
 {
 	fputs(
-	    "usage: sim [--scenario form|restarts|cuts|kills|stores] "
+	    "usage: sim [--scenario form|restarts|cuts|kills|stores|"
+	    "pools] "
 	    "[--nodes N]\n"
 	    "           [--seed N] [--runs N] [--kills N] [--soak MINUTES] "
 	    "[--verbose]\n"
@@ -155,7 +161,7 @@ static const char *
 known(const char *name)
 {
 	static const char *const names[] = { "form", "restarts", "cuts",
-		"kills", "stores" };
+		"kills", "stores", "pools" };
 	size_t i;
 
 	for (i = 0; i < sizeof names / sizeof names[0]; i++)

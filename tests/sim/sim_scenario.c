@@ -33,12 +33,15 @@ layout_text(const struct options *o, struct mu_rng *rng)
 {
 	size_t loggers = o->nodes < 6 ? 1 : o->nodes < 100 ? 2 : 5;
 	size_t proxies = o->nodes < 6 ? 1 : o->nodes < 100 ? 2 : 10;
+	bool pools = strcmp(o->scenario, "pools") == 0;
 	bool reports = mu_rng_below(rng, 2) == 0;
 	bool control = mu_rng_below(rng, 4) == 0;
 	struct mu_buf b;
 	size_t i = 0, k;
 	char *text;
 
+	if (pools)
+		proxies = 4;
 	mu_buf_init(&b, 0);
 	mu_buf_str(&b, "cluster: sim\ntls: none\nnodes:\n");
 	put_node(&b, i++, "manager", 1, true, "");
@@ -53,6 +56,8 @@ layout_text(const struct options *o, struct mu_rng *rng)
 		put_node(&b, i, "control", 1, false, "");
 	if (strcmp(o->scenario, "stores") == 0)
 		cases_layout(&b, rng);
+	if (pools)
+		pools_layout(&b);
 	text = mu_buf_take_string(&b);
 	mu_buf_clear(&b);
 	return text;
@@ -383,6 +388,8 @@ sim_scenario(struct sim *s, const struct options *o)
 		run_cuts(s);
 	else if (strcmp(o->scenario, "stores") == 0)
 		cases_run(s);
+	else if (strcmp(o->scenario, "pools") == 0)
+		pools_run(s);
 	else
 		run_kills(s, o->kills);
 }
