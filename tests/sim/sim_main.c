@@ -83,7 +83,7 @@ run_default(struct options o)
 		{ "stores", 5, 40, 0 },
 		{ "stores", 7, 15, 0 },
 		{ "pools", 100, 1, 0 },
-		{ "pools", 12, 5, 0 },
+		{ "pools", 12, 2, 0 },
 	};
 	size_t i;
 

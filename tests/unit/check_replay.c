@@ -6,6 +6,7 @@
  * cluster.log.
  */
 #include "recording.h"
+#include "replay_pools.h"
 
 #include "base/cursor.h"
 #include "core/endpoint.h"
@@ -44,9 +45,14 @@ static const struct {
 	{ "zeek-cluster-simultaneous.jsonl.gz", NODES
 	    "  logger-1: {role: logger, host: 127.0.0.1, port: 20002, "
 	    "manager: manager}\n" },
+	{ "zeek-pools.jsonl.gz", NODES
+	    "  logger-1: {role: logger, host: 127.0.0.1, port: 20002}\n"
+	    "  proxy-2: {role: proxy, host: 127.0.0.1, port: 20006}\n" },
 };
+/* The last is in one of them only. */
 static const char *const names[] = { "manager", "logger-1", "proxy-1",
-	"worker-1", "worker-2" };
+	"worker-1", "worker-2", "proxy-2" };
+#define NNAMES 6
 
 /* A connection of the node that we stand in for. */
 struct rconn {
@@ -604,8 +610,10 @@ on_note(struct replay *r, const char *note)
 	else if (strcmp(note, "process: SIGKILL") == 0 ||
 	    strcmp(note, "process: SIGTERM") == 0)
 		end_life(r);
-	else if (strncmp(note, "local: ", 7) == 0 && r->e != NULL)
+	else if (strncmp(note, "local: ", 7) == 0 && r->e != NULL) {
+		replay_pool_remark(r->e, note + 7);
 		expect_note(r, note + 7);
+	}
 }
 
 static bool
@@ -631,11 +639,13 @@ layout_of(const char *text)
 
 START_TEST(our_node_says_what_zeeks_said)
 {
-	size_t run = (size_t)_i / 5;
+	size_t run = (size_t)_i / NNAMES;
 	struct recording rec = recording_open(runs[run].file);
-	struct replay r = { .rec = &rec, .name = names[_i % 5] };
+	struct replay r = { .rec = &rec, .name = names[_i % NNAMES] };
 
 	r.layout = layout_of(runs[run].layout);
+	if (mu_layout_node(r.layout, r.name) == NULL)
+		goto out;
 	r.now = SECOND;
 	for (size_t i = 0; i < rec.n; i++) {
 		const struct entry *e = &rec.e[i];
@@ -654,6 +664,12 @@ START_TEST(our_node_says_what_zeeks_said)
 	ck_assert_uint_ge(r.lives, 1);
 	/* At least a hello per peer, and a report or the start. */
 	ck_assert_uint_ge(compared, 4);
+	/* 3 x 52 choices, and the view of its own pool each time */
+	if (run == 2 && strcmp(r.name, "worker-1") == 0)
+		ck_assert_uint_eq(pool_remarks, 3 * (45 + 7 + 2));
+	if (run == 2 && r.name[0] == 'p')
+		ck_assert_uint_ge(pool_remarks, 2);
+out:
 	mu_layout_free(r.layout);
 	recording_close(&rec);
 }
@@ -666,7 +682,8 @@ replay_suite(void)
 	TCase *t = tcase_create("recorded clusters");
 
 	tcase_set_timeout(t, 60);
-	tcase_add_loop_test(t, our_node_says_what_zeeks_said, 0, 10);
+	tcase_add_loop_test(t, our_node_says_what_zeeks_said, 0,
+	    3 * NNAMES);
 	suite_add_tcase(s, t);
 	return s;
 }
