@@ -41,6 +41,7 @@ core_SRCS = \
 	daemon/core/endpoint_members.c \
 	daemon/core/endpoint_note.c \
 	daemon/core/endpoint_reload.c \
+	daemon/core/endpoint_time.c \
 	daemon/core/forward.c \
 	daemon/core/link.c \
 	daemon/core/link_peer.c \

@@ -114,6 +114,7 @@ endpoint_free(struct endpoint *e)
 	for (size_t i = 0; i < e->nlinks; i++)
 		link_free(e->links[i]);
 	mu_free(e->links);
+	mu_heap_clear(&e->dues);
 	targets_free(e->targets, e->ntargets);
 	relays_free(e->relays);
 	if (e->router != NULL)
@@ -147,6 +148,10 @@ endpoint_add_link(struct endpoint *e, const char *address, uint16_t port,
 	l = link_new(e, address, port, t);
 	if (l == NULL)
 		return NULL;
+	if (mu_heap_set(&e->dues, &l->due, mu_peer_deadline(l->peer)) != 0) {
+		link_free(l);
+		return NULL;
+	}
 	e->links[e->nlinks++] = l;
 	link_kick(l); /* hello or probe */
 	return l;
@@ -225,47 +230,6 @@ endpoint_accepted(struct endpoint *e, const char *address, uint16_t port,
 	if (l == NULL)
 		*why = "out of memory";
 	return l;
-}
-
-/* --- time ---------------------------------------------------------------- */
-
-void
-endpoint_tick(struct endpoint *e, uint64_t now)
-{
-	e->now = now;
-	for (size_t i = 0; i < e->nlinks; i++) {
-		struct link *l = e->links[i];
-
-		if (l->state == LINK_CLOSING || mu_peer_deadline(l->peer) > now)
-			continue;
-		mu_peer_tick(l->peer, now);
-		link_work(l);
-	}
-	members_tick(e->members, now);
-	endpoint_drain_members(e);
-	router_tick(e->router, now);
-	targets_tick(e);
-}
-
-uint64_t
-endpoint_deadline(const struct endpoint *e)
-{
-	uint64_t d = targets_deadline(e);
-	uint64_t t = members_deadline(e->members);
-
-	if (t < d)
-		d = t;
-	t = router_deadline(e->router);
-	if (t < d)
-		d = t;
-	for (size_t i = 0; i < e->nlinks; i++) {
-		if (e->links[i]->state == LINK_CLOSING)
-			continue;
-		t = mu_peer_deadline(e->links[i]->peer);
-		if (t < d)
-			d = t;
-	}
-	return d;
 }
 
 /* --- consequences -------------------------------------------------------- */

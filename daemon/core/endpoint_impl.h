@@ -4,7 +4,8 @@
  *
  *   link.c             one connection: output, subscriber, transport
  *   link_peer.c        what its peering machine says
- *   endpoint.c         construction, time, draining, facts
+ *   endpoint.c         construction, draining, facts
+ *   endpoint_time.c    deadlines and ticks
  *   endpoint_dial.c    the rows to connect to and what became of them
  *   endpoint_members.c what membership asks for
  *   endpoint_note.c    the queue of lines
@@ -20,6 +21,7 @@
 #ifndef CORE_ENDPOINT_IMPL_H
 #define CORE_ENDPOINT_IMPL_H
 
+#include "base/heap.h"
 #include "base/rng.h"
 #include "core/dial.h"
 #include "core/endpoint.h"
@@ -76,6 +78,7 @@ struct link {
 	bool linger;           /* CLOSE: its output is worth waiting for */
 	bool gone;             /* the transport forgot it */
 	bool leaving;          /* reload: not in the new layout */
+	struct mu_heap_item due; /* in e->dues: its deadline or sooner */
 };
 
 /* A line that waits to be taken. */
@@ -116,6 +119,7 @@ struct endpoint {
 	size_t nlinks, links_cap;
 	bool any_gone;
 	struct list_of_links kicked, dirty, closing;
+	struct mu_heap dues; /* of the links */
 
 	struct target **targets;
 	size_t ntargets;
@@ -162,6 +166,11 @@ void link_greet(const struct link *l);
 
 /* Drain the machine. */
 void link_work(struct link *l);
+
+/* --- endpoint_time.c ----------------------------------------------------- */
+
+/* The link's deadline may have come nearer. */
+void link_watch_time(struct link *l);
 
 /* --- endpoint.c ---------------------------------------------------------- */
 

@@ -214,6 +214,8 @@ configure(struct link *l, struct mu_peer_config *cfg)
 	cfg->max_topics = limits->filter_entries;
 	cfg->handshake_ns = (uint64_t)limits->handshake_ns;
 	cfg->ping_ns = (uint64_t)limits->ping_ns;
+	/* All links of a node share these moments, and so its wake-ups. */
+	cfg->ping_grain_ns = (uint64_t)limits->ping_ns / 4;
 	cfg->dead_ns = (uint64_t)limits->dead_ns;
 	cfg->goodbye_ns = (uint64_t)limits->goodbye_ns;
 	cfg->owner = l;
@@ -262,6 +264,7 @@ link_free(struct link *l)
 		router_detach(l->e->router, &l->sub);
 		members_peer_down(l->e->members, &l->sub.id, true, l->e->now);
 	}
+	mu_heap_remove(&l->e->dues, &l->due);
 	mu_peer_free(l->peer);
 	outq_free(l->out);
 	mu_free(l);

@@ -227,14 +227,12 @@ on_out(struct link *l, struct mu_peer_out *out)
 	}
 }
 
-void
-link_work(struct link *l)
+static void
+drain_machine(struct link *l)
 {
 	struct mu_peer_out out;
 	bool doomed = false;
 
-	if (l->state == LINK_CLOSING)
-		return;
 	do {
 		if (l->doom != NULL && !doomed) {
 			mu_peer_stop(l->peer, l->doom_reason, 0, l->doom);
@@ -244,4 +242,13 @@ link_work(struct link *l)
 			return;
 		on_out(l, &out);
 	} while (l->state != LINK_CLOSING);
+}
+
+void
+link_work(struct link *l)
+{
+	if (l->state == LINK_CLOSING)
+		return;
+	drain_machine(l);
+	link_watch_time(l);
 }

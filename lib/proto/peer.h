@@ -47,6 +47,9 @@ struct mu_peer_config {
 	size_t max_topics;     /* entries of a remote filter */
 	uint64_t handshake_ns; /* from creation to up */
 	uint64_t ping_ns;      /* silence before a ping; 0: never */
+	uint64_t ping_grain_ns; /* such pings leave at multiples of it, up to
+				   that much sooner: those of many peers
+				   together; at most ping_ns / 2; 0: any time */
 	uint64_t dead_ns;      /* silence before DOWN; 0: never */
 	uint64_t goodbye_ns;   /* wait for the pong of BYE */
 	void *owner;           /* of the machine, for mu_peer_owner */

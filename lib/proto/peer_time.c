@@ -20,11 +20,12 @@ in_ms(uint64_t ns)
 static uint64_t
 alive_due(const struct mu_peer *p)
 {
-	uint64_t since = p->silent_since;
+	uint64_t since = p->silent_since, grain = p->cfg.ping_grain_ns, due;
 
 	if (p->pinged > since)
 		since = p->pinged;
-	return mu_peer_after(since, p->cfg.ping_ns);
+	due = mu_peer_after(since, p->cfg.ping_ns);
+	return due == UINT64_MAX || grain == 0 ? due : due - due % grain;
 }
 
 uint64_t

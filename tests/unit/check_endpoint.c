@@ -69,6 +69,65 @@ START_TEST(a_cluster_forms)
 }
 END_TEST
 
+/* --- time ---------------------------------------------------------------- */
+
+/* How often anybody wakes up within ns. */
+static unsigned
+wake_ups(uint64_t ns)
+{
+	uint64_t end = net.now + ns;
+	unsigned n = 0;
+
+	while (net.now < end) {
+		uint64_t due = end;
+
+		for (size_t i = 0; i < net.nnodes; i++) {
+			uint64_t d = endpoint_deadline(net.nodes[i].e);
+
+			due = d < due ? d : due;
+		}
+		n += due < end;
+		net_run(&net, due > net.now ? due - net.now : 1);
+	}
+	return n;
+}
+
+/* Ten nodes of which each is silent since another moment: their pings leave
+ * in four moments of a period. */
+START_TEST(idle_links_share_their_wake_ups)
+{
+	static const char text[] =
+	    "cluster: test\n"
+	    "tls: none\n"
+	    "nodes:\n"
+	    "  manager: {role: manager, host: 10.0.0.1, port: 27761}\n"
+	    "  worker-[1-9]: {role: worker, host: 10.0.0.[2-10]}\n";
+	struct mu_layout *many = must_read(text);
+	struct link_facts facts;
+	char name[16];
+
+	net_clear(&net);
+	net_init(&net, many);
+	net_start(&net, "manager");
+	for (int i = 1; i <= 9; i++) {
+		snprintf(name, sizeof name, "worker-%d", i);
+		net_start(&net, mu_layout_node(many, name)->name);
+		net_run(&net, 137 * NET_MS);
+	}
+	net_run(&net, 5 * NET_S);
+	ck_assert_uint_eq(net_up(&net, 0), 9);
+	/* 2 s, the default, ten times */
+	ck_assert_uint_le(wake_ups(20 * NET_S), 10 * 4 + 4);
+	for (size_t i = 0; i < 9; i++) {
+		link_facts(endpoint_link(net.nodes[0].e, i), &facts);
+		ck_assert_uint_le(net.now - facts.heard, 2 * NET_S);
+	}
+	net_clear(&net);
+	net_init(&net, layout);
+	mu_layout_free(many);
+}
+END_TEST
+
 /* --- dials --------------------------------------------------------------- */
 
 START_TEST(short_trouble_is_not_said)
@@ -607,6 +666,7 @@ main(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, two_nodes_become_peers);
 	tcase_add_test(t, a_cluster_forms);
+	tcase_add_test(t, idle_links_share_their_wake_ups);
 	tcase_add_test(t, short_trouble_is_not_said);
 	tcase_add_test(t, trouble_is_said_once_and_its_end_too);
 	tcase_add_test(t, dials_tell_how_they_fare);

@@ -48,6 +48,28 @@ START_TEST(a_silent_peer_is_pinged_and_then_dead)
 }
 END_TEST
 
+/* Never later than silence permits, and at moments that others share. */
+START_TEST(pings_leave_at_common_moments)
+{
+	struct end c, d;
+
+	low.cfg.ping_grain_ns = 500 * MS;
+	end_clear(&a);
+	end_clear(&b);
+	end_init(&a);
+	end_init(&b);
+	connect_ends(&c, &low, &d, &high, 100 * S + 499 * MS);
+	ck_assert_uint_eq(mu_peer_deadline(c.p), 102 * S);
+	mu_peer_tick(c.p, 102 * S + 3 * MS);
+	end_drain(&c);
+	settle(&c, &d, 102 * S + 4 * MS);
+	ck_assert_uint_eq(mu_peer_heard(c.p), 102 * S + 4 * MS);
+	ck_assert_uint_eq(mu_peer_deadline(c.p), 104 * S);
+	end_clear(&c);
+	end_clear(&d);
+}
+END_TEST
+
 START_TEST(two_machines_keep_each_other_alive)
 {
 	for (uint64_t now = 100 * S; now < 200 * S; now += 500 * MS) {
@@ -204,6 +226,7 @@ suite(void)
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, a_silent_peer_is_pinged_and_then_dead);
+	tcase_add_test(t, pings_leave_at_common_moments);
 	tcase_add_test(t, two_machines_keep_each_other_alive);
 	tcase_add_test(t, any_byte_is_a_sign_of_life);
 	tcase_add_test(t, pings_can_be_switched_off);
