@@ -115,6 +115,7 @@ endpoint_free(struct endpoint *e)
 		link_free(e->links[i]);
 	mu_free(e->links);
 	mu_heap_clear(&e->dues);
+	outq_pool_clear(&e->chunks);
 	targets_free(e->targets, e->ntargets);
 	relays_free(e->relays);
 	if (e->router != NULL)

@@ -120,6 +120,7 @@ struct endpoint {
 	bool any_gone;
 	struct list_of_links kicked, dirty, closing;
 	struct mu_heap dues; /* of the links */
+	struct outq_pool chunks;
 
 	struct target **targets;
 	size_t ntargets;

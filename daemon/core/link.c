@@ -243,7 +243,7 @@ link_new(struct endpoint *e, const char *address, uint16_t port,
 	l->port = port;
 	l->since = e->now;
 	snprintf(l->address, sizeof l->address, "%s", address);
-	l->out = outq_new(&limits);
+	l->out = outq_new(&limits, &e->chunks);
 	configure(l, &cfg);
 	if (l->out != NULL)
 		l->peer = mu_peer_new(&cfg,
@@ -329,9 +329,15 @@ link_has_output(const struct link *l)
 }
 
 void
+link_dry(struct link *l)
+{
+	mu_peer_dry(l->peer);
+}
+
+void
 link_idle(struct link *l)
 {
-	outq_idle(l->out);
+	outq_pool_clear(&l->e->chunks);
 	mu_peer_idle(l->peer);
 }
 

@@ -34,6 +34,8 @@ void link_commit(struct link *l, size_t n, uint64_t now);
 bool link_peek(struct link *l, const uint8_t **bytes, size_t *len);
 void link_consume(struct link *l, size_t n);
 bool link_has_output(const struct link *l);
+/* There is no more input at present: give memory for it back, if it is empty. */
+void link_dry(struct link *l);
 /* Nothing to read or write for a while: give memory back. */
 void link_idle(struct link *l);
 

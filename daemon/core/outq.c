@@ -26,7 +26,7 @@
 #define CHUNK_SIZE    65536 /* with its head; what a full write takes */
 #define CHUNK_SMALL   1024  /* first one behind a reference or control bytes */
 #define CONTROL_SMALL 256
-#define SPARES_MAX    4       /* chunks kept for the next turns */
+#define SPARES_MAX    16      /* chunks in a pool */
 #define CONTROL_LEAST (1u << 20)
 #define PREFIX        4
 
@@ -46,8 +46,7 @@ struct outq {
 	struct outq_limits limits;
 	struct seg *first, *last;
 	struct seg *oldest;    /* no frame waits before this segment */
-	struct seg *spares;    /* empty chunks of CHUNK_CAP, linked by next */
-	unsigned nspares;
+	struct outq_pool *pool; /* empty chunks of CHUNK_CAP, linked by next */
 	size_t wait_bytes;     /* of frames that may be dropped */
 	size_t wait_messages;
 	size_t frame_left;     /* of the routed frame being written */
@@ -91,12 +90,12 @@ seg_new(size_t cap)
 static struct seg *
 take_chunk(struct outq *q, size_t cap)
 {
-	struct seg *s = q->spares;
+	struct seg *s = q->pool->first;
 
 	if (cap < CHUNK_CAP || s == NULL)
 		return seg_new(cap);
-	q->spares = s->next;
-	q->nspares--;
+	q->pool->first = s->next;
+	q->pool->n--;
 	s->next = NULL;
 	return s;
 }
@@ -129,16 +128,16 @@ retire(struct outq *q, struct seg *s)
 	if (q->oldest == s)
 		q->oldest = s->next;
 	mu_blob_unref(s->blob);
-	if (s->cap < CHUNK_CAP || q->nspares >= SPARES_MAX) {
+	if (s->cap < CHUNK_CAP || q->pool->n >= SPARES_MAX) {
 		mu_free(s);
 		return;
 	}
 	memset(s, 0, sizeof *s);
 	s->at = s->mem;
 	s->cap = CHUNK_CAP;
-	s->next = q->spares;
-	q->spares = s;
-	q->nspares++;
+	s->next = q->pool->first;
+	q->pool->first = s;
+	q->pool->n++;
 }
 
 static bool
@@ -423,12 +422,14 @@ outq_consume(struct outq *q, size_t n)
 /* --- the rest ------------------------------------------------------------ */
 
 struct outq *
-outq_new(const struct outq_limits *limits)
+outq_new(const struct outq_limits *limits, struct outq_pool *pool)
 {
 	struct outq *q = mu_calloc(1, sizeof *q);
 
-	if (q != NULL)
-		q->limits = *limits;
+	if (q == NULL)
+		return NULL;
+	q->limits = *limits;
+	q->pool = pool;
 	return q;
 }
 
@@ -439,7 +440,6 @@ outq_free(struct outq *q)
 		return;
 	while (q->first != NULL)
 		retire(q, q->first);
-	outq_idle(q);
 	mu_free(q);
 }
 
@@ -463,13 +463,13 @@ outq_stats(const struct outq *q)
 }
 
 void
-outq_idle(struct outq *q)
+outq_pool_clear(struct outq_pool *p)
 {
-	while (q->spares != NULL) {
-		struct seg *s = q->spares;
+	while (p->first != NULL) {
+		struct seg *s = p->first;
 
-		q->spares = s->next;
+		p->first = s->next;
 		mu_free(s);
 	}
-	q->nspares = 0;
+	p->n = 0;
 }

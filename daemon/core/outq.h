@@ -51,9 +51,19 @@ struct outq_stats {
 };
 
 struct outq;
+struct seg;
 
-/* limits are copied.  NULL when memory is out. */
-struct outq *outq_new(const struct outq_limits *limits);
+/* Empty chunks for the next turns, shared by the queues of an endpoint.  Zero
+ * is an empty pool; it must outlive its queues. */
+struct outq_pool {
+	struct seg *first;
+	unsigned n;
+};
+void outq_pool_clear(struct outq_pool *p);
+
+/* limits are copied, pool is borrowed.  NULL when memory is out. */
+struct outq *outq_new(const struct outq_limits *limits,
+    struct outq_pool *pool);
 void outq_free(struct outq *q);
 /* New limits hold for what is pushed from now on. */
 void outq_set_limits(struct outq *q, const struct outq_limits *limits);
@@ -86,8 +96,5 @@ void outq_consume(struct outq *q, size_t n);
 
 bool outq_empty(const struct outq *q);
 const struct outq_stats *outq_stats(const struct outq *q);
-
-/* Give back chunk memory when idle. */
-void outq_idle(struct outq *q);
 
 #endif

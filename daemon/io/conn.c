@@ -19,6 +19,8 @@
 
 #define SHAKES  8           /* TLS handshake steps per turn */
 #define IDLE_NS 1000000000u /* silence after which memory goes back */
+#define QUIET   (256 * 1024)  /* bytes between two sweeps that are little */
+#define BUSY    (4 * 1024 * 1024) /* ... that may have left memory behind */
 
 /* --- the lists --------------------------------------------------------- */
 
@@ -85,14 +87,40 @@ conn_put_off(struct conn *c, enum conn_todo what)
 /* --- idleness ---------------------------------------------------------- */
 
 void
-conn_touch(struct conn *c)
+conn_lend_out(struct conn *c)
+{
+	if (c->out.mem == NULL)
+		return;
+	if (c->all->spare.mem == NULL)
+		mu_buf_lend(&c->out, &c->all->spare);
+	else
+		mu_buf_shrink(&c->out);
+}
+
+void
+conn_touch(struct conn *c, size_t n)
 {
 	struct conns *cs = c->all;
 
+	cs->moved += n;
 	c->active = true;
 	c->idle = false;
 	if (!loop_timer_running(cs->sweep))
 		loop_timer_set(cs->sweep, clock_now() + IDLE_NS);
+}
+
+/* What was freed after a peak lies between what is in use. */
+static void
+trim(struct conns *cs)
+{
+	cs->untrimmed += cs->moved;
+	if (cs->moved <= QUIET) {
+		mu_buf_shrink(&cs->spare);
+		if (cs->untrimmed > BUSY)
+			mu_alloc_trim();
+		cs->untrimmed = 0;
+	}
+	cs->moved = 0;
 }
 
 static void
@@ -114,7 +142,8 @@ sweep(void *ctx)
 		if (c->ops != NULL && c->ops->idle != NULL)
 			c->ops->idle(c->owner);
 	}
-	if (again)
+	trim(cs);
+	if (again || cs->untrimmed > 0)
 		loop_timer_set(cs->sweep, clock_now() + IDLE_NS);
 }
 
@@ -287,6 +316,7 @@ conns_new(struct loop *l)
 	if (cs == NULL)
 		return NULL;
 	cs->loop = l;
+	mu_buf_init(&cs->spare, CONN_OUT);
 	cs->method = conn_bio_method();
 	cs->sweep = loop_timer_new(l, sweep, cs);
 	if (cs->method == NULL || cs->sweep == NULL) {
@@ -305,6 +335,7 @@ conns_free(struct conns *cs)
 		conn_kill(cs->live);
 	conns_reap(cs);
 	loop_timer_free(cs->sweep);
+	mu_buf_clear(&cs->spare);
 	BIO_meth_free(cs->method);
 	mu_free(cs);
 }

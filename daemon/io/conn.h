@@ -35,6 +35,9 @@ struct conn_ops {
 	 * the peer closed it or our own closing is complete.  The owner
 	 * forgets the connection. */
 	void (*closed)(void *owner, const char *text, uint64_t now);
+	/* All input that there is was read: memory for more need not wait for
+	 * it.  May be NULL. */
+	void (*dry)(void *owner);
 	/* Nothing happened for a while: give memory back.  May be NULL. */
 	void (*idle)(void *owner);
 };

@@ -51,6 +51,8 @@ bio_write(BIO *b, const char *buf, int len)
 	struct conn *c = BIO_get_data(b);
 
 	BIO_clear_retry_flags(b);
+	if (c->out.mem == NULL)
+		mu_buf_lend(&c->all->spare, &c->out);
 	mu_buf_put(&c->out, buf, (size_t)len);
 	if (mu_buf_error(&c->out) != 0) {
 		/* Beyond its limit are only answers that TLS gives by itself

@@ -75,6 +75,9 @@ struct conns {
 	size_t count;             /* in both */
 	size_t draining;          /* in CONN_DRAINING */
 	unsigned shakes;          /* handshake steps of this turn */
+	struct mu_buf spare;      /* memory for the out of whoever writes */
+	size_t moved;             /* bytes since the last sweep */
+	size_t untrimmed;         /* ... since memory was last given back */
 	struct loop_timer *sweep; /* looks for idle ones */
 };
 
@@ -82,8 +85,10 @@ struct conns {
 
 /* Run one of these in the next turn. */
 void conn_put_off(struct conn *c, enum conn_todo what);
-/* Bytes moved. */
-void conn_touch(struct conn *c);
+/* n bytes moved. */
+void conn_touch(struct conn *c, size_t n);
+/* out was sent: its memory is for others. */
+void conn_lend_out(struct conn *c);
 /* It is over: only memory is left, for conns_reap. */
 void conn_kill(struct conn *c);
 

@@ -121,11 +121,14 @@ conn_pull(struct conn *c)
 				   : read_plain(c, at, room);
 		if (n < 0)
 			return;
-		if (n == 0)
+		if (n == 0) {
+			if (c->ops->dry != NULL)
+				c->ops->dry(c->owner);
 			break;
+		}
 		c->fresh = false;
 		budget -= (size_t)n;
-		conn_touch(c);
+		conn_touch(c, (size_t)n);
 		c->ops->commit(c->owner, (size_t)n, now);
 		if (c->ssl == NULL && (size_t)n < room)
 			break; /* the socket is empty: spare one call */
@@ -153,6 +156,7 @@ conn_send_out(struct conn *c)
 		}
 		mu_buf_consume(&c->out, (size_t)n);
 	}
+	conn_lend_out(c);
 	return true;
 }
 
@@ -247,16 +251,17 @@ say_goodbye(struct conn *c)
 void
 conn_flush(struct conn *c)
 {
-	size_t budget = WRITE_BUDGET;
+	size_t budget = WRITE_BUDGET, before;
 	int r = 1;
 
 	if (c->full || (c->state != CONN_OPEN && c->state != CONN_LINGERING))
 		return;
 	while (r == 1 && budget > 0) {
+		before = budget;
 		r = c->ssl != NULL ? push_tls(c, &budget)
 				   : push_plain(c, &budget);
 		if (r == 1)
-			conn_touch(c);
+			conn_touch(c, before - budget);
 	}
 	if (r == 1)
 		conn_put_off(c, CONN_TODO_WRITE);

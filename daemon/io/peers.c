@@ -156,6 +156,14 @@ on_closed(void *owner, const char *text, uint64_t now)
 }
 
 static void
+on_dry(void *owner)
+{
+	struct wire *w = owner;
+
+	link_dry(w->link);
+}
+
+static void
 on_idle(void *owner)
 {
 	struct wire *w = owner;
@@ -170,6 +178,7 @@ static const struct conn_ops wire_ops = {
 	.consume = on_consume,
 	.opened = on_opened,
 	.closed = on_closed,
+	.dry = on_dry,
 	.idle = on_idle,
 };
 

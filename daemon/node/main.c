@@ -130,6 +130,7 @@ main(int argc, char **argv)
 	char err[512];
 	int code;
 
+	mu_alloc_tune();
 	if (process_init() != 0)
 		return EXIT_CANTCREAT;
 	switch (options_parse(&opt, argc, argv, err, sizeof err)) {

@@ -1,6 +1,7 @@
 /* Allocation with a failure hook; see alloc.h. */
 #include "base/alloc.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -104,6 +105,24 @@ void
 mu_free(void *p)
 {
 	free(p);
+}
+
+#define LARGE (256 * 1024) /* has pages of its own */
+#define SLACK (512 * 1024) /* kept at the end of the heap */
+
+void
+mu_alloc_tune(void)
+{
+	/* Left alone, glibc raises both with each large piece that is freed,
+	 * and what came after a peak stays. */
+	mallopt(M_MMAP_THRESHOLD, LARGE);
+	mallopt(M_TRIM_THRESHOLD, SLACK);
+}
+
+void
+mu_alloc_trim(void)
+{
+	malloc_trim(SLACK);
 }
 
 void

@@ -37,6 +37,16 @@ char *mu_asprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* free; NULL is fine. */
 void mu_free(void *p);
 
+/*
+ * How the C library keeps what is freed: large pieces go back to the system at
+ * once, at whatever size the process once was.  Once, before anything else.
+ */
+void mu_alloc_tune(void);
+
+/* Give back free pages between those in use: not cheap, when it was busy and
+ * is no more. */
+void mu_alloc_trim(void);
+
 /* Overwrite len bytes in a way the compiler keeps; for secrets. */
 void mu_wipe(void *p, size_t len);
 

@@ -83,6 +83,17 @@ mu_buf_commit(struct mu_buf *b, size_t n)
 }
 
 void
+mu_buf_lend(struct mu_buf *from, struct mu_buf *to)
+{
+	assert(mu_buf_len(from) == 0 && to->mem == NULL);
+	to->mem = from->mem;
+	to->cap = from->cap;
+	to->head = to->tail = 0;
+	from->mem = NULL;
+	from->cap = from->head = from->tail = 0;
+}
+
+void
 mu_buf_shrink(struct mu_buf *b)
 {
 	size_t used = mu_buf_len(b);

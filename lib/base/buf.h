@@ -72,6 +72,9 @@ void mu_buf_truncate(struct mu_buf *b, size_t len);
 int mu_buf_reserve(struct mu_buf *b, size_t n, uint8_t **at, size_t *room);
 void mu_buf_commit(struct mu_buf *b, size_t n);
 
+/* Move the memory of an empty buffer to one that has none. */
+void mu_buf_lend(struct mu_buf *from, struct mu_buf *to);
+
 /* Give memory back if the buffer is empty or much larger than its contents. */
 void mu_buf_shrink(struct mu_buf *b);
 

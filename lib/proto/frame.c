@@ -64,6 +64,14 @@ mu_frames_commit(struct mu_frames *f, size_t n)
 }
 
 void
+mu_frames_dry(struct mu_frames *f)
+{
+	mu_frames_release(f);
+	if (mu_buf_len(&f->in) == 0)
+		mu_buf_shrink(&f->in);
+}
+
+void
 mu_frames_idle(struct mu_frames *f)
 {
 	mu_frames_release(f);

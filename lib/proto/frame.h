@@ -80,7 +80,9 @@ mu_frames_next(struct mu_frames *f, uint8_t **frame, size_t *len)
 	return 1;
 }
 
-/* Give back memory while nothing is pending. */
+/* Give back all memory if nothing is pending. */
+void mu_frames_dry(struct mu_frames *f);
+/* Give back memory that what is pending does not need. */
 void mu_frames_idle(struct mu_frames *f);
 
 #endif

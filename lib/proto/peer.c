@@ -165,6 +165,12 @@ mu_peer_eof(struct mu_peer *p, const char *text)
 }
 
 void
+mu_peer_dry(struct mu_peer *p)
+{
+	mu_frames_dry(&p->in);
+}
+
+void
 mu_peer_idle(struct mu_peer *p)
 {
 	mu_frames_idle(&p->in);

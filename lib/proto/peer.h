@@ -121,6 +121,9 @@ int mu_peer_feed(
 /* The transport ended; text says why (NULL: closed by the peer). */
 void mu_peer_eof(struct mu_peer *p, const char *text);
 
+/* There is no more input at present: give its memory back if nothing is left
+ * in it.  Consequences that were given out are not looked at any more. */
+void mu_peer_dry(struct mu_peer *p);
 /* Nothing came for a while: give memory back (input not yet used stays). */
 void mu_peer_idle(struct mu_peer *p);
 

@@ -14,6 +14,7 @@
 #include "base/rng.h"
 
 #define CHUNK_SIZE      ((size_t)64 * 1024)
+#define FEW_SLOTS       ((size_t)16)
 #define BYTES_PER_ENTRY ((size_t)256) /* of the bound on all chunks */
 
 struct mu_trie_chunk {
@@ -25,14 +26,9 @@ struct mu_trie_chunk {
 void
 mu_trie_cache_init(struct mu_trie_cache *c, uint64_t seed, size_t max)
 {
-	size_t nslots = 16;
-
 	memset(c, 0, sizeof *c);
 	c->seed = seed;
 	c->max = max;
-	while (nslots < max * 2)
-		nslots *= 2;
-	c->mask = nslots - 1;
 }
 
 static void
@@ -117,6 +113,31 @@ mu_trie_cache_get(
 	return &s->match;
 }
 
+/* Room for one more topic; false: no memory for it.  Half of the slots stay
+ * free. */
+static bool
+grow(struct mu_trie_cache *c)
+{
+	size_t had = c->slots == NULL ? 0 : c->mask + 1;
+	size_t cap = had == 0 ? FEW_SLOTS : had * 2;
+	struct mu_trie_slot *slots, *old = c->slots;
+
+	if (had >= (c->n + 1) * 2)
+		return true;
+	slots = mu_calloc(cap, sizeof *slots);
+	if (slots == NULL)
+		return false;
+	c->slots = slots;
+	c->mask = cap - 1;
+	c->last = NULL;
+	for (size_t i = 0; i < had; i++)
+		if (old[i].topic != NULL)
+			*find(c, old[i].topic, old[i].topic_len, old[i].hash) =
+			    old[i];
+	mu_free(old);
+	return true;
+}
+
 /* size bytes, aligned for pointers, or NULL: no memory or none allowed. */
 static void *
 cut(struct mu_trie_cache *c, size_t size)
@@ -149,25 +170,25 @@ mu_trie_cache_put(struct mu_trie_cache *c, const char *topic, size_t len,
 {
 	size_t array = m->n * sizeof m->subscribers[0];
 	struct mu_trie_slot *s;
+	uint32_t *memo;
 	char *p;
 
 	if (c->max == 0 || len > MU_TRIE_CACHE_TOPIC_MAX ||
 	    array > CHUNK_SIZE / 2)
 		return NULL;
-	if (c->slots == NULL) {
-		c->slots = mu_calloc(c->mask + 1, sizeof *c->slots);
-		if (c->slots == NULL)
-			return NULL;
-	}
 	if (c->n == c->max)
 		mu_trie_cache_reset(c);
-	p = cut(c, array + len + 1);
+	if (!grow(c))
+		return NULL;
+	p = cut(c, array + sizeof *memo + len + 1);
 	if (p == NULL) {
 		mu_trie_cache_reset(c);
-		p = cut(c, array + len + 1);
+		p = cut(c, array + sizeof *memo + len + 1);
 		if (p == NULL)
 			return NULL;
 	}
+	memo = (uint32_t *)(void *)(p + array);
+	*memo = 0;
 	s = find(c, topic, len, hash);
 	assert(s->topic == NULL);
 	s->hash = hash;
@@ -175,13 +196,13 @@ mu_trie_cache_put(struct mu_trie_cache *c, const char *topic, size_t len,
 	s->match.n = m->n;
 	if (array > 0)
 		memcpy(p, m->subscribers, array);
+	s->match.memo = memo;
+	p += array + sizeof *memo;
 	if (len > 0)
-		memcpy(p + array, topic, len);
-	p[array + len] = '\0';
-	s->topic = p + array;
+		memcpy(p, topic, len);
+	p[len] = '\0';
+	s->topic = p;
 	s->topic_len = len;
-	s->match.memo = &s->memo;
-	s->memo = 0;
 	c->last = s;
 	c->n++;
 	return &s->match;

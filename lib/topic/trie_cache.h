@@ -16,8 +16,7 @@ struct mu_trie_slot {
 	uint64_t hash;
 	const char *topic; /* NULL: free; in a chunk */
 	size_t topic_len;
-	struct mu_match match; /* array in the same chunk */
-	uint32_t memo;         /* of the match */
+	struct mu_match match; /* array and memo in the same chunk */
 };
 
 struct mu_trie_chunk;
@@ -28,7 +27,7 @@ struct mu_trie_cache {
 	size_t n;                     /* entries now */
 	struct mu_trie_slot *last;    /* found or put last, or NULL */
 	size_t mask;                  /* slots - 1 */
-	struct mu_trie_slot *slots;   /* allocated at the first put */
+	struct mu_trie_slot *slots;   /* few at the first put, then more */
 	struct mu_trie_chunk *chunks; /* where topics and arrays live */
 	size_t chunk_bytes;           /* of all chunks */
 };

@@ -97,6 +97,7 @@ take(struct mu_buf *b)
 	return number;
 }
 
+static struct outq_pool pool;
 static struct outq *q;
 static struct mu_buf sink;
 
@@ -105,7 +106,7 @@ open_queue(size_t bytes, size_t messages, enum mu_overflow policy)
 {
 	struct outq_limits limits = { bytes, messages, policy };
 
-	q = outq_new(&limits);
+	q = outq_new(&limits, &pool);
 	ck_assert_ptr_nonnull(q);
 	mu_buf_clear(&sink);
 	mu_buf_init(&sink, 0);
@@ -117,6 +118,7 @@ teardown(void)
 	outq_free(q);
 	mu_buf_clear(&sink);
 	q = NULL;
+	outq_pool_clear(&pool);
 }
 
 /* All that is queued has these numbers. */
@@ -170,7 +172,7 @@ START_TEST(large_frames_are_queued_by_reference)
 {
 	static uint8_t mem[MAX_FRAME];
 	struct message m = frame(mem, 7, OUTQ_BY_REFERENCE);
-	struct outq *other = outq_new(&wide);
+	struct outq *other = outq_new(&wide, &pool);
 
 	open_queue(1 << 20, 100, MU_OVERFLOW_DISCONNECT);
 	ck_assert_int_eq(outq_push(q, &m), OUTQ_QUEUED);
@@ -400,10 +402,31 @@ START_TEST(a_stopped_receiver_costs_a_bounded_number_of_chunks)
 }
 END_TEST
 
+/* What one queue no longer needs the next one takes. */
+START_TEST(queues_share_their_spare_chunks)
+{
+	struct outq *other = outq_new(&wide, &pool);
+	const uint8_t *bytes;
+	size_t len;
+
+	open_queue(1 << 20, 100, MU_OVERFLOW_DISCONNECT);
+	for (uint32_t i = 0; i < 20; i++) {
+		struct outq *one = i % 2 == 0 ? q : other;
+
+		ck_assert_int_eq(push(one, i, 100), OUTQ_QUEUED);
+		ck_assert_uint_eq(pool.n, 0);
+		ck_assert(outq_peek(one, &bytes, &len));
+		outq_consume(one, len);
+		ck_assert_uint_eq(pool.n, 1);
+	}
+	outq_free(other);
+}
+END_TEST
+
 static bool
 use_queue(void *ctx)
 {
-	struct outq *mine = outq_new(&wide);
+	struct outq *mine = outq_new(&wide, &pool);
 	bool good = mine != NULL;
 
 	(void)ctx;
@@ -472,6 +495,7 @@ main(void)
 	tcase_add_checked_fixture(t, NULL, teardown);
 	tcase_add_test(t, what_goes_in_comes_out_in_order);
 	tcase_add_test(t, small_neighbours_are_joined_to_full_records);
+	tcase_add_test(t, queues_share_their_spare_chunks);
 	tcase_add_test(t, large_frames_are_queued_by_reference);
 	tcase_add_test(t, drop_newest_keeps_the_old_ones);
 	tcase_add_test(t, drop_oldest_keeps_the_new_ones);

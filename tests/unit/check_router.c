@@ -152,6 +152,8 @@ setup(void)
 	ck_assert_ptr_nonnull(r);
 }
 
+static struct outq_pool pool;
+
 static void
 teardown(void)
 {
@@ -160,6 +162,7 @@ teardown(void)
 		mu_blob_unref(ears[i].blob);
 		outq_free(ears[i].out);
 	}
+	outq_pool_clear(&pool);
 	router_free(r);
 }
 
@@ -718,7 +721,7 @@ relay(const char *const *filter)
 	for (size_t i = 0; i <= 8; i++) {
 		peer(i, filter_of(filter));
 		ears[i].sub.deliver = deliver_to_queue;
-		ears[i].out = outq_new(&limits);
+		ears[i].out = outq_new(&limits, &pool);
 	}
 	mu_buf_init(&b, 0);
 	for (uint32_t n = 0; n < 12000; n++) {

@@ -109,8 +109,15 @@ side_idle(void *owner)
 	s->idle = true;
 }
 
-static const struct conn_ops side_ops = { side_reserve, side_commit, side_peek,
-	side_consume, side_opened, side_closed, side_idle };
+static const struct conn_ops side_ops = {
+	.reserve = side_reserve,
+	.commit = side_commit,
+	.peek = side_peek,
+	.consume = side_consume,
+	.opened = side_opened,
+	.closed = side_closed,
+	.idle = side_idle,
+};
 
 __attribute__((unused)) static void
 side_init(struct side *s)
