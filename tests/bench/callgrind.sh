@@ -49,6 +49,11 @@ measure() {
 	    "$B/musterd" -d -f "$T/c.yaml" -r "$T" manager \
 	    >"$T/log" 2>&1 </dev/null &
 	node=$!
+	# Under valgrind on a busy machine this takes its time.
+	for i in {1..600}; do
+		! grep -q 'cluster started' "$T/log" || break
+		read -r -t 0.1 <> <(:) || :
+	done
 	"$B/tests/muster-bench" --connect "$port" --ca "$T/tls/ca.pem" \
 	    --cert "$T/tls/generator.pem" --key "$T/tls/generator.key" \
 	    --payload "$payload" --subs "$subs" --events "$1" --seconds 100 \
