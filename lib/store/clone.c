@@ -110,7 +110,9 @@ may_answer(const struct mu_clone *c)
 	case MU_STORE_FRESH:
 		return true;
 	case MU_STORE_OLD:
-		return c->now - c->heard_at <= c->config.max_stale_ns &&
+		/* One of an earlier life may be of any age. */
+		return c->attached > 0 &&
+		       c->now - c->heard_at <= c->config.max_stale_ns &&
 		       c->applied >= c->need;
 	default:
 		return false;
@@ -118,8 +120,8 @@ may_answer(const struct mu_clone *c)
 }
 
 static void
-query(struct mu_clone *c, const struct mu_store_request *req,
-    struct mu_out *done)
+query(
+    struct mu_clone *c, const struct mu_store_request *req, struct mu_out *done)
 {
 	mu_entry_query(c->backend, req, c->config.max_keys, done);
 	if (done->out.status != MU_STORE_DAMAGED)

@@ -220,6 +220,7 @@ begin_loading(struct mu_clone *c, const struct mu_command *cmd)
 	c->loaded = 0;
 	c->total = cmd->total;
 	c->index = 0;
+	c->saved_index = UINT64_MAX; /* it speaks of another load */
 	mu_buf_reset(&c->held);
 	return true;
 }

@@ -15,6 +15,8 @@
 
 static const struct mu_bytes seq_key = { (const uint8_t *)"seq", 3 };
 static const struct mu_bytes epoch_key = { (const uint8_t *)"epoch", 5 };
+/* Of a copy on its way: the last key held; absent when it is whole. */
+static const struct mu_bytes held_key = { (const uint8_t *)"held", 4 };
 
 static int
 compare(struct mu_bytes a, struct mu_bytes b)
@@ -58,9 +60,9 @@ put(struct mu_clone *c, struct mu_bytes key, const struct muster_value *k,
 	}
 	event = mu_out_event(old == NULL ? MU_STORE_INSERT : MU_STORE_UPDATE, k,
 	    old, v, &cmd->publisher);
-	rc = event == NULL ? MUSTER_ENOMEM
-			   : medium(c, c->backend->ops->put(
-					   c->backend, key, value, 0));
+	rc = event == NULL
+		 ? MUSTER_ENOMEM
+		 : medium(c, c->backend->ops->put(c->backend, key, value, 0));
 	if (rc == 0) {
 		event->out.has_expiry = cmd->has_expiry;
 		event->out.expiry_ns = cmd->expiry_ns;
@@ -84,9 +86,9 @@ erase(struct mu_clone *c, struct mu_bytes key, enum mu_store_event what,
 	if (rc == 0)
 		event = mu_out_event(what, k, NULL, NULL, publisher);
 	if (rc == 0)
-		rc = event == NULL ? MUSTER_ENOMEM
-				   : medium(c, c->backend->ops->erase(
-						   c->backend, key));
+		rc = event == NULL
+			 ? MUSTER_ENOMEM
+			 : medium(c, c->backend->ops->erase(c->backend, key));
 	if (rc == 0)
 		mu_outq_push(&c->out, event);
 	else
@@ -107,8 +109,8 @@ erase_range(struct mu_clone *c, struct mu_bytes from, struct mu_bytes end,
 
 	mu_buf_init(&copy, 0);
 	while (rc == 0) {
-		rc = medium(c, c->backend->ops->after(c->backend, from, &key,
-				   &value, &deadline));
+		rc = medium(c, c->backend->ops->after(
+				   c->backend, from, &key, &value, &deadline));
 		if (rc != 0 || (end.at != NULL && compare(key, end) >= 0))
 			break;
 		mu_buf_reset(&copy);
@@ -280,8 +282,8 @@ merge_pair(
 	struct mu_bytes key = pair_key(p), value;
 	struct muster_value *k = NULL;
 	int64_t deadline;
-	int rc = medium(c,
-	    c->backend->ops->get(c->backend, key, &value, &deadline));
+	int rc =
+	    medium(c, c->backend->ops->get(c->backend, key, &value, &deadline));
 
 	if (rc == 0 && compare(value, p->value) == 0)
 		return 0;
@@ -357,6 +359,19 @@ load_u64(struct mu_clone *c, struct mu_bytes key, uint64_t *v)
 	return mu_cursor_done(&cur);
 }
 
+static int
+load_held(struct mu_clone *c)
+{
+	struct mu_bytes value;
+	int rc = c->backend->ops->meta_get(c->backend, held_key, &value);
+
+	if (rc != 0)
+		return rc == MUSTER_ENOENT ? 0 : rc;
+	mu_buf_put(&c->held, value.at, value.len);
+	c->saved_index = UINT64_MAX; /* something is there */
+	return mu_buf_error(&c->held);
+}
+
 int
 clone_remember(struct mu_clone *c)
 {
@@ -367,11 +382,17 @@ clone_remember(struct mu_clone *c)
 	rc = load_u64(c, seq_key, &c->applied);
 	if (rc == 0)
 		rc = load_u64(c, epoch_key, &c->epoch);
-	if (c->epoch == 0)
-		c->applied = 0;
+	if (rc == 0)
+		rc = load_held(c);
 	c->saved_seq = c->applied;
 	c->saved_epoch = c->epoch;
-	c->complete = c->epoch != 0;
+	if (c->epoch == 0) {
+		c->applied = 0;
+		mu_buf_reset(&c->held);
+	}
+	c->loading = mu_buf_len(&c->held) > 0;
+	c->loaded = c->loading ? c->backend->ops->size(c->backend) : 0;
+	c->complete = c->epoch != 0 && !c->loading;
 	return rc;
 }
 
@@ -391,19 +412,40 @@ save_u64(struct mu_clone *c, struct mu_bytes key, uint64_t *saved, uint64_t v)
 	return rc;
 }
 
-/* A copy that is not whole has no place to go on from. */
+/* A copy on its way grows in the order of keys: the last one says how far it
+ * is.  Each chunk has an index of its own. */
+static int
+save_held(struct mu_clone *c)
+{
+	struct mu_bytes value = { NULL, 0 };
+	uint64_t at = c->loading ? c->index + 1 : 0;
+	int rc;
+
+	if (c->saved_index == at)
+		return 0;
+	if (c->loading)
+		value = mu_bytes_of(&c->held);
+	rc = c->backend->ops->meta_put(c->backend, held_key, value);
+	if (rc == 0)
+		c->saved_index = at;
+	return rc;
+}
+
+/* Without a first chunk there is no place to go on from. */
 void
 clone_save(struct mu_clone *c)
 {
-	bool whole = c->complete && !c->loading;
+	bool some = c->loading ? mu_buf_len(&c->held) > 0 : c->complete;
 	int rc;
 
 	if (!c->config.resume)
 		return;
-	rc = save_u64(c, seq_key, &c->saved_seq, whole ? c->applied : 0);
+	rc = save_u64(c, seq_key, &c->saved_seq, some ? c->applied : 0);
 	if (rc == 0)
 		rc = save_u64(
-		    c, epoch_key, &c->saved_epoch, whole ? c->epoch : 0);
+		    c, epoch_key, &c->saved_epoch, some ? c->epoch : 0);
+	if (rc == 0)
+		rc = save_held(c);
 	if (rc != 0)
 		clone_restart(c, muster_strerror(rc));
 }

@@ -60,7 +60,8 @@ struct mu_clone {
 	uint64_t loaded, total; /* pairs */
 	uint64_t need;          /* whole once this action is applied */
 	uint64_t saved_seq, saved_epoch;
-	bool damaged; /* a record of it cannot be read */
+	bool damaged;         /* a record of it cannot be read */
+	uint64_t saved_index; /* 1 + index held was saved with; 0: whole */
 
 	/* writes */
 	struct mu_producer *writer; /* owned */
@@ -69,7 +70,7 @@ struct mu_clone {
 	uint64_t answered; /* writes up to here were decided */
 	struct write *writes, **writes_tail;
 	size_t nwrites, write_bytes;
-	size_t nunsent;             /* of them, without a number */
+	size_t nunsent; /* of them, without a number */
 	uint64_t req_id;
 
 	struct query *queries, **queries_tail;

@@ -19,7 +19,8 @@ void
 cases_layout(struct mu_buf *b, struct mu_rng *rng)
 {
 	if (mu_rng_below(rng, 2) == 0)
-		mu_buf_str(b, "limits: {frame: 8 KiB, handshake_frame: 8 KiB}\n");
+		mu_buf_str(
+		    b, "limits: {frame: 8 KiB, handshake_frame: 8 KiB}\n");
 	mu_buf_str(b,
 	    "stores:\n"
 	    "  both: {backend: lmdb, clone_backend: lmdb}\n"

@@ -1,0 +1,200 @@
+/* Copies on disk: what a restarted clone goes on with, and what it says. */
+#include "store_pair.h"
+
+#define MASTER PAIR_CLONES
+#define PAIRS  40
+
+static struct mu_backend *clone_platter;
+static struct disk *clone_disk;
+
+static void
+open_clone(void)
+{
+	clone_disk = disk_open(clone_platter);
+	clone_disk->interval = true;
+	pair_open_clone_on(0, &clone_disk->base);
+	pair_join(0, true);
+}
+
+/* What the disk has written by now is left. */
+static void
+kill_clone(void)
+{
+	mu_clone_free(pw.clones[0]);
+	pw.clones[0] = NULL;
+	pw.up[0] = false;
+}
+
+static void
+begin(void)
+{
+	char key[20];
+
+	pair_begin();
+	pw.mc.chunk_bytes = 64;
+	pw.cc.resume = true;
+	pw.cc.max_stale_ns = 100 * PAIR_SECOND;
+	clone_platter = mu_backend_memory_new(0);
+	pair_open_master();
+	for (unsigned i = 0; i < PAIRS; i++) {
+		snprintf(key, sizeof key, "key%02u", i);
+		pair_do(MASTER, MU_STORE_PUT, key, "count:1");
+	}
+}
+
+static void
+end(void)
+{
+	pair_end();
+	clone_platter->ops->close(clone_platter);
+}
+
+/* Let chunks come until some of the pairs are here. */
+static void
+fetch_some(void)
+{
+	struct mu_clone_stats st;
+
+	do {
+		pair_drain_clone(0);
+		pair_drain_master();
+		mu_clone_stats(pw.clones[0], &st);
+	} while (st.entries < PAIRS / 2);
+	ck_assert_int_eq((int)st.state, MU_STORE_ATTACHING);
+	mu_clone_flush(pw.clones[0]);
+	disk_commit(clone_disk, clone_disk->sealed);
+}
+
+static unsigned
+chunks(void)
+{
+	return pw.sent[1][MU_CMD_CHUNK];
+}
+
+START_TEST(a_copy_on_its_way_goes_on_after_a_restart)
+{
+	struct mu_clone_stats st;
+	unsigned before;
+
+	begin();
+	open_clone();
+	fetch_some();
+	kill_clone();
+	before = chunks();
+	/* Both halves change while it is away. */
+	pair_do(MASTER, MU_STORE_PUT, "key01", "count:2");
+	pair_do(MASTER, MU_STORE_ERASE, "key02", NULL);
+	pair_do(MASTER, MU_STORE_PUT, "key38", "count:2");
+	open_clone();
+	mu_clone_stats(pw.clones[0], &st);
+	ck_assert_uint_ge(st.entries, PAIRS / 2);
+	pair_pass(PAIR_SECOND);
+	mu_clone_stats(pw.clones[0], &st);
+	ck_assert_int_eq((int)st.state, MU_STORE_FRESH);
+	ck_assert_uint_eq(st.entries, PAIRS - 1);
+	ck_assert_uint_le(chunks() - before, before + 1);
+	ck_assert(pair_reads(0, "key01", "count:2"));
+	ck_assert(pair_reads(0, "key02", "-"));
+	ck_assert(pair_reads(0, "key38", "count:2"));
+	end();
+}
+END_TEST
+
+/* The place of a load that is over is not the place of the next one. */
+START_TEST(a_whole_copy_is_whole_after_a_restart)
+{
+	struct mu_clone_stats st;
+	unsigned before;
+
+	begin();
+	open_clone();
+	fetch_some();
+	kill_clone();
+	open_clone();
+	pair_pass(PAIR_SECOND);
+	mu_clone_flush(pw.clones[0]);
+	disk_commit(clone_disk, clone_disk->sealed);
+	kill_clone();
+	before = chunks();
+	open_clone();
+	pair_pass(PAIR_SECOND);
+	mu_clone_stats(pw.clones[0], &st);
+	ck_assert_int_eq((int)st.state, MU_STORE_FRESH);
+	ck_assert_uint_eq(st.entries, PAIRS);
+	ck_assert_uint_eq(chunks(), before);
+	end();
+}
+END_TEST
+
+/* The master has forgotten what came after: everything is fetched anew. */
+START_TEST(a_copy_too_old_begins_again)
+{
+	struct mu_clone_stats st;
+
+	begin();
+	pw.mc.limits.keep_actions = 2;
+	mu_master_free(pw.master);
+	pair_open_master();
+	open_clone();
+	fetch_some();
+	kill_clone();
+	pair_do(MASTER, MU_STORE_ERASE, "key00", NULL);
+	pair_do(MASTER, MU_STORE_ERASE, "key01", NULL);
+	pair_do(MASTER, MU_STORE_ERASE, "key39", NULL);
+	open_clone();
+	pair_pass(PAIR_SECOND);
+	mu_clone_stats(pw.clones[0], &st);
+	ck_assert_int_eq((int)st.state, MU_STORE_FRESH);
+	ck_assert_uint_eq(st.entries, PAIRS - 3);
+	ck_assert(pair_reads(0, "key00", "-"));
+	ck_assert(pair_reads(0, "key38", "count:1"));
+	end();
+}
+END_TEST
+
+/* Nobody knows how old it is. */
+START_TEST(a_copy_of_an_earlier_life_waits_for_its_master)
+{
+	struct pair_answer *a;
+
+	begin();
+	open_clone();
+	pair_pass(PAIR_SECOND);
+	mu_clone_flush(pw.clones[0]);
+	disk_commit(clone_disk, clone_disk->sealed);
+	kill_clone();
+	open_clone();
+	pair_cut(0);
+	a = pair_ask(0, MU_STORE_GET, "key01", NULL,
+	    (struct mu_store_request){ .timeout_ns = PAIR_SECOND });
+	pair_settle();
+	ck_assert(!a->done);
+	pair_pass(2 * PAIR_SECOND);
+	ck_assert(a->done);
+	ck_assert_int_eq((int)a->status, MU_STORE_STALE);
+	pair_join(0, true);
+	pair_pass(PAIR_SECOND);
+	ck_assert(pair_reads(0, "key01", "count:1"));
+	end();
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("store_resume");
+	TCase *tc = tcase_create("resume");
+	SRunner *sr;
+	int failed;
+
+	tcase_add_test(tc, a_copy_on_its_way_goes_on_after_a_restart);
+	tcase_add_test(tc, a_whole_copy_is_whole_after_a_restart);
+	tcase_add_test(tc, a_copy_too_old_begins_again);
+	tcase_add_test(tc, a_copy_of_an_earlier_life_waits_for_its_master);
+	suite_add_tcase(s, tc);
+	sr = srunner_create(s);
+	srunner_run_all(sr, CK_NORMAL);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed == 0 ? 0 : 1;
+}
