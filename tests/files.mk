@@ -156,6 +156,13 @@ $(eval $(call prog,sim,$(SIM_SRCS),core sys store proto tls pool layout topic va
 soak: $(B)/tests/sim $(PROGRAMS) $(B)/tests/rawpeer $(B)/tests/freeports
 	B='$(B)' MUSTER_KILLS=200 tests/cluster/43-store-kill.sh
 	$(B)/tests/sim --soak $(or $(TIME),10)
+
+# A store of ten million entries, or ENTRIES: some minutes and gigabytes below
+# TMPDIR.
+.PHONY: large
+large: $(PROGRAMS) $(B)/tests/storefill $(B)/tests/freeports $(B)/tests/rawpeer
+	@B='$(B)' ENTRIES=$(or $(ENTRIES),10000000) SMALL=$(or $(SMALL),1000000) \
+	    tests/cluster/48-store-larger-than-memory.sh
 $(eval $(call prog,rawpeer,tests/cluster/rawpeer.c tests/cluster/wire.c,tls value base))
 $(eval $(call prog,bench_lmdb,tests/bench/bench_lmdb.c,core sys base))
 $(eval $(call prog,freeports,tests/cluster/freeports.c,base))

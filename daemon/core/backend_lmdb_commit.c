@@ -10,6 +10,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
 #include <time.h>
@@ -94,7 +95,51 @@ write_entry(struct job *j, const struct layer_entry *e)
 	if (rc != 0)
 		return rc;
 	record_enc(&e->record, e->stored, data.mv_data);
-	return deadline == 0 ? 0 : add_due(j, deadline, e->stored);
+	return 0;
+}
+
+static int
+by_deadline(const void *a, const void *b)
+{
+	const struct layer_entry *const *x = a, *const *y = b;
+	int64_t dx = (*x)->record.deadline, dy = (*y)->record.deadline;
+
+	if (dx != dy)
+		return dx < dy ? -1 : 1;
+	return record_key_cmp((*x)->stored, (*y)->stored);
+}
+
+/* Deadlines in their order and not in that of the keys: then nearly all of
+ * them are appended. */
+static int
+write_due(struct job *j, const struct layer_entry **list, size_t n)
+{
+	int rc = 0;
+
+	qsort(list, n, sizeof *list, by_deadline);
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = add_due(j, list[i]->record.deadline, list[i]->stored);
+	return rc;
+}
+
+static int
+write_entries(struct job *j, const struct layer *l)
+{
+	const struct layer_entry *due[LMDB_LAYER_FULL], *e;
+	size_t n = 0;
+	int rc = 0;
+
+	for (e = l->entries.head[0]; e != NULL && rc == 0; e = e->next[0]) {
+		rc = write_entry(j, e);
+		if (e->gone || e->record.deadline == 0)
+			continue;
+		due[n++] = e;
+		if (n == LMDB_LAYER_FULL && rc == 0) {
+			rc = write_due(j, due, n);
+			n = 0;
+		}
+	}
+	return rc == 0 ? write_due(j, due, n) : rc;
 }
 
 static int
@@ -121,8 +166,8 @@ write_layer(struct job *j, const struct layer *l)
 			rc = mdb_drop(j->txn, j->env->expiry, 0);
 		j->indexed = false;
 	}
-	for (e = l->entries.head[0]; e != NULL && rc == 0; e = e->next[0])
-		rc = write_entry(j, e);
+	if (rc == 0)
+		rc = write_entries(j, l);
 	for (e = l->meta.head[0]; e != NULL && rc == 0; e = e->next[0])
 		rc = write_meta(j, e);
 	return rc;

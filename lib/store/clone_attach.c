@@ -231,6 +231,7 @@ go_on(struct mu_clone *c, const struct mu_command *cmd)
 {
 	if (cmd->number != c->applied || cmd->epoch != c->epoch)
 		return false;
+	c->total = cmd->total;
 	if (!mu_consumer_is_open(c->in))
 		mu_consumer_handshake(c->in, cmd->number, cmd->heartbeat);
 	mu_consumer_keepalive(c->in, cmd->newest);

@@ -88,6 +88,11 @@ START_TEST(a_copy_on_its_way_goes_on_after_a_restart)
 	open_clone();
 	mu_clone_stats(pw.clones[0], &st);
 	ck_assert_uint_ge(st.entries, PAIRS / 2);
+	pair_drain_clone(0);
+	pair_drain_master();
+	mu_clone_stats(pw.clones[0], &st);
+	ck_assert_int_eq((int)st.state, MU_STORE_ATTACHING);
+	ck_assert_uint_ge(st.percent, 50);
 	pair_pass(PAIR_SECOND);
 	mu_clone_stats(pw.clones[0], &st);
 	ck_assert_int_eq((int)st.state, MU_STORE_FRESH);
