@@ -127,6 +127,7 @@ clone_fact(struct store *st, struct stores_fact *out)
 	clone_state_text(st, &c);
 	out->entries = c.entries;
 	out->seq = c.seq;
+	out->lag = c.lag;
 	out->pending = c.writes + c.queries;
 }
 

@@ -116,6 +116,8 @@ void mu_consumer_free(struct mu_consumer *c);
 
 bool mu_consumer_is_open(const struct mu_consumer *c);
 uint64_t mu_consumer_next_seq(const struct mu_consumer *c);
+/* The newest number that the producer is known to have given out; 0: none. */
+uint64_t mu_consumer_newest(const struct mu_consumer *c);
 /* The producer's handshake: true when it was the first one. */
 bool mu_consumer_handshake(
     struct mu_consumer *c, uint64_t offset, uint16_t heartbeat);

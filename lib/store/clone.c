@@ -506,6 +506,8 @@ mu_clone_next(struct mu_clone *c, struct mu_store_out *out)
 void
 mu_clone_stats(const struct mu_clone *c, struct mu_clone_stats *stats)
 {
+	uint64_t newest;
+
 	memset(stats, 0, sizeof *stats);
 	stats->state = clone_state(c, &stats->percent);
 	stats->stale_ns = c->now - c->heard_at;
@@ -513,6 +515,10 @@ mu_clone_stats(const struct mu_clone *c, struct mu_clone_stats *stats)
 	stats->is_ours = c->is_ours;
 	stats->entries = c->backend->ops->size(c->backend);
 	stats->seq = c->applied;
+	newest = mu_consumer_newest(c->in);
+	if (newest < c->need)
+		newest = c->need;
+	stats->lag = newest > c->applied ? newest - c->applied : 0;
 	stats->writes = c->nwrites;
 	stats->queries = c->nqueries;
 	stats->attached = c->attached;

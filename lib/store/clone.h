@@ -74,6 +74,7 @@ struct mu_clone_stats {
 	bool is_ours;
 	uint64_t entries;
 	uint64_t seq;      /* last action applied */
+	uint64_t lag;      /* actions behind what the master told of */
 	size_t writes;     /* undecided */
 	size_t queries;    /* waiting */
 	uint64_t attached; /* times */

@@ -64,6 +64,14 @@ mu_consumer_next_seq(const struct mu_consumer *c)
 	return c->next;
 }
 
+uint64_t
+mu_consumer_newest(const struct mu_consumer *c)
+{
+	uint64_t newest = c->n == 0 ? 0 : c->early[c->head + c->n - 1].seq;
+
+	return c->last != 0 && c->last - 1 > newest ? c->last - 1 : newest;
+}
+
 /* --- the waiting ones -------------------------------------------------- */
 
 static struct early *

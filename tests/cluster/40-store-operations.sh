@@ -46,6 +46,10 @@ through() {
 	done_at "$w" increment s t 90s
 	done_at "$w" increment s r real:1.5
 	reads r 1.500000
+	put one count:1
+	done_at "$w" decrement s one count:5 # counts wrap, as in Broker
+	reads one 18446744073709551612
+	done_at "$w" erase s one
 	outcome 2 "$w" increment s n string:x
 	has "$T/err" 'type clash' || fail "$(cat "$T/err")"
 	outcome 1 "$w" decrement s nothing
@@ -105,6 +109,22 @@ through() {
 	done_at "$w" clear s
 	until_true 5 empty "$r"
 }
+
+# A value beyond the limit of 4 MiB, at a clone and at the master.
+{
+	printf '{"key":"big","value":"'
+	head -c 5000000 /dev/zero | tr '\0' x
+	printf '"}\n'
+} >"$T/pair"
+too_large() {
+	local rc=0
+	ctl "$1" store restore s <"$T/pair" 2>"$T/err" >/dev/null || rc=$?
+	[ $rc -eq 2 ] && has "$T/err" 'too large'
+}
+for node in manager worker-1; do
+	too_large "$node" || fail "$node: $(cat "$T/err")"
+	outcome 1 "$node" get s big
+done
 
 through worker-1 worker-2
 through manager worker-1

@@ -480,14 +480,23 @@ END_TEST
 START_TEST(a_lost_last_update_is_noticed)
 {
 	for (int ours = 0; ours < 2; ours++) {
+		struct mu_clone_stats stats;
+
 		pair_begin();
 		pair_open_master();
 		pair_open_clone(0, ours);
 		pair_pass(PAIR_SECOND);
 		pw.up[0] = false; /* bytes vanish, nobody is told */
 		pair_do(MASTER, MU_STORE_PUT, "k", "count:1");
-		pw.up[0] = true;
+		pair_do(MASTER, MU_STORE_PUT, "l", "count:1");
+		pw.deaf_master = pw.up[0] = true;
 		pair_pass(PAIR_SECOND);
+		mu_clone_stats(pw.clones[0], &stats);
+		ck_assert_uint_eq(stats.lag, 2);
+		pw.deaf_master = false;
+		pair_pass(PAIR_SECOND);
+		mu_clone_stats(pw.clones[0], &stats);
+		ck_assert_uint_eq(stats.lag, 0);
 		ck_assert(pair_reads(0, "k", "count:1"));
 		pair_end();
 	}
