@@ -69,6 +69,24 @@ done_at worker-1 clear map
 in_state manager map fresh || fail "map: $(state_of manager map)"
 done_at worker-1 put map a 2
 
+say 'a record that is damaged under the running daemon'
+done_at worker-1 put map fragile precious-value
+done_at worker-1 put map sound 1
+MAP=$STATE/stores/map/data.mdb
+for at in $(grep -abo precious-value "$MAP" | cut -d : -f 1); do
+	printf P | dd of="$MAP" bs=1 seek="$at" conv=notrunc 2>/dev/null
+done
+outcome 2 manager get map fragile
+has "$T/err" 'the record is damaged' || fail "why: $(cat "$T/err")"
+outcome 2 worker-1 put map fragile other
+has "$T/err" 'the record is damaged' || fail "why: $(cat "$T/err")"
+done_at worker-1 put map sound 2
+[ "$(ctl manager store get map sound)" = 2 ] || fail 'the rest does not go on'
+in_state manager map damaged || fail "map: $(state_of manager map)"
+ctl manager status | grep -q 'store map (master): damaged: .*fragile' ||
+    fail "status: $(ctl manager status)"
+expect_lines 1 "$T/manager.out" 'the record of key fragile is damaged'
+
 say 'a file that is no store: refused, said, not replaced'
 stop manager
 cp "$FILE" "$T/good"
@@ -78,8 +96,10 @@ start manager
 # shellcheck disable=SC2086
 await restored $NODES
 until_true 10 in_state manager s failed
-is manager status '.stores[0].error | test("not an LMDB file")' ||
-    fail "status: $(ctl manager status)"
+is manager status '.stores[] | select(.name == "s") | .error |
+    test("not an LMDB file")' || fail "status: $(ctl manager status)"
+# What was damaged is found when the file is opened, and is left as it is.
+in_state manager map failed || fail "map: $(state_of manager map)"
 outcome 2 manager put s new 1
 echo "  $(cat "$T/err")"
 outcome 2 manager get s old
