@@ -259,6 +259,13 @@ static void
 answer_ask(struct control_session *s, const struct control_ask *a,
     const struct mu_store_out *what)
 {
+	if (what->status == MU_STORE_NO_SUCH_KEY && what->stale_ns != 0) {
+		control_store_say(s, a, control_store_code(what->status),
+		    "%s: no such key in a copy that has not heard of its "
+		    "master for %llu s",
+		    a->store, (unsigned long long)(what->stale_ns / MS / 1000));
+		return;
+	}
 	if (what->status != MU_STORE_OK) {
 		control_store_refuse(s, a, a->store, what->status);
 		return;
@@ -267,6 +274,8 @@ answer_ask(struct control_session *s, const struct control_ask *a,
 	put_tag(&s->out, a);
 	put_value(&s->out, "value", what->result);
 	put_value(&s->out, "more", what->more);
+	if (what->stale_ns != 0)
+		answer_number(&s->out, "stale_ms", what->stale_ns / MS);
 	answer_end(&s->out);
 }
 

@@ -218,6 +218,19 @@ put_options(struct mu_buf *b, const struct ctl *c)
 	return true;
 }
 
+/* From a copy whose master is not heard of: true once, and maybe still. */
+static void
+note_stale(const struct ctl *c, const struct mu_jtext *answer)
+{
+	struct mu_jtext stale = mu_jtext_member(answer, "stale_ms");
+	int64_t ms;
+
+	if (c->quiet || mu_jtext_integer(&stale, &ms) != 0)
+		return;
+	say("stale: this copy has not heard of its master for %lld.%01lld s",
+	    (long long)ms / 1000, (long long)ms % 1000 / 100);
+}
+
 /* What came: the value alone; whether it is one that says no. */
 static int
 show(const struct ctl *c, const struct operation *op, const char *line,
@@ -230,6 +243,7 @@ show(const struct ctl *c, const struct operation *op, const char *line,
 	if (strcmp(op->name, "get") == 0 || strcmp(op->name, "index") == 0 ||
 	    strcmp(op->name, "exists") == 0)
 		store_print(c, &v);
+	note_stale(c, &answer);
 	return strcmp(op->name, "exists") == 0 && *data.at == 'f' ? EXIT_FALSE
 								  : EXIT_OK;
 }
@@ -279,6 +293,7 @@ print_keys(const struct ctl *c, const char *line, size_t len, char **more)
 	w = mu_jtext_walk(&v);
 	while (mu_jtext_next(&w, NULL, &key))
 		store_print(c, &key);
+	note_stale(c, &answer);
 	next = mu_jtext_member(&answer, "more");
 	*more = mu_jtext_kind(&next) == MU_JTEXT_OBJECT
 		    ? mu_memdup0(next.at, next.len)

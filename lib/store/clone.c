@@ -123,6 +123,10 @@ static void
 query(
     struct mu_clone *c, const struct mu_store_request *req, struct mu_out *done)
 {
+	unsigned percent;
+
+	if (clone_state(c, &percent) == MU_STORE_OLD)
+		done->out.stale_ns = c->now - c->heard_at + 1;
 	mu_entry_query(c->backend, req, c->config.max_keys, done);
 	if (done->out.status != MU_STORE_DAMAGED)
 		return;

@@ -120,6 +120,8 @@ struct mu_store_out {
 					      put_unique: boolean */
 	const struct muster_value *more;   /* KEYS cut by limit: pass this as
 					      after; else NULL */
+	uint64_t stale_ns; /* a read's result is from a copy that has not heard
+			      of its master for so long; 0: it is fresh */
 	/* STATE */
 	enum mu_store_state state;
 	unsigned percent; /* ATTACHING */

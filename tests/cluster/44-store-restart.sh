@@ -33,6 +33,11 @@ OTHERS+=($!)
 until_true 10 is worker-1 status '.state == "degraded"'
 [ "$(ctl worker-2 store get s before)" = 1 ] ||
     fail 'a clone cannot be read without its master'
+says_stale() {
+	[ "$(ctl worker-2 store get s before 2>"$T/err")" = 1 ] &&
+	    has "$T/err" 'this copy has not heard of its master for'
+}
+until_true 20 says_stale
 start manager
 # shellcheck disable=SC2086
 await restored $NODES

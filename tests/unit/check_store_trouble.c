@@ -68,6 +68,44 @@ START_TEST(a_clone_waits_for_its_master_without_end)
 }
 END_TEST
 
+START_TEST(a_stale_copy_says_how_old_it_is)
+{
+	struct pair_answer *a;
+
+	pair_begin();
+	pw.cc.max_stale_ns = 300 * PAIR_SECOND;
+	pair_open_master();
+	pair_open_clone(0, true);
+	pair_do(MASTER, MU_STORE_PUT, "k", "count:1");
+	pair_pass(PAIR_SECOND);
+	a = pair_ask(0, MU_STORE_GET, "k", NULL, plain);
+	pair_settle();
+	ck_assert(a->done && a->status == MU_STORE_OK && a->stale_ns == 0);
+	pair_cut(0);
+	pair_pass(20 * PAIR_SECOND);
+	for (int i = 0; i < 2; i++) {
+		a = pair_ask(
+		    0, MU_STORE_GET, i == 0 ? "k" : "none", NULL, plain);
+		pair_settle();
+		ck_assert(
+		    a->done &&
+		    a->status == (i == 0 ? MU_STORE_OK : MU_STORE_NO_SUCH_KEY));
+		ck_assert_uint_ge(a->stale_ns, 19 * PAIR_SECOND);
+		ck_assert_uint_le(a->stale_ns, 21 * PAIR_SECOND);
+	}
+	pair_pass(290 * PAIR_SECOND);
+	a = pair_ask(0, MU_STORE_GET, "k", NULL, plain);
+	pair_pass(20 * PAIR_SECOND);
+	ck_assert(a->done && a->status == MU_STORE_STALE);
+	pair_join(0, true);
+	pair_pass(PAIR_SECOND);
+	a = pair_ask(0, MU_STORE_GET, "k", NULL, plain);
+	pair_settle();
+	ck_assert(a->done && a->status == MU_STORE_OK && a->stale_ns == 0);
+	pair_end();
+}
+END_TEST
+
 /* --- what is gone ------------------------------------------------------- */
 
 static void
@@ -328,6 +366,7 @@ main(void)
 
 	tcase_add_test(
 	    tc, a_change_before_the_answer_to_attach_is_not_forgotten);
+	tcase_add_test(tc, a_stale_copy_says_how_old_it_is);
 	tcase_add_test(tc, a_clone_attaches_again_after_retransmit_failed);
 	tcase_add_test(tc, a_vanished_clone_costs_a_bounded_history);
 	tcase_add_test(tc, a_clone_waits_for_its_master_without_end);

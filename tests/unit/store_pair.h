@@ -22,6 +22,7 @@ struct pair_answer {
 	enum mu_store_status status;
 	struct muster_value *result; /* counted */
 	struct muster_value *more;   /* counted */
+	uint64_t stale_ns;
 };
 
 static struct {
@@ -64,6 +65,7 @@ pair_note(const struct mu_store_out *out, bool at_master)
 		ck_assert_msg(!a->done, "answered twice");
 		a->done = true;
 		a->status = out->status;
+		a->stale_ns = out->stale_ns;
 		a->result = muster_value_ref(out->result);
 		a->more = muster_value_ref(out->more);
 	}
