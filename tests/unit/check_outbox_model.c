@@ -40,7 +40,7 @@ struct session {
 };
 
 struct model_logger {
-	char name[16];
+	char name[32];
 	bool alive, linked, refusing;
 	unsigned connection;
 	struct pipe in, out; /* batches, answers */
