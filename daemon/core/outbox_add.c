@@ -216,17 +216,21 @@ static int
 make_space(struct outbox *o, uint64_t sum, size_t n)
 {
 	uint64_t least = sum < OUTBOX_LEAST ? OUTBOX_LEAST : sum;
+	uint64_t behind = o->undurable + o->collecting;
 
-	if (o->undurable + o->collecting + sum > OUTBOX_UNDURABLE &&
-	    o->undurable + o->collecting > 0)
+	if (behind > 0 && behind + sum > OUTBOX_UNDURABLE)
 		return MUSTER_EAGAIN;
 	while (o->bytes + o->collecting + least > o->cfg.spool_bytes) {
-		if (!o->cfg.drop_oldest || !outbox_drop_oldest(o)) {
-			note_full(o, n);
-			o->refused += n;
-			return MUSTER_ELIMIT;
+		if (o->cfg.drop_oldest && outbox_drop_oldest(o)) {
+			note_full(o, 0);
+			continue;
 		}
-		note_full(o, 0);
+		/* What the disk does not have yet cannot be dropped. */
+		if (o->cfg.drop_oldest && behind > 0)
+			return MUSTER_EAGAIN;
+		note_full(o, n);
+		o->refused += n;
+		return MUSTER_ELIMIT;
 	}
 	return 0;
 }

@@ -65,8 +65,8 @@ static void
 set_time(struct mu_log_value *v, int64_t ns)
 {
 	v->set = true;
-	/* whole microseconds, as Zeek's clock has them */
-	v->u.real = (double)(ns / 1000) / 1e6;
+	/* whole microseconds, as in files: records.c */
+	v->u.real = (double)((ns + 500) / 1000) / 1e6;
 }
 
 static void

@@ -276,10 +276,20 @@ start_privileges(struct node *n)
 	return 0;
 }
 
+/* The first line of cluster.log; false: there is none. */
+static bool
+listening_text(const struct node *n, char *text, size_t size)
+{
+	const struct mu_layout_node *self = mu_layout_node(n->layout, n->name);
+
+	snprintf(text, size, "listening on %s:%u/tcp",
+	    self->listen == NULL ? "" : self->listen, self->port);
+	return self->port != 0;
+}
+
 static int
 start_logs(struct node *n)
 {
-	const struct mu_layout_node *self = mu_layout_node(n->layout, n->name);
 	char text[128];
 
 	n->cluster_log = logfile_new(n->dirs.log, "cluster");
@@ -288,11 +298,8 @@ start_logs(struct node *n)
 		log_err("out of memory");
 		return EXIT_CANTCREAT;
 	}
-	if (self->port != 0) {
-		snprintf(text, sizeof text, "listening on %s:%u/tcp",
-		    self->listen == NULL ? "" : self->listen, self->port);
+	if (listening_text(n, text, sizeof text))
 		turn_cluster_log(n, text);
-	}
 	return 0;
 }
 
@@ -377,10 +384,15 @@ start_stores(struct node *n)
 static int
 start_shipper(struct node *n)
 {
+	char text[128];
+
 	if (node_shipper_open(n) != 0) {
 		log_err("cannot send logs: out of memory");
 		return EXIT_CANTCREAT;
 	}
+	/* said before there was somebody to send it */
+	if (listening_text(n, text, sizeof text))
+		node_shipper_cluster(n, n->first_wall, text);
 	return 0;
 }
 

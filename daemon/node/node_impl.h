@@ -59,6 +59,7 @@ struct node {
 	bool ready;               /* whoever started us was told */
 	bool stopping;            /* an orderly end is under way */
 	uint64_t stop_by;         /* monotonic: then it ends anyway */
+	int64_t first_wall;       /* of the first line of cluster.log, ns */
 	int code;                 /* exit status */
 };
 

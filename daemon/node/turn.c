@@ -34,6 +34,8 @@ turn_cluster_log(struct node *n, const char *text)
 {
 	int64_t wall = clock_wall();
 
+	if (n->first_wall == 0)
+		n->first_wall = wall;
 	node_shipper_cluster(n, wall, text);
 	if (!n->layout->logs.local)
 		return;

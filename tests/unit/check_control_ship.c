@@ -599,7 +599,7 @@ START_TEST(own_records_have_zeeks_columns)
 			     item.write.serial_len, NULL),
 	    0);
 	ck_assert_uint_eq(r.nfields, 6);
-	ck_assert(r.values[0].u.real == 1700000000.123456);
+	ck_assert(r.values[0].u.real == 1700000000.123457);
 	ck_assert_uint_eq(r.values[4].u.port.number, 9999);
 	mu_log_record_clear(&r);
 }

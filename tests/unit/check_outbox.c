@@ -296,6 +296,31 @@ START_TEST(or_it_drops_the_oldest)
 }
 END_TEST
 
+START_TEST(what_is_not_on_disk_yet_is_not_dropped)
+{
+	uint32_t a = outbox_counts(outbox, "A::LOG");
+
+	cfg.spool_bytes = 64 * 1024;
+	cfg.drop_oldest = true;
+	outbox_configure(outbox, &cfg);
+	disk->automatic = false;
+	for (uint64_t i = 0; i < 6; i++) {
+		add(a, 400 * i, 400);
+		turn();
+	}
+	ck_assert_int_eq(
+	    outbox_add_counts(outbox, a, 2400, 400, NULL, 0, false, now),
+	    MUSTER_EAGAIN);
+	ck_assert_uint_eq(facts().dropped, 0);
+	disk->automatic = true;
+	turn();
+	add(a, 2400, 400);
+	turn();
+	ck_assert_uint_eq(facts().dropped, 400);
+	ck_assert_uint_eq(facts().refused, 0);
+}
+END_TEST
+
 START_TEST(a_failed_commit_refuses_and_recovers)
 {
 	uint32_t a = outbox_counts(outbox, "A::LOG");
@@ -477,6 +502,7 @@ main(void)
 	tcase_add_test(t, batches_are_those_of_a_real_worker);
 	tcase_add_test(t, at_the_limit_it_refuses);
 	tcase_add_test(t, or_it_drops_the_oldest);
+	tcase_add_test(t, what_is_not_on_disk_yet_is_not_dropped);
 	tcase_add_test(t, a_failed_commit_refuses_and_recovers);
 	tcase_add_test(t, a_disk_that_refuses_at_once_refuses);
 	tcase_add_test(t, marks_come_with_their_records);
