@@ -206,7 +206,9 @@ subscribe(struct stores *s)
 		else if (st->clone != NULL)
 			rc = add_topic(f, st->to_clones, st->to_clones_len);
 	}
-	if (rc == 0 && s->n > 0)
+	/* Without stores, too: whoever says it has no master it does not
+	 * claim. */
+	if (rc == 0)
 		rc = add_topic(f, MU_STORE_CAPABILITY,
 		    strlen(MU_STORE_CAPABILITY));
 	if (rc == 0)

@@ -56,13 +56,12 @@ stores_deliver(struct subscriber *self, struct message *m)
 /* Muster nodes say so in so many words, for a client of theirs may follow the
  * topic; of others the topic is all there is. */
 static bool
-hosts(const struct store *st, const struct muster_filter *f)
+hosts(const struct store *st, const struct muster_filter *f, bool is_ours)
 {
 	if (f == NULL)
 		return false;
-	if (mu_filter_has_below(f, ROUTER_MUSTER, strlen(ROUTER_MUSTER)))
-		return mu_filter_has(f, st->claim, strlen(st->claim));
-	return mu_filter_has(f, st->to_master, st->to_master_len);
+	return is_ours ? mu_filter_has(f, st->claim, strlen(st->claim))
+		       : mu_filter_has(f, st->to_master, st->to_master_len);
 }
 
 void
@@ -75,7 +74,7 @@ stores_peer(struct endpoint_watch *self, const struct mu_uuid *id,
 	    MU_STORE_CAPABILITY, strlen(MU_STORE_CAPABILITY));
 
 	for (size_t i = 0; i < s->n; i++) {
-		if (hosts(&s->list[i], filter))
+		if (hosts(&s->list[i], filter, is_ours))
 			stores_host_seen(&s->list[i], id, is_ours);
 		else
 			stores_host_gone(&s->list[i], id);

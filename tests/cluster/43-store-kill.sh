@@ -3,12 +3,12 @@
 # acknowledged is there after the restart, every time.
 # time limit: 300 s
 #
-#   MUSTER_KILLS  how often (default 60; "make soak": 200)
+#   MUSTER_KILLS  how often (default 60, with sanitizers 20; "make soak": 200)
 set -eu
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/stores.sh"
 
-kills=${MUSTER_KILLS:-60}
+kills=${MUSTER_KILLS:-$((${MUSTER_SANITIZED:-0} == 1 ? 20 : 60))}
 ports 2
 cat >"$LAYOUT" <<END
 cluster: kills

@@ -122,7 +122,7 @@ announce(struct on *to, struct on *from, const char *topic, bool as_muster)
 	muster_filter_add(f, topic, strlen(topic));
 	if (as_muster)
 		muster_filter_add(
-		    f, ROUTER_MUSTER "x", strlen(ROUTER_MUSTER) + 1);
+		    f, MU_STORE_CAPABILITY, strlen(MU_STORE_CAPABILITY));
 	stores_peer(&to->s->watch, endpoint_id(net.nodes[from->node].e), f);
 	muster_filter_free(f);
 }
