@@ -28,6 +28,7 @@ core_SRCS = \
 	daemon/core/control_facts.c \
 	daemon/core/control_ops.c \
 	daemon/core/control_pools.c \
+	daemon/core/control_rules.c \
 	daemon/core/control_ship.c \
 	daemon/core/control_ship_facts.c \
 	daemon/core/control_store.c \
@@ -73,6 +74,11 @@ core_SRCS = \
 	daemon/core/router.c \
 	daemon/core/router_peers.c \
 	daemon/core/router_subs.c \
+	daemon/core/rules.c \
+	daemon/core/rules_fact.c \
+	daemon/core/rules_list.c \
+	daemon/core/rules_run.c \
+	daemon/core/rules_write.c \
 	daemon/core/shipper.c \
 	daemon/core/shipper_loggers.c \
 	daemon/core/shipper_own.c \
@@ -107,6 +113,7 @@ node_SRCS = \
 	daemon/node/options.c \
 	daemon/node/ready.c \
 	daemon/node/reload.c \
+	daemon/node/rules.c \
 	daemon/node/shipper.c \
 	daemon/node/stores.c \
 	daemon/node/supervise.c \
@@ -126,6 +133,7 @@ ctl_SRCS = \
 	daemon/ctl/pool.c \
 	daemon/ctl/publish.c \
 	daemon/ctl/publish_stream.c \
+	daemon/ctl/rules.c \
 	daemon/ctl/show.c \
 	daemon/ctl/store.c \
 	daemon/ctl/store_copy.c \

@@ -41,7 +41,7 @@ _musterctl() {
 	'') if [[ $cur == -* ]]; then
 		COMPREPLY=($(compgen -W "$options" -- "$cur"))
 	else
-		COMPREPLY=($(compgen -W 'status peers wait watch publish pools pool stores store log check schema tls reload log-level stop version completion' -- "$cur"))
+		COMPREPLY=($(compgen -W 'status peers wait watch publish pools pool stores store log rules raise check schema tls reload log-level stop version completion' -- "$cur"))
 	fi;;
 	tls) COMPREPLY=($(compgen -W 'init issue show' -- "$cur"));;
 	'status'*) if [[ $cur == -* ]]; then
@@ -74,6 +74,12 @@ _musterctl() {
 	'log write'*) if [[ $cur == -* ]]; then
 		COMPREPLY=($(compgen -W "$options --types --path --format --after" -- "$cur"))
 	else COMPREPLY=($(compgen -f -- "$cur")); fi;;
+	'rules'*) if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W "$options" -- "$cur"))
+	else COMPREPLY=(); fi;;
+	'raise'*) if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W "$options" -- "$cur"))
+	else COMPREPLY=(); fi;;
 	'check'*) if [[ $cur == -* ]]; then
 		COMPREPLY=($(compgen -W "$options" -- "$cur"))
 	else COMPREPLY=($(compgen -f -- "$cur")); fi;;

@@ -13,6 +13,7 @@
 struct control;
 struct control_session;
 struct endpoint;
+struct rules;
 struct stores;
 struct stores_out;
 
@@ -45,6 +46,9 @@ void control_set_stores(struct control *c, struct stores *s);
 /* What stores_next gave with kind DONE or EVENT: its caller is a session.  May
  * ask the stores again, so drain stores_next until it is false. */
 void control_store_out(struct control *c, const struct stores_out *out);
+
+/* The rules of this node, likewise. */
+void control_set_rules(struct control *c, struct rules *r);
 
 /* Somebody connected; NULL when the layout's limit of clients is reached or
  * memory is out. */

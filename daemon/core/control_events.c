@@ -166,8 +166,8 @@ read_args(const struct mu_jtext *args, struct muster_value **out, size_t *bad)
 	return r;
 }
 
-static int
-payload_of_event(
+int
+control_event_payload(
     const struct control_args *a, struct mu_buf *out, const char **why)
 {
 	static const char none[] = "[]";
@@ -280,7 +280,7 @@ control_on_publish(struct control_session *s, const struct control_args *a)
 	}
 	mu_buf_init(&topic, 0);
 	mu_buf_init(&payload, 0);
-	r = what == HAS(EVENT)  ? payload_of_event(a, &payload, &why)
+	r = what == HAS(EVENT)  ? control_event_payload(a, &payload, &why)
 	    : what == HAS(DATA) ? payload_of_data(a, &payload, &why)
 				: payload_of_hex(a, &payload, &why);
 	if (r == 0 && where != HAS(TOPIC)) {
@@ -306,5 +306,6 @@ control_on_publish(struct control_session *s, const struct control_args *a)
 	}
 	answer_ok(&s->out);
 	answer_number(&s->out, "receivers", (uint64_t)r);
+	control_put_relay(s->control, &s->out);
 	answer_end(&s->out);
 }

@@ -207,6 +207,7 @@ control_answer_status(struct control *c, struct mu_buf *b)
 	put_router(c, b);
 	put_dropped(c, b);
 	control_put_stores(c, b);
+	control_put_failing(c, b);
 	put_limits(c, b);
 	answer_end(b);
 }

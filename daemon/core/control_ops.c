@@ -250,6 +250,8 @@ static const struct op ops[] = {
 	{ "pools",     0,           0,                            control_on_pools },
 	{ "pool_where", HAS(POOL) | HAS(KEYS), HAS(TYPE) |
 	                            HAS(EVERYBODY) | HAS(WITHOUT), control_on_pool_where },
+	{ "raise",     HAS(EVENT),  HAS(ARGS),                    control_on_raise },
+	{ "rules",     0,           0,                            control_on_rules },
 	{ "wait",      HAS(FOR),    HAS(TIMEOUT),                 on_wait },
 	{ "reload",    0,           0,                            on_reload },
 	{ "log-level", HAS(LEVEL),  0,                            on_log_level },

@@ -54,6 +54,9 @@ struct control_args {
 };
 
 /* control_events.c */
+/* The event of a request, encoded.  0, or an error and what is wrong. */
+int control_event_payload(
+    const struct control_args *a, struct mu_buf *out, const char **why);
 void control_on_watch(struct control_session *s, const struct control_args *a);
 void control_on_publish(
     struct control_session *s, const struct control_args *a);
@@ -65,5 +68,9 @@ void control_on_pool_where(
 /* publish with hrw or rr: the payload is ready. */
 void control_publish_pool(struct control_session *s,
     const struct control_args *a, const struct mu_buf *payload);
+
+/* control_rules.c */
+void control_on_rules(struct control_session *s, const struct control_args *a);
+void control_on_raise(struct control_session *s, const struct control_args *a);
 
 #endif

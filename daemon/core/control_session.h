@@ -20,6 +20,7 @@ struct control_ship;
 struct control_stores;
 struct endpoint;
 struct muster_filter;
+struct rules;
 struct shipper;
 struct stores;
 
@@ -59,6 +60,7 @@ struct control {
 	size_t nsessions;
 	uint64_t dropped; /* events, all clients */
 	struct stores *stores; /* or NULL */
+	struct rules *rules;   /* or NULL */
 	uint64_t asked;        /* requests to them so far: their numbers */
 	struct shipper *shipper; /* or NULL */
 	uint64_t logged; /* requests to it so far: their numbers */
@@ -80,6 +82,11 @@ void control_answer_line(
     struct control_session *s, const char *line, size_t len);
 /* An event for a watcher: a whole line appended to b. */
 void control_event_line(struct mu_buf *b, const struct message *m);
+
+/* control_rules.c: members of answers: handlers that fail; the relay that took
+ * the last publication, if it was for one. */
+void control_put_failing(const struct control *c, struct mu_buf *b);
+void control_put_relay(const struct control *c, struct mu_buf *b);
 
 /* control_facts.c: whole answers. */
 void control_answer_status(struct control *c, struct mu_buf *b);

@@ -118,6 +118,10 @@ struct endpoint_watch {
 void endpoint_add_watch(struct endpoint *e, struct endpoint_watch *w);
 void endpoint_remove_watch(struct endpoint *e, struct endpoint_watch *w);
 
+/* Add the topics that this node itself asks for, by role, pools, subscriptions
+ * and relays.  0 or MUSTER_ENOMEM. */
+int endpoint_own_topics(struct endpoint *e, struct muster_filter *f);
+
 /* A line for cluster.log. */
 void endpoint_cluster_log(struct endpoint *e, const char *text);
 

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "core/relays.h"
 #include "muster/err.h"
 #include "muster/topic.h"
 #include "sys/log.h"
@@ -178,15 +179,14 @@ endpoint_drain_members(struct endpoint *e)
 	return any;
 }
 
-/* Everything this node itself asks for. */
-int
-endpoint_subscribe(struct endpoint *e, const struct mu_layout *layout,
-    const struct mu_pools *pools)
+/* Everything this node itself asks for, but for relays. */
+static int
+add_topics(struct endpoint *e, const struct mu_layout *layout,
+    const struct mu_pools *pools, struct muster_filter *f)
 {
 	const struct mu_layout_node *node =
 	    mu_layout_node(layout, e->node->name);
-	struct muster_filter *f = muster_filter_new();
-	int rc = f == NULL ? MUSTER_ENOMEM : members_subscribe(e->members, f);
+	int rc = members_subscribe(e->members, f);
 
 	if (rc == 0)
 		rc = pools_subscribe(pools, e->node, f);
@@ -201,6 +201,24 @@ endpoint_subscribe(struct endpoint *e, const struct mu_layout *layout,
 		if (rc > 0)
 			rc = 0;
 	}
+	return rc;
+}
+
+int
+endpoint_own_topics(struct endpoint *e, struct muster_filter *f)
+{
+	int rc = add_topics(e, e->layout, e->pools, f);
+
+	return rc == 0 ? relays_add_topics(e->relays, f) : rc;
+}
+
+int
+endpoint_subscribe(struct endpoint *e, const struct mu_layout *layout,
+    const struct mu_pools *pools)
+{
+	struct muster_filter *f = muster_filter_new();
+	int rc = f == NULL ? MUSTER_ENOMEM : add_topics(e, layout, pools, f);
+
 	if (rc == 0)
 		rc = router_attach(e->router, &e->service, f);
 	muster_filter_free(f);

@@ -268,10 +268,12 @@ relays_flush(struct relays *rs, uint64_t now)
 static int
 attach(struct relays *rs, const struct relay *list, size_t n)
 {
-	struct muster_filter *f = relay_list_filter(list, n, rs->own);
-	int rc = f == NULL ? MUSTER_ENOMEM
-			   : router_attach(rs->cfg.router, &rs->sub, f);
+	struct muster_filter *f = muster_filter_new();
+	int rc =
+	    f == NULL ? MUSTER_ENOMEM : relay_list_topics(list, n, rs->own, f);
 
+	if (rc == 0)
+		rc = router_attach(rs->cfg.router, &rs->sub, f);
 	muster_filter_free(f);
 	return rc;
 }
@@ -368,6 +370,12 @@ relays_cancel(struct relays *rs)
 		return;
 	relay_list_free(rs->fresh, rs->fresh_cfg.layout->nrelays);
 	rs->fresh = NULL;
+}
+
+int
+relays_add_topics(const struct relays *rs, struct muster_filter *f)
+{
+	return relay_list_topics(rs->list, rs->n, rs->own, f);
 }
 
 /* --- facts ---------------------------------------------------------------- */

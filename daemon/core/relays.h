@@ -22,6 +22,7 @@
 #include "layout/layout.h"
 
 struct members;
+struct muster_filter;
 struct relays;
 struct router;
 struct subscriber;
@@ -54,6 +55,9 @@ int relays_prepare(struct relays *rs, const struct mu_layout *layout,
     const struct mu_layout_node *node);
 void relays_commit(struct relays *rs);
 void relays_cancel(struct relays *rs);
+
+/* Add the topics that this node takes for others.  0 or MUSTER_ENOMEM. */
+int relays_add_topics(const struct relays *rs, struct muster_filter *f);
 
 /*
  * Publish, by way of a relay if the topic is that of one.  from as for

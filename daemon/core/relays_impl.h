@@ -57,9 +57,9 @@ void relay_list_free(struct relay *list, size_t n);
 /* Take over counters and rotation from the rules of an earlier layout. */
 void relay_list_inherit(
     struct relay *list, size_t n, struct relay *old, size_t nold);
-/* What this node subscribes for them; owned by the caller, NULL: no memory. */
-struct muster_filter *relay_list_filter(
-    const struct relay *list, size_t n, const char *own);
+/* Add what this node subscribes for them.  0 or MUSTER_ENOMEM. */
+int relay_list_topics(const struct relay *list, size_t n, const char *own,
+    struct muster_filter *f);
 /* The node whose turn it is; NULL: none is up. */
 const char *relay_choose(struct relay *r, const struct members *m);
 /* How many are up. */

@@ -100,11 +100,11 @@ add(struct muster_filter *f, const char *a, const char *b)
 	return rc < 0 ? rc : 0;
 }
 
-struct muster_filter *
-relay_list_filter(const struct relay *list, size_t n, const char *own)
+int
+relay_list_topics(const struct relay *list, size_t n, const char *own,
+    struct muster_filter *f)
 {
-	struct muster_filter *f = muster_filter_new();
-	int rc = f == NULL ? MUSTER_ENOMEM : 0;
+	int rc = 0;
 
 	for (size_t i = 0; i < n && rc == 0; i++) {
 		const char *topic = list[i].rule->topic;
@@ -115,10 +115,7 @@ relay_list_filter(const struct relay *list, size_t n, const char *own)
 		if (rc == 0 && list[i].first)
 			rc = add(f, "", topic);
 	}
-	if (rc == 0)
-		return f;
-	muster_filter_free(f);
-	return NULL;
+	return rc;
 }
 
 /* Membership keeps the rows; the pool is told when somebody asks. */

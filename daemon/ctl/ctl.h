@@ -123,8 +123,15 @@ int cmd_stores(struct ctl *c);
 int cmd_log_write(struct ctl *c);
 int cmd_pools(struct ctl *c);
 int cmd_pool(struct ctl *c);
+int cmd_rules(struct ctl *c);
+int cmd_raise(struct ctl *c);
 int cmd_version(struct ctl *c);
 int cmd_completion(struct ctl *c);
+
+/* show.c: ask; with --json print what came.  The parsed answer, owned, or NULL
+ * with *status. */
+struct json_t;
+struct json_t *ctl_ask(const struct ctl *c, const char *request, int *status);
 
 /* help.c */
 void help_all(void);

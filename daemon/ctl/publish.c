@@ -93,6 +93,27 @@ put_request(struct mu_buf *b, const struct ctl *c)
 	return true;
 }
 
+/* Why did nobody get it? */
+static void
+complain_nobody(const struct mu_jtext *answer, const char *topic)
+{
+	struct mu_jtext relay = mu_jtext_member(answer, "relay"), node, rule;
+	int64_t number = 0;
+
+	if (relay.at != NULL) {
+		node = mu_jtext_member(&relay, "node");
+		rule = mu_jtext_member(&relay, "rule");
+		mu_jtext_integer(&rule, &number);
+		if (mu_jtext_kind(&node) != MU_JTEXT_STRING) {
+			complain("no node that passes on %s (relay %lld) is "
+				 "up",
+			    topic, (long long)number);
+			return;
+		}
+	}
+	complain("nobody listens to %s", topic);
+}
+
 /* What became of it, on stderr or as JSON; data on stdout is the node that was
  * chosen. */
 static void
@@ -112,7 +133,7 @@ tell(const struct ctl *c, const char *answer)
 		return;
 	if (first_operand(c) == 1) {
 		if (none)
-			complain("nobody listens to %s", c->args[0]);
+			complain_nobody(&v, c->args[0]);
 		return;
 	}
 	while (mu_jtext_next(&w, NULL, &node)) {

@@ -30,9 +30,8 @@ truth(const json_t *o, const char *key)
 	return json_is_true(json_object_get(o, key));
 }
 
-/* Ask; with --json print what came.  The parsed answer, or NULL. */
-static json_t *
-ask(const struct ctl *c, const char *request, int *status)
+json_t *
+ctl_ask(const struct ctl *c, const char *request, int *status)
 {
 	json_t *v = NULL;
 	char *answer;
@@ -99,6 +98,18 @@ print_active(const json_t *active)
 }
 
 static void
+print_failing(const json_t *list)
+{
+	const json_t *h;
+	size_t i;
+
+	json_array_foreach(list, i, h)
+	    printf("failing: handler %llu (%s), %llu times: %s\n",
+		(unsigned long long)number(h, "rule"), text(h, "event"),
+		(unsigned long long)number(h, "failures"), text(h, "why"));
+}
+
+static void
 print_head(const json_t *v)
 {
 	const json_t *progress = json_object_get(v, "progress");
@@ -125,6 +136,7 @@ print_head(const json_t *v)
 	    printf("store %s (%s): %s%s%s: %s\n", text(store, "name"),
 		text(store, "role"), colour_on(RED), text(store, "state"),
 		colour_off(RED), text(store, "error"));
+	print_failing(json_object_get(v, "failing_handlers"));
 	putchar('\n');
 }
 
@@ -170,7 +182,7 @@ int
 cmd_status(struct ctl *c)
 {
 	int status;
-	json_t *v = ask(c, "{\"op\":\"status\"}", &status);
+	json_t *v = ctl_ask(c, "{\"op\":\"status\"}", &status);
 
 	if (v == NULL)
 		/* Whatever the reason: nobody could be reached. */
@@ -275,7 +287,7 @@ cmd_peers(struct ctl *c)
 	const json_t *p;
 	int status;
 	size_t i;
-	json_t *v = ask(c,
+	json_t *v = ctl_ask(c,
 	    c->topics ? "{\"op\":\"filters\"}" : "{\"op\":\"peers\"}", &status);
 
 	if (v == NULL)

@@ -345,6 +345,13 @@ children_new(struct loop *l, const struct child_ops *ops)
 }
 
 void
+children_each(struct children *cs, void (*what)(void *ctx))
+{
+	for (struct child *c = cs->first; c != NULL; c = c->next)
+		what(c->ctx);
+}
+
+void
 children_free(struct children *cs)
 {
 	int status;

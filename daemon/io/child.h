@@ -61,5 +61,7 @@ void child_signal(struct child *c, int number);
 /* Nothing more is read of what it writes: it gets SIGPIPE if it goes on. */
 void child_mute(struct child *c);
 pid_t child_pid(const struct child *c);
+/* Their contexts, one after the other. */
+void children_each(struct children *cs, void (*what)(void *ctx));
 
 #endif

@@ -28,6 +28,7 @@
 #include "node/node_impl.h"
 #include "node/options.h"
 #include "node/ready.h"
+#include "node/rules.h"
 #include "node/shipper.h"
 #include "node/stores.h"
 #include "sys/clock.h"
@@ -397,6 +398,15 @@ start_shipper(struct node *n)
 }
 
 static int
+start_rules(struct node *n)
+{
+	if (node_rules_open(n) == 0)
+		return 0;
+	log_err("cannot make the rules: out of memory");
+	return EXIT_CANTCREAT;
+}
+
+static int
 start_loop(struct node *n)
 {
 	static const int numbers[NODE_SIGNALS] = { SIGTERM, SIGINT, SIGHUP,
@@ -440,6 +450,7 @@ start(struct node *n)
 		start_control,
 		start_stores,
 		start_shipper,
+		start_rules,
 		start_loop,
 	};
 	int code = 0;
@@ -462,6 +473,7 @@ take_down(struct node *n)
 	for (size_t i = 0; i < NODE_SIGNALS; i++)
 		loop_signal_free(n->signals[i]);
 	control_server_free(n->control_server);
+	node_rules_close(n);
 	node_shipper_close(n);
 	node_stores_close(n);
 	control_free(n->control);

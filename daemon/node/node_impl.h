@@ -23,6 +23,7 @@ struct loop_timer;
 struct mu_layout;
 struct mu_layout_node;
 struct mu_tls;
+struct node_rules;
 struct node_shipper;
 struct node_stores;
 struct options;
@@ -46,6 +47,7 @@ struct node {
 	struct peers *peers;
 	struct control *control;
 	struct node_stores *stores;
+	struct node_rules *rules;
 	struct node_shipper *shipper; /* NULL: sends no logs */
 	struct control_server *control_server;
 	struct logfile *cluster_log;

@@ -19,6 +19,7 @@
 #include "node/shipper.h"
 #include "node/options.h"
 #include "node/ready.h"
+#include "node/rules.h"
 #include "sys/clock.h"
 #include "sys/log.h"
 #include "sys/notify.h"
@@ -194,6 +195,7 @@ change(
 		return r;
 	}
 	n->layout = l;
+	node_rules_reload(n);
 	peers_set_tls(n->peers, tls);
 	mu_tls_unref(n->tls);
 	n->tls = tls;

@@ -13,6 +13,7 @@
 #include "muster/err.h"
 #include "node/id.h"
 #include "node/node_impl.h"
+#include "node/rules.h"
 #include "store/backend.h"
 #include "sys/clock.h"
 #include "sys/log.h"
@@ -149,6 +150,21 @@ node_stores_close(struct node *n)
 	n->stores = NULL;
 }
 
+int
+node_stores_request(struct node *n, const char *store,
+    const struct mu_store_request *req, void *caller)
+{
+	return stores_request(n->stores->core, store, req, caller,
+	    clock_now(), clock_wall());
+}
+
+void
+node_stores_forget(struct node *n, void *caller)
+{
+	if (n->stores != NULL && n->stores->core != NULL)
+		stores_forget(n->stores->core, caller);
+}
+
 /* --- a turn ------------------------------------------------------------ */
 
 static void
@@ -157,7 +173,8 @@ carry_out(struct node *n, const struct stores_out *out)
 	switch (out->kind) {
 	case STORES_DONE:
 	case STORES_EVENT:
-		control_store_out(n->control, out);
+		if (!node_rules_written(n, out->caller, &out->what))
+			control_store_out(n->control, out);
 		break;
 	case STORES_LOG:
 		log_at((enum log_level)out->what.level, "store %s: %s",

@@ -18,6 +18,12 @@ int node_stores_open(struct node *n);
 /* Commit and close; no session of the control socket is left. */
 void node_stores_close(struct node *n);
 
+struct mu_store_request;
+/* As stores_request and stores_forget. */
+int node_stores_request(struct node *n, const char *store,
+    const struct mu_store_request *req, void *caller);
+void node_stores_forget(struct node *n, void *caller);
+
 /* Everything that is due, and what follows from it, except for the network and
  * the control socket. */
 void node_stores_turn(struct node *n, uint64_t now);

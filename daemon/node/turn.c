@@ -19,6 +19,7 @@
 #include "layout/layout.h"
 #include "node/node_impl.h"
 #include "node/ready.h"
+#include "node/rules.h"
 #include "node/shipper.h"
 #include "node/stores.h"
 #include "sys/clock.h"
@@ -155,14 +156,15 @@ turn_stop(struct node *n)
 	n->stop_by = now + (uint64_t)n->layout->limits.goodbye_ns + STOP_MARGIN;
 	listener_free(n->listener);
 	n->listener = NULL;
+	node_rules_stop(n, now);
 	endpoint_stop(n->endpoint, now);
 }
 
 static void
 end_if_done(struct node *n, uint64_t now)
 {
-	bool done =
-	    endpoint_nlinks(n->endpoint) == 0 && conns_draining(n->conns) == 0;
+	bool done = endpoint_nlinks(n->endpoint) == 0 &&
+		    conns_draining(n->conns) == 0 && node_rules_idle(n);
 
 	if (!done && now < n->stop_by)
 		return;
@@ -188,6 +190,7 @@ turn_deadline(void *ctx)
 	    endpoint_deadline(n->endpoint), control_deadline(n->control));
 
 	at = min_u64(at, node_stores_deadline(n));
+	at = min_u64(at, node_rules_deadline(n));
 	at = min_u64(at, node_shipper_deadline(n));
 	at = min_u64(at, logfile_deadline(n->cluster_log));
 	at = min_u64(at, logfile_deadline(n->broker_log));
@@ -207,6 +210,7 @@ turn_run(void *ctx, uint64_t now)
 	control_server_drain(n->control_server);
 	/* Acknowledgements leave in the turn in which their commit is done. */
 	node_stores_turn(n, now);
+	node_rules_turn(n, now);
 	node_shipper_turn(n, now);
 	control_server_drain(n->control_server);
 	/* What clients asked for in between leaves in this turn, too. */

@@ -6,7 +6,9 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/buf.h"
 #include "base/text.h"
+#include "layout/fields.h"
 #include "layout/layout.h"
 #include "layout/rows.h"
 #include "layout/rules_circle.h"
@@ -332,4 +334,20 @@ mu_layout_relay_of(const struct mu_layout *l, const char *topic, size_t len)
 		}
 	}
 	return best;
+}
+
+char *
+mu_handler_text(const struct mu_layout_handler *h)
+{
+	const struct mu_field *f = mu_fields_find(&mu_fields_top, "handlers");
+	struct mu_buf b;
+	char *text;
+
+	mu_buf_init(&b, 0);
+	mu_section_row_put(&b, f, h);
+	/* a value that is the first argument looks like none */
+	mu_buf_str(&b, h->store.has_value ? "+" : "");
+	text = mu_buf_take_string(&b);
+	mu_buf_clear(&b);
+	return text;
 }

@@ -16,4 +16,10 @@ struct mu_yaml;
 int mu_rules_check(struct mu_layout *l, const struct mu_rows *rows,
     const struct mu_yaml *top, struct mu_diags *diags);
 
+struct mu_layout_handler;
+
+/* A handler as the layout would give it, owned by the caller; NULL when memory
+ * is out.  Equal texts are equal handlers. */
+char *mu_handler_text(const struct mu_layout_handler *h);
+
 #endif
