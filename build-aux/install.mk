@@ -12,7 +12,7 @@ zshcompdir = $(datadir)/zsh/site-functions
 
 PUBLIC_HEADERS = $(sort $(wildcard lib/muster/*.h))
 MAN_PAGES = $(sort $(wildcard man/*.[1-9]))
-EXAMPLES = $(sort $(wildcard conf/*.yaml))
+EXAMPLES = $(sort $(wildcard conf/*.yaml conf/examples/*.yaml))
 UNIT_TEMPLATES = systemd/musterd@.service
 
 # Whatever completions there are: musterctl.bash goes by the command's name.
@@ -77,7 +77,7 @@ uninstall:
 	    $(D)$(sysusersdir)/muster.conf $(D)$(tmpfilesdir)/muster.conf
 	$(Q)rm -f $(patsubst lib/%,$(D)$(includedir)/%,$(PUBLIC_HEADERS)) \
 	    $(addprefix $(D)$(docdir)/,LICENSE CHANGES README.md) \
-	    $(patsubst conf/%,$(D)$(docdir)/examples/%,$(EXAMPLES))
+	    $(addprefix $(D)$(docdir)/examples/,$(notdir $(EXAMPLES)))
 	$(Q)for page in $(MAN_PAGES); do \
 	    rm -f $(D)$(mandir)/man$${page##*.}/$${page##*/}; \
 	done

@@ -44,7 +44,7 @@ expected="
 /usr/share/doc/muster/LICENSE
 /usr/share/doc/muster/README.md
 $(cd lib && printf '/usr/include/%s\n' muster/*.h)
-$(for f in conf/*.yaml; do echo "/usr/share/doc/muster/examples/${f##*/}"; done)
+$(for f in conf/*.yaml conf/examples/*.yaml; do echo "/usr/share/doc/muster/examples/${f##*/}"; done)
 $(for f in man/*.[1-9]; do echo "/usr/share/man/man${f##*.}/${f##*/}"; done)
 $(for f in conf/completion/*.bash; do
 	f=${f##*/}

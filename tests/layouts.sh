@@ -4,7 +4,7 @@ set -eu
 cd "$(dirname "$0")/.."
 B=${B:-build}
 
-set -- conf/*.yaml
+set -- conf/*.yaml conf/examples/*.yaml
 [ -f "$1" ] || { echo "no layouts in conf"; exit 1; }
 "$B/musterctl" check "$@"
 for layout; do
