@@ -286,6 +286,79 @@ START_TEST(relays_in_a_row)
 }
 END_TEST
 
+/* --- churn ---------------------------------------------------------------- */
+
+#define ROUNDS   60
+#define CHURNERS 3 /* manager and both proxies come and go */
+
+/* Nodes come and go at random moments while workers publish.  Nothing comes
+ * twice, ever; what is published while nobody changed lately comes exactly
+ * once; and what reaches nobody was counted or was under way to a node that
+ * died. */
+static void
+churn(unsigned seed)
+{
+	static const size_t relays[CHURNERS] = { M, P1, P2 };
+	static const char *const texts[] = {
+		"relay: [{topic: app/, by: [proxy], to: "
+		"zeek/cluster/worker}]\n",
+		"relay: [{topic: app/, by: [manager, proxy], to: "
+		"zeek/cluster/worker}]\n",
+		"relay:\n"
+		"  - {topic: app/, by: [proxy], to: b/}\n"
+		"  - {topic: b/, by: [manager], to: zeek/cluster/worker}\n",
+	};
+	const char *text = texts[seed % 3];
+	bool must[256], manager_needed = seed % 3 == 2;
+	struct mu_rng rng;
+	char whole[2000];
+	uint64_t quiet_since;
+
+	mu_rng_init(&rng, seed);
+	snprintf(whole, sizeof whole, NODES "%s", text);
+	start_all(whole);
+	all_workers_listen("zeek/cluster/worker");
+	quiet_since = net.now;
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		size_t r = relays[mu_rng_u64(&rng) % CHURNERS];
+		size_t w = W1 + mu_rng_u64(&rng) % 3;
+		bool any = false;
+
+		if (mu_rng_u64(&rng) % 4 == 0) {
+			if (net.nodes[r].e != NULL)
+				net_kill(&net, r);
+			else
+				net_start(&net, names[r]);
+			quiet_since = net.now;
+		}
+		for (size_t k = 0; k < CHURNERS; k++)
+			if (mu_layout_on(layout->relays[0].by,
+				layout->relays[0].nby,
+				mu_layout_node(layout, names[relays[k]])))
+				any = any || net.nodes[relays[k]].e != NULL;
+		if (manager_needed && net.nodes[M].e == NULL)
+			any = false;
+		must[i] = any && net.now - quiet_since > 3 * NET_S;
+		publish(w, "app/x", (uint8_t)i);
+		net_run(&net, mu_rng_u64(&rng) % 3 == 0 ? 0 : NET_S * 5 / 4);
+	}
+	net_run(&net, 3 * NET_S);
+	for (size_t w = W1; w <= W3; w++)
+		for (unsigned i = 0; i < ROUNDS; i++) {
+			ck_assert_msg(ears[w].n[i] <= 1,
+			    "seed %u: event %u came %u times", seed, i,
+			    ears[w].n[i]);
+			ck_assert_msg(!must[i] || ears[w].n[i] == 1,
+			    "seed %u: event %u did not come", seed, i);
+		}
+}
+
+START_TEST(once_each_whoever_comes_and_goes)
+{
+	churn((unsigned)_i);
+}
+END_TEST
+
 /* --- circles -------------------------------------------------------------- */
 
 static uint64_t
@@ -435,6 +508,7 @@ main(void)
 	tcase_add_test(t, a_relay_needs_no_other_for_its_own);
 	tcase_add_test(t, publishers_without_rules);
 	tcase_add_test(t, relays_in_a_row);
+	tcase_add_loop_test(t, once_each_whoever_comes_and_goes, 0, 60);
 	tcase_add_test(t, a_circle_of_three_layouts_does_not_storm);
 	tcase_add_test(t, rules_change_without_a_restart);
 	tcase_add_test(t, no_memory);

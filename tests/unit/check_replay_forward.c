@@ -149,8 +149,8 @@ id_of_b(void)
 	for (size_t i = 0; i < rec.n; i++)
 		if (rec.e[i].kind == ENTRY_NOTE &&
 		    strncmp(rec.e[i].note, said, strlen(said)) == 0) {
-			ck_assert_int_eq(mu_uuid_parse(&id,
-					     rec.e[i].note + strlen(said)),
+			ck_assert_int_eq(
+			    mu_uuid_parse(&id, rec.e[i].note + strlen(said)),
 			    0);
 			return id;
 		}
