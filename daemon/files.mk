@@ -77,6 +77,7 @@ core_SRCS = \
 	daemon/core/rules.c \
 	daemon/core/rules_fact.c \
 	daemon/core/rules_list.c \
+	daemon/core/rules_outbox.c \
 	daemon/core/rules_run.c \
 	daemon/core/rules_write.c \
 	daemon/core/shipper.c \

@@ -110,6 +110,8 @@ put_handler(struct mu_buf *b, const struct rules_fact *f)
 	put_names(b, "run", f->row->run, f->row->nrun);
 	if (f->row->store.name != NULL)
 		answer_text(b, "store", f->row->store.name);
+	if (f->row->log != NULL)
+		answer_text(b, "log", f->row->log);
 	answer_number(b, "matched", f->matched);
 	answer_number(b, "running", f->running);
 	answer_number(b, "waiting", f->waiting);

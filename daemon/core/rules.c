@@ -167,6 +167,8 @@ handle(struct rules *rs, struct rules_event *ev)
 		h->matched++;
 		if (h->row->nrun > 0)
 			run_take(rs, h, ev);
+		else if (h->row->log != NULL)
+			log_take(rs, h, ev);
 		else
 			write_take(rs, h, ev);
 	}

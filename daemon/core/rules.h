@@ -23,6 +23,7 @@ struct endpoint;
 struct mu_blob;
 struct mu_store_out;
 struct mu_store_request;
+struct muster_value;
 struct rules;
 struct rules_run;
 struct subscriber;
@@ -32,10 +33,24 @@ struct subscriber;
 #define RULES_PAUSE_NS     UINT64_C(1000000000) /* after the first failure */
 #define RULES_PAUSE_MAX_NS UINT64_C(60000000000)
 
+/* An event for a stream of logs; borrowed. */
+struct rules_record {
+	uint64_t id; /* for rules_logged */
+	const char *stream;
+	const char *name;
+	size_t name_len;
+	const char *topic; /* [0]: it was raised */
+	size_t topic_len;
+	const struct muster_value *args;
+};
+
 struct rules_hooks {
 	/* stores_request with the rules as caller.  0 or an error as there. */
 	int (*write)(
 	    void *ctx, const char *store, const struct mu_store_request *req);
+	/* rules_outbox_add with the rules as caller; MUSTER_ENOENT: this node
+	 * sends no logs. */
+	int (*log)(void *ctx, const struct rules_record *r);
 	void *ctx;
 };
 
@@ -88,6 +103,9 @@ void *rules_run_ctx(const struct rules_run *run);
 /* The stores answered a write. */
 void rules_written(
     struct rules *rs, const struct mu_store_out *what, uint64_t now);
+
+/* A record was accepted, or not. */
+void rules_logged(struct rules *rs, uint64_t id, int error, uint64_t now);
 
 /* --- time, consequences ----------------------------------------------------
  */

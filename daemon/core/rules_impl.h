@@ -4,7 +4,7 @@
  *   rules.c       construction, matching, raising, draining
  *   rules_list.c  the rules of a layout, and those of the one before
  *   rules_run.c   programs
- *   rules_write.c stores
+ *   rules_write.c stores and logs
  *   rules_fact.c  facts
  */
 #ifndef CORE_RULES_IMPL_H
@@ -53,7 +53,7 @@ struct handler {
 	size_t waiting, bytes;
 	struct rules_run *runs;
 	size_t running;
-	size_t writes; /* not yet acknowledged */
+	size_t writes; /* and records, not yet acknowledged */
 	bool dropping; /* an episode, until the queue is half empty */
 	uint64_t pause_until;
 	unsigned streak;
@@ -139,5 +139,6 @@ void run_free_all(struct handler *h);
 
 /* --- rules_write.c --- */
 void write_take(struct rules *rs, struct handler *h, struct rules_event *ev);
+void log_take(struct rules *rs, struct handler *h, struct rules_event *ev);
 
 #endif

@@ -1,4 +1,4 @@
-/* Handlers that write to stores. */
+/* Handlers that write to stores and logs. */
 #include "core/rules_impl.h"
 
 #include <stdio.h>
@@ -107,8 +107,9 @@ write_event(struct rules *rs, struct handler *h, struct rules_event *ev)
 					: muster_strerror(rc));
 }
 
-void
-write_take(struct rules *rs, struct handler *h, struct rules_event *ev)
+/* May the event be asked about? */
+static bool
+is_fine(struct rules *rs, struct handler *h, struct rules_event *ev)
 {
 	if (h->writes > h->row->queue)
 		handler_full(rs, h);
@@ -117,23 +118,78 @@ write_take(struct rules *rs, struct handler *h, struct rules_event *ev)
 		    ev->error == MUSTER_ENOMEM ? "out of memory"
 					       : "the event is malformed");
 	else
-		write_event(rs, h, ev);
+		return true;
+	return false;
 }
 
 void
-rules_written(struct rules *rs, const struct mu_store_out *what, uint64_t now)
+write_take(struct rules *rs, struct handler *h, struct rules_event *ev)
 {
-	struct handler *h = rules_list_find(rs, what->id);
+	if (is_fine(rs, h, ev))
+		write_event(rs, h, ev);
+}
 
-	rs->now = now;
+/* An answer; the rule may have gone with a reload. */
+static void
+answered(struct rules *rs, uint64_t id, const char *why)
+{
+	struct handler *h = rules_list_find(rs, id);
+
 	if (h == NULL)
 		return;
 	h->writes--;
 	if (h->writes <= h->row->queue / 2)
 		h->dropping = false;
-	/* that a key was there already is what put_unique asks */
-	if (what->status == MU_STORE_OK || what->status == MU_STORE_CONDITION)
+	if (why == NULL)
 		handler_did(rs, h);
 	else
-		handler_failed(rs, h, mu_store_status_name(what->status));
+		handler_failed(rs, h, why);
+}
+
+void
+rules_written(struct rules *rs, const struct mu_store_out *what, uint64_t now)
+{
+	rs->now = now;
+	/* that a key was there already is what put_unique asks */
+	answered(rs, what->id,
+	    what->status == MU_STORE_OK || what->status == MU_STORE_CONDITION
+		? NULL
+		: mu_store_status_name(what->status));
+}
+
+/* --- logs ------------------------------------------------------------------
+ */
+
+void
+log_take(struct rules *rs, struct handler *h, struct rules_event *ev)
+{
+	struct rules_record r = { .id = h->id,
+		.stream = h->row->log,
+		.name = ev->name,
+		.name_len = ev->name_len,
+		.topic = ev->topic,
+		.topic_len = ev->topic_len };
+	int rc;
+
+	if (!is_fine(rs, h, ev))
+		return;
+	r.args = muster_event_args(rules_value(ev));
+	rc = rs->hooks.log(rs->hooks.ctx, &r);
+	if (rc == 0)
+		h->writes++;
+	else if (rc == MUSTER_ELIMIT || rc == MUSTER_EAGAIN)
+		handler_full(rs, h);
+	else
+		handler_failed(rs, h,
+		    rc == MUSTER_ENOENT ? "this node sends no logs"
+		    : rc == MUSTER_EEXIST
+			? "the stream has other columns already"
+			: muster_strerror(rc));
+}
+
+void
+rules_logged(struct rules *rs, uint64_t id, int error, uint64_t now)
+{
+	rs->now = now;
+	answered(rs, id, error == 0 ? NULL : muster_strerror(error));
 }

@@ -143,6 +143,8 @@ print_what(struct table *t, const json_t *r)
 
 	if (run != NULL)
 		words_cell(t, run);
+	else if (json_object_get(r, "log") != NULL)
+		table_cell(t, PLAIN, "log %s", text(r, "log"));
 	else
 		table_cell(t, PLAIN, "store %s", text(r, "store"));
 }

@@ -8,12 +8,15 @@
 #include "base/alloc.h"
 #include "core/control.h"
 #include "core/endpoint.h"
+#include "core/outbox.h"
 #include "core/rules.h"
+#include "core/rules_outbox.h"
 #include "io/child.h"
 #include "io/loop.h"
 #include "layout/layout.h"
 #include "muster/err.h"
 #include "node/node_impl.h"
+#include "node/shipper.h"
 #include "node/stores.h"
 #include "sys/clock.h"
 #include "sys/log.h"
@@ -140,12 +143,35 @@ node_rules_written(
 	return true;
 }
 
+/* --- logs -------------------------------------------------------------- */
+
+static int
+hook_log(void *ctx, const struct rules_record *r)
+{
+	struct node *n = ctx;
+	struct outbox *o = node_shipper_outbox(n);
+
+	if (o == NULL)
+		return MUSTER_ENOENT;
+	return rules_outbox_add(
+	    o, r, n->name, clock_wall(), n->rules, clock_now());
+}
+
+bool
+node_rules_logged(struct node *n, const struct outbox_out *out)
+{
+	if (n->rules == NULL || out->caller != n->rules)
+		return false;
+	rules_logged(n->rules->core, out->id, out->error, clock_now());
+	return true;
+}
+
 /* --- life -------------------------------------------------------------- */
 
 int
 node_rules_open(struct node *n)
 {
-	struct rules_hooks hooks = { hook_write, n };
+	struct rules_hooks hooks = { hook_write, hook_log, n };
 	struct node_rules *nr = mu_calloc(1, sizeof *nr);
 
 	n->rules = nr;
@@ -172,6 +198,8 @@ node_rules_close(struct node *n)
 		return;
 	control_set_rules(n->control, NULL);
 	node_stores_forget(n, nr);
+	if (node_shipper_outbox(n) != NULL)
+		outbox_forget(node_shipper_outbox(n), nr);
 	/* no more is told of them */
 	children_each(nr->children, mu_free);
 	children_free(nr->children);

@@ -28,4 +28,8 @@ uint64_t node_rules_deadline(const struct node *n);
 bool node_rules_written(
     struct node *n, void *caller, const struct mu_store_out *what);
 
+struct outbox_out;
+/* An answer of the outbox, likewise. */
+bool node_rules_logged(struct node *n, const struct outbox_out *out);
+
 #endif

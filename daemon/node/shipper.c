@@ -11,6 +11,7 @@
 #include "muster/err.h"
 #include "node/id.h"
 #include "node/node_impl.h"
+#include "node/rules.h"
 #include "sys/clock.h"
 #include "sys/log.h"
 
@@ -120,15 +121,21 @@ node_shipper_answer(struct node *n, const uint8_t *payload, size_t len)
 		shipper_answer(n->shipper->core, payload, len, clock_now());
 }
 
+struct outbox *
+node_shipper_outbox(const struct node *n)
+{
+	return n->shipper == NULL ? NULL : shipper_outbox(n->shipper->core);
+}
+
 /* --- a turn -------------------------------------------------------------- */
 
 static void
 carry_out(struct node *n, const struct outbox_out *out)
 {
-	if (out->kind == OUTBOX_DONE)
-		control_log_done(n->control, out);
-	else
+	if (out->kind != OUTBOX_DONE)
 		log_at((enum log_level)out->level, "%s", out->text);
+	else if (!node_rules_logged(n, out))
+		control_log_done(n->control, out);
 }
 
 void

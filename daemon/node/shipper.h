@@ -28,6 +28,10 @@ void node_shipper_broker(
 /* An answer of the logger that this node is. */
 void node_shipper_answer(struct node *n, const uint8_t *payload, size_t len);
 
+struct outbox;
+/* NULL: this node sends no logs. */
+struct outbox *node_shipper_outbox(const struct node *n);
+
 /* Everything that is due, and what follows from it. */
 void node_shipper_turn(struct node *n, uint64_t now);
 uint64_t node_shipper_deadline(const struct node *n);

@@ -23,7 +23,6 @@
 		    sizeof(struct type), offsetof(struct type, place), word    \
 	}
 
-#define LATER "is not supported by this version"
 #define ON    "nodes and roles it is for; default: everybody"
 
 /* clang-format off */
@@ -95,7 +94,8 @@ static const struct mu_field handler_fields[] = {
 	  .about = "program and its arguments; it reads the event as JSON" },
 	{ "store", MU_KIND_SECTION, 0, HANDLER(store),
 	  .section = &write_section, .about = "write to a store" },
-	{ "log", MU_KIND_REFUSED, .about = LATER },
+	{ "log", MU_KIND_EVENT, 0, HANDLER(log),
+	  .about = "stream of logs that gets a record of it: App::ALERTS" },
 	{ "time", MU_KIND_DURATION, 0, HANDLER(time_ns), .fallback = "30 s",
 	  .min = 100 * MS, .max = DAY,
 	  .about = "after which the program is ended" },

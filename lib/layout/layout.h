@@ -181,7 +181,7 @@ struct mu_layout_write {
 	int64_t expiry_ns; /* 0: none */
 };
 
-/* What is done on an event: a program is run or a store written. */
+/* What is done on an event: a program is run, a store written, or a log. */
 struct mu_layout_handler {
 	char *event;
 	char *topic; /* prefix, or NULL: any */
@@ -190,6 +190,7 @@ struct mu_layout_handler {
 	char **run; /* program and arguments, or NULL */
 	size_t nrun;
 	struct mu_layout_write store;
+	char *log; /* stream that gets a record, or NULL */
 	int64_t time_ns;
 	uint64_t at_once, queue, queue_bytes, output_bytes;
 	struct mu_place place;

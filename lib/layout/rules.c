@@ -198,8 +198,8 @@ check_copies(const struct check *c, const struct mu_layout_handler *h,
 		    (h->on == NULL && n->role == MU_ROLE_CONTROL) ||
 		    !mu_layout_on(h->on, h->non, n) ||
 		    strcmp(s->master, n->name) == 0 ||
-		    mu_layout_has_clone(s, n,
-			master == NULL ? NULL : &master->node))
+		    mu_layout_has_clone(
+			s, n, master == NULL ? NULL : &master->node))
 			continue;
 		mu_diags_add(c->diags, place_of(c, "store"),
 		    "%s: store: \"%s\" has neither master nor clone on "
@@ -250,30 +250,49 @@ check_write(const struct check *c, struct mu_layout_handler *h)
 	return 0;
 }
 
+/* A stream is one, and loggers are to get it. */
+static int
+check_log(const struct check *c, const struct mu_layout_handler *h)
+{
+	if (h->log != NULL && strchr(h->log, '*') != NULL)
+		mu_diags_add(c->diags, place_of(c, "log"),
+		    "%s: log: \"%s\" is not the name of a stream (such as "
+		    "App::ALERTS)",
+		    c->subject, h->log);
+	return 0;
+}
+
 static int
 check_handler(struct check *c, size_t i)
 {
+	static const char *const deeds[] = { "run", "store", "log" };
 	struct mu_layout_handler *h = &c->layout->handlers[i];
-	bool run, store;
+	const char *first = NULL;
 	int rc = 0;
 
 	look_at(c, "handlers", i);
 	if (c->row->kind != MU_YAML_MAPPING)
 		return 0;
-	run = mu_yaml_get(c->row, "run") != NULL;
-	store = mu_yaml_get(c->row, "store") != NULL;
-	if (run && store)
-		mu_diags_add(c->diags, place_of(c, "store"),
-		    "%s: store: runs a program already (make it a handler of "
-		    "its own)",
-		    c->subject);
-	else if (!run && !store && mu_yaml_get(c->row, "log") == NULL)
+	for (size_t k = 0; k < sizeof deeds / sizeof deeds[0]; k++) {
+		if (mu_yaml_get(c->row, deeds[k]) == NULL)
+			continue;
+		if (first != NULL)
+			mu_diags_add(c->diags, place_of(c, deeds[k]),
+			    "%s: %s: it has %s already (make it a handler of "
+			    "its own)",
+			    c->subject, deeds[k], first);
+		else
+			first = deeds[k];
+	}
+	if (first == NULL)
 		mu_diags_add(c->diags, c->row->place,
-		    "%s: does nothing (give run or store)", c->subject);
-	else if (run)
+		    "%s: does nothing (give run, store or log)", c->subject);
+	else if (*first == 'r')
 		rc = check_run(c, h);
-	else if (store)
+	else if (*first == 's')
 		rc = check_write(c, h);
+	else
+		rc = check_log(c, h);
 	return rc == 0 ? check_who(c, "on", h->on, h->non) : rc;
 }
 

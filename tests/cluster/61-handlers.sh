@@ -58,6 +58,7 @@ handlers:
   - {event: "App::host", topic: app/hosts/, store: {name: hosts, key: 0, value: 1}}
   - {event: "App::seen", store: {name: hosts, op: increment, key: 0}}
   - {event: "App::many", run: [$T/bin/quiet], queue: 5}
+  - {event: "App::logged", log: App::EVENTS}
 ${1:-}
 END
 }
@@ -158,6 +159,12 @@ three() {
 until_true 10 three
 ctl worker-2 raise App::seen
 until_true 10 rule worker-2 8 '.failed == 1 and .done == 3'
+
+say 'records are accepted for the loggers'
+for node in manager worker-1; do
+	ctl $node raise App::logged 192.0.2.1 'string:some text'
+	until_true 10 rule $node 10 '.done == 1 and .failed == 0'
+done
 
 say 'a reload: another rule, and one less whose program is ended'
 ctl manager raise App::hang

@@ -44,7 +44,10 @@ use(const struct mu_layout *l)
 	for (size_t i = 0; i < l->nhandlers; i++) {
 		const struct mu_layout_handler *h = &l->handlers[i];
 
-		if (h->event == NULL || (h->nrun > 0) == (h->store.name != NULL))
+		if (h->event == NULL || (h->nrun > 0) +
+						(h->store.name != NULL) +
+						(h->log != NULL) !=
+					    1)
 			abort();
 		mu_layout_on(h->on, h->non, &l->nodes[0]);
 	}

@@ -85,6 +85,19 @@ hook_write(void *ctx, const char *store, const struct mu_store_request *req)
 	return wrote.answer;
 }
 
+static int
+hook_log(void *ctx, const struct rules_record *r)
+{
+	(void)ctx;
+	wrote.n++;
+	wrote.id = r->id;
+	snprintf(wrote.store, sizeof wrote.store, "%s", r->stream);
+	snprintf(
+	    wrote.key, sizeof wrote.key, "%.*s", (int)r->name_len, r->name);
+	as_text(r->args, wrote.value);
+	return wrote.answer;
+}
+
 static void
 drain(void)
 {
@@ -159,7 +172,7 @@ raise_event(const char *name, unsigned nargs)
 static void
 start_rules(const char *rules)
 {
-	struct rules_hooks hooks = { hook_write, NULL };
+	struct rules_hooks hooks = { hook_write, hook_log, NULL };
 	char text[4096];
 
 	snprintf(text, sizeof text, NODES "%s", rules);
@@ -587,13 +600,36 @@ START_TEST(writes_fail_visibly_and_are_bounded)
 }
 END_TEST
 
+START_TEST(events_are_logged)
+{
+	start_rules("handlers: [{event: \"App::*\", log: App::ALERTS}]\n");
+	raise_event("App::a", 2);
+	ck_assert_uint_eq(wrote.n, 1);
+	ck_assert_str_eq(wrote.store, "App::ALERTS");
+	ck_assert_str_eq(wrote.key, "App::a");
+	ck_assert_str_eq(wrote.value, "(100, 101)");
+	rules_logged(rs, wrote.id, 0, now);
+	ck_assert_uint_eq(fact(0).done, 1);
+	raise_event("App::a", 0);
+	rules_logged(rs, wrote.id, MUSTER_ESYS, now);
+	ck_assert_uint_eq(fact(0).failed, 1);
+	wrote.answer = MUSTER_ENOENT;
+	raise_event("App::a", 0);
+	ck_assert_str_eq(fact(0).why, "this node sends no logs");
+	wrote.answer = MUSTER_ELIMIT;
+	raise_event("App::a", 0);
+	ck_assert_uint_eq(fact(0).dropped, 1);
+	ck_assert_uint_eq(fact(0).running, 0);
+}
+END_TEST
+
 /* --- memory ------------------------------------------------------------------
  */
 
 static bool
 make_rules(void *ctx)
 {
-	struct rules_hooks hooks = { hook_write, NULL };
+	struct rules_hooks hooks = { hook_write, hook_log, NULL };
 	struct rules *r = rules_new(ctx, &hooks, now);
 
 	rules_free(r);
@@ -633,6 +669,7 @@ main(void)
 	tcase_add_test(t, a_reload_keeps_what_is_the_same);
 	tcase_add_test(t, events_are_written_to_stores);
 	tcase_add_test(t, writes_fail_visibly_and_are_bounded);
+	tcase_add_test(t, events_are_logged);
 	tcase_add_test(t, no_memory);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
