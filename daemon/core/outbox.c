@@ -201,7 +201,7 @@ outbox_new(const struct outbox_config *cfg, struct mu_backend *disk,
 	}
 	o->disk = disk;
 	o->now = now;
-	o->redo_at = UINT64_MAX;
+	o->redo_at = o->due = UINT64_MAX;
 	o->last_entry = &o->first_entry;
 	o->last_line = &o->first_line;
 	o->last_done = &o->first_done;
@@ -304,20 +304,32 @@ outbox_configure(struct outbox *o, const struct outbox_config *cfg)
 
 /* --- time ---------------------------------------------------------------- */
 
-void
-outbox_tick(struct outbox *o, uint64_t now)
-{
-	o->now = now;
-	for (size_t i = 0; i < o->nstreams; i++)
-		if (o->streams[i]->due <= now)
-			outbox_collect(o, o->streams[i]);
-	outbox_loggers_tick(o);
-}
-
 static uint64_t
 smaller(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
+}
+
+static void
+collect_due(struct outbox *o)
+{
+	o->due = UINT64_MAX;
+	for (size_t i = 0; i < o->nstreams; i++) {
+		struct stream *st = o->streams[i];
+
+		if (st->due <= o->now)
+			outbox_collect(o, st);
+		o->due = smaller(o->due, st->due);
+	}
+}
+
+void
+outbox_tick(struct outbox *o, uint64_t now)
+{
+	o->now = now;
+	if (o->due <= now)
+		collect_due(o);
+	outbox_loggers_tick(o);
 }
 
 uint64_t
@@ -325,7 +337,5 @@ outbox_deadline(const struct outbox *o)
 {
 	uint64_t at = smaller(o->redo_at, outbox_loggers_deadline(o));
 
-	for (size_t i = 0; i < o->nstreams; i++)
-		at = smaller(at, o->streams[i]->due);
-	return smaller(at, outbox_hold_deadline(o));
+	return smaller(smaller(at, o->due), outbox_hold_deadline(o));
 }

@@ -327,6 +327,8 @@ put_records(struct outbox *o, struct stream *st, const struct outbox_add *a,
 	}
 	if (st->due == UINT64_MAX)
 		st->due = o->now + o->cfg.batch_ns;
+	if (o->due > st->due)
+		o->due = st->due;
 	if (stored || a->flush || enough(o, st))
 		outbox_collect(o, st);
 	return 0;

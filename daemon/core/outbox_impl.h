@@ -208,7 +208,9 @@ struct outbox {
 	uint64_t bytes;      /* of all batches, as they count */
 	uint64_t collecting; /* bytes of records that are no batch yet */
 	size_t nbatches;
-	bool full; /* an episode at the limit */
+	size_t nwaiting; /* of them in queues of streams */
+	uint64_t due;    /* when the first stream is; not later */
+	bool full;       /* an episode at the limit */
 	uint64_t full_records;
 	uint64_t accepted, refused, delivered, dropped, damaged, doubtful,
 	    resent, found;
@@ -297,6 +299,9 @@ void outbox_enqueue(struct queue *q, struct batch *after, struct batch *b);
 void outbox_dequeue(struct queue *q, struct batch *b);
 /* Give waiting batches to loggers that have room. */
 void outbox_spread(struct outbox *o);
+/* Was it held, and has nothing of it been taken since? */
+bool outbox_held(
+    const struct outbox *o, const struct logger *l, const struct stream *st);
 void outbox_hold(struct outbox *o, struct logger *l, struct stream *st);
 void outbox_unhold(
     struct outbox *o, const struct logger *l, const struct stream *st);

@@ -136,7 +136,7 @@ load_batch(struct outbox *o, uint64_t number, struct mu_bytes value, char *why)
 	if (l != NULL)
 		insert(&l->queue, b);
 	else
-		outbox_enqueue(&st->queue, st->queue.last, b);
+		outbox_give(o, b, NULL);
 	o->nbatches++;
 	o->bytes += outbox_cost(b);
 	o->found += b->nrecords;

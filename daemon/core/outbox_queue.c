@@ -67,6 +67,7 @@ outbox_take(struct outbox *o, struct batch *b)
 		o->sending = NULL;
 	if (l == NULL) {
 		outbox_dequeue(&b->stream->queue, b);
+		o->nwaiting--;
 		return;
 	}
 	if (l->unsent == b)
@@ -99,6 +100,7 @@ outbox_give(struct outbox *o, struct batch *b, struct logger *l)
 			after = after->prev;
 	}
 	outbox_enqueue(&b->stream->queue, after, b);
+	o->nwaiting++;
 }
 
 void
@@ -246,6 +248,13 @@ find_hold(
 	return h;
 }
 
+bool
+outbox_held(
+    const struct outbox *o, const struct logger *l, const struct stream *st)
+{
+	return find_hold(o, l, st) != NULL;
+}
+
 void
 outbox_hold(struct outbox *o, struct logger *l, struct stream *st)
 {
@@ -324,20 +333,11 @@ oldest_for(const struct outbox *o, const struct logger *l)
 	return best;
 }
 
-static bool
-any_waits(const struct outbox *o)
-{
-	for (size_t i = 0; i < o->nstreams; i++)
-		if (o->streams[i]->queue.n > 0)
-			return true;
-	return false;
-}
-
 /* One to each in turn, until nobody takes any. */
 void
 outbox_spread(struct outbox *o)
 {
-	bool any = !o->redo_abouts && any_waits(o);
+	bool any = !o->redo_abouts && o->nwaiting > 0;
 
 	while (any) {
 		any = false;

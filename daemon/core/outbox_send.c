@@ -315,7 +315,7 @@ on_refused(struct outbox *o, struct logger *l, const struct delivery_answer *a)
 	l->refused++;
 	l->progress = o->now;
 	mu_text_printable(a->why, a->why_len, l->error, sizeof l->error);
-	if (outbox_takes(o, l, st))
+	if (!outbox_held(o, l, st))
 		outbox_say(o, LOG_LEVEL_WARN, "logs: logger %s refuses %s: %s",
 		    l->name, st->about.stream, l->error);
 	outbox_hold(o, l, st);
