@@ -135,6 +135,10 @@ void outbox_tick(struct outbox *o, uint64_t now);
 uint64_t outbox_deadline(const struct outbox *o);
 /* End of a turn: seal what is to be written. */
 void outbox_flush(struct outbox *o);
+/* The end is near: what was collected does not wait for more. */
+void outbox_hurry(struct outbox *o);
+/* Has everything left that can? */
+bool outbox_quiet(const struct outbox *o);
 /* The disk said that a commit is done, or failed. */
 void outbox_durable(struct outbox *o, uint64_t now);
 

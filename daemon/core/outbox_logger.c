@@ -75,6 +75,31 @@ outbox_try_again(struct outbox *o)
 		outbox_unhold(o, o->everybody, NULL);
 }
 
+/* --- the end ------------------------------------------------------------- */
+
+void
+outbox_hurry(struct outbox *o)
+{
+	outbox_collect_all(o);
+}
+
+bool
+outbox_quiet(const struct outbox *o)
+{
+	bool any = false;
+
+	if (o->disk_error[0] != '\0')
+		return true;
+	for (const struct logger *l = o->loggers; l != NULL; l = l->next) {
+		if (!l->up || l->stalled)
+			continue;
+		if (l->unsent != NULL)
+			return false;
+		any = true;
+	}
+	return !any || (o->nwaiting == 0 && o->collecting == 0);
+}
+
 /* --- time ---------------------------------------------------------------- */
 
 bool

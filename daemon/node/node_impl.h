@@ -60,6 +60,8 @@ struct node {
 	bool listening;           /* the port is bound, or there is none */
 	bool ready;               /* whoever started us was told */
 	bool stopping;            /* an orderly end is under way */
+	bool parted;              /* ... and the peers were told */
+	uint64_t part_by;         /* monotonic: then they are told anyway */
 	uint64_t stop_by;         /* monotonic: then it ends anyway */
 	int64_t first_wall;       /* of the first line of cluster.log, ns */
 	int code;                 /* exit status */

@@ -127,6 +127,20 @@ node_shipper_outbox(const struct node *n)
 	return n->shipper == NULL ? NULL : shipper_outbox(n->shipper->core);
 }
 
+void
+node_shipper_hurry(struct node *n)
+{
+	if (n->shipper != NULL)
+		outbox_hurry(shipper_outbox(n->shipper->core));
+}
+
+bool
+node_shipper_quiet(const struct node *n)
+{
+	return n->shipper == NULL ||
+	       outbox_quiet(shipper_outbox(n->shipper->core));
+}
+
 /* --- a turn -------------------------------------------------------------- */
 
 static void

@@ -32,6 +32,10 @@ struct outbox;
 /* NULL: this node sends no logs. */
 struct outbox *node_shipper_outbox(const struct node *n);
 
+/* The node is about to leave: send what was collected.  And has it left? */
+void node_shipper_hurry(struct node *n);
+bool node_shipper_quiet(const struct node *n);
+
 /* Everything that is due, and what follows from it. */
 void node_shipper_turn(struct node *n, uint64_t now);
 uint64_t node_shipper_deadline(const struct node *n);

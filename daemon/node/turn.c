@@ -27,6 +27,7 @@
 #include "sys/notify.h"
 
 #define STOP_MARGIN 1000000000 /* ns beyond goodbye: for last bytes */
+#define LAST_WORDS  500000000  /* ns for records that are not yet sent */
 
 /* --- records ----------------------------------------------------------- */
 
@@ -52,7 +53,8 @@ broker_log(struct node *n, const struct endpoint_out *out)
 	node_shipper_broker(n, wall, out);
 	if (!n->layout->logs.local)
 		return;
-	records_broker(logfile_line(n->broker_log), wall, out->ty, out->ev, out->address, out->port, out->text);
+	records_broker(logfile_line(n->broker_log), wall, out->ty, out->ev,
+	    out->address, out->port, out->text);
 	logfile_commit(n->broker_log);
 }
 
@@ -139,6 +141,17 @@ say_ready(struct node *n)
 
 /* --- the end ----------------------------------------------------------- */
 
+/* Say goodbye once the last records are on their way; whoever never starts
+ * again leaves none behind. */
+static void
+part(struct node *n, uint64_t now)
+{
+	if (n->parted || (!node_shipper_quiet(n) && now < n->part_by))
+		return;
+	n->parted = true;
+	endpoint_stop(n->endpoint, now);
+}
+
 void
 turn_stop(struct node *n)
 {
@@ -154,10 +167,12 @@ turn_stop(struct node *n)
 	notify_stopping();
 	n->stopping = true;
 	n->stop_by = now + (uint64_t)n->layout->limits.goodbye_ns + STOP_MARGIN;
+	n->part_by = now + LAST_WORDS;
 	listener_free(n->listener);
 	n->listener = NULL;
 	node_rules_stop(n, now);
-	endpoint_stop(n->endpoint, now);
+	node_shipper_hurry(n);
+	part(n, now);
 }
 
 static void
@@ -194,6 +209,8 @@ turn_deadline(void *ctx)
 	at = min_u64(at, node_shipper_deadline(n));
 	at = min_u64(at, logfile_deadline(n->cluster_log));
 	at = min_u64(at, logfile_deadline(n->broker_log));
+	if (n->stopping && !n->parted)
+		at = min_u64(at, n->part_by);
 	return n->stopping ? min_u64(at, n->stop_by) : at;
 }
 
@@ -212,6 +229,8 @@ turn_run(void *ctx, uint64_t now)
 	node_stores_turn(n, now);
 	node_rules_turn(n, now);
 	node_shipper_turn(n, now);
+	if (n->stopping)
+		part(n, now);
 	control_server_drain(n->control_server);
 	/* What clients asked for in between leaves in this turn, too. */
 	peers_drain(n->peers, now);
@@ -223,6 +242,6 @@ turn_run(void *ctx, uint64_t now)
 	logfile_flush(n->cluster_log, wall, now);
 	logfile_flush(n->broker_log, wall, now);
 	conns_reap(n->conns);
-	if (n->stopping)
+	if (n->parted)
 		end_if_done(n, now);
 }

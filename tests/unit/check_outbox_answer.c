@@ -193,6 +193,28 @@ START_TEST(a_silent_logger_counts_as_dead)
 }
 END_TEST
 
+START_TEST(the_last_words_leave_at_once)
+{
+	uint32_t a = outbox_counts(outbox, "A::LOG");
+
+	ck_assert(outbox_quiet(outbox));
+	add(a, 0, 1);
+	ck_assert(outbox_quiet(outbox)); /* nobody would take it */
+	up("logger-1", true);
+	turn();
+	forget_sent();
+	add(a, 1, 1);
+	turn();
+	ck_assert_uint_eq(nsent, 0);
+	ck_assert(!outbox_quiet(outbox));
+	outbox_hurry(outbox);
+	ck_assert(!outbox_quiet(outbox));
+	turn();
+	ck_assert_uint_eq(nsent, 1);
+	ck_assert(outbox_quiet(outbox));
+}
+END_TEST
+
 START_TEST(nobody_speaks_for_another)
 {
 	struct delivery_answer a = { .logger = "logger-1", .logger_len = 8 };
@@ -230,6 +252,7 @@ main(void)
 	tcase_add_test(t, refused_by_all_it_waits_longer_and_longer);
 	tcase_add_test(t, a_late_refusal_is_no_refusal);
 	tcase_add_test(t, a_silent_logger_counts_as_dead);
+	tcase_add_test(t, the_last_words_leave_at_once);
 	tcase_add_test(t, nobody_speaks_for_another);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);
