@@ -346,6 +346,7 @@ void
 stores_tick(struct stores *s, uint64_t now, int64_t wall)
 {
 	set_now(s, now, wall);
+	stores_check_hosts(s);
 	for (size_t i = 0; i < s->n; i++) {
 		struct store *st = &s->list[i];
 
@@ -355,7 +356,6 @@ stores_tick(struct stores *s, uint64_t now, int64_t wall)
 		if (st->clone != NULL && mu_clone_deadline(st->clone) <= now)
 			mu_clone_tick(st->clone, &s->now);
 	}
-	stores_check_hosts(s);
 }
 
 uint64_t

@@ -82,8 +82,10 @@ enum mu_nack_answer {
 	MU_NACK_UNKNOWN,   /* list is {0} from a stranger: add a path */
 	MU_NACK_RESEND,    /* walk the list: mu_producer_kept each */
 	MU_NACK_DROPPED,   /* the list was not ascending: path forgotten */
-	MU_NACK_IGNORE
+	MU_NACK_IGNORE     /* or the same was answered a moment ago */
 };
+/* Most numbers of a list to be answered: the rest is asked for again. */
+#define MU_CHANNEL_MAX_RESEND 1024
 enum mu_nack_answer mu_producer_nack(struct mu_producer *p,
     const struct mu_entity *consumer, const uint64_t *seqs, size_t n);
 /* The kept payload of that number, borrowed; NULL: retransmit_failed. */

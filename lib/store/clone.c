@@ -425,7 +425,9 @@ tick_consumer(struct mu_clone *c)
 	struct mu_command cmd = { .tag = MU_CMD_CUMULATIVE_ACK };
 	const uint64_t *list;
 
-	if (c->seeking)
+	/* A master of our own kind must hear attach before anything else: an
+	 * ack from out of the blue looks like a clone of Broker's. */
+	if (c->seeking || (c->is_ours && !c->has_peer))
 		return;
 	switch (mu_consumer_tick(c->in, &cmd.number, &list, &cmd.nnack)) {
 	case MU_CONSUMER_ACK:

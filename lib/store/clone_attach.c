@@ -247,6 +247,9 @@ clone_on_attached(struct mu_clone *c, const struct mu_command *cmd)
 	if (!c->seeking || !mu_entity_eq(&cmd->receiver, &c->me) ||
 	    !c->has_peer || !mu_uuid_eq(&cmd->sender.endpoint, &c->peer))
 		return;
+	/* The late answer to an earlier question knows less than we do. */
+	if ((cmd->flags & MU_ATTACHED_WRITER) != 0 && cmd->writer < c->answered)
+		return;
 	good = (cmd->flags & MU_ATTACHED_FRESH) != 0 ? begin_loading(c, cmd)
 						     : go_on(c, cmd);
 	if (!good)

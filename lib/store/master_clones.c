@@ -131,13 +131,25 @@ repeat_handshake(struct mu_master *m, const struct mu_entity *who)
 
 /* --- clones of an earlier life ----------------------------------------- */
 
+/* A clone of ours that fell too far behind attaches again when it is told. */
+static void
+send_away(struct mu_master *m, const struct mu_entity *who, uint64_t has)
+{
+	struct mu_command failed = {
+		.tag = MU_CMD_RETRANSMIT_FAILED,
+		.number = has + 1,
+	};
+
+	master_send(m, &failed, who, true);
+}
+
 /* Clones of ours attach again by themselves; those of Broker's never do, and
  * go on when their numbers continue. */
 static void
 learn(struct mu_master *m, const struct mu_command *cmd, uint64_t has)
 {
 	uint64_t seq = mu_producer_seq(m->producer), unused;
-	struct writer *w;
+	struct writer *w = master_writer(m, &cmd->sender);
 	bool acked;
 	int rc = 0;
 
@@ -145,6 +157,11 @@ learn(struct mu_master *m, const struct mu_command *cmd, uint64_t has)
 	    !mu_entity_eq(&cmd->receiver, &m->config.entity) ||
 	    mu_producer_has(m->producer, &cmd->sender, &unused, &acked))
 		return;
+	if (w != NULL && w->is_ours) {
+		if (mu_producer_resume(m->producer, &cmd->sender, has) != 0)
+			send_away(m, &cmd->sender, has);
+		return;
+	}
 	if (has > seq) {
 		mu_producer_jump(m->producer, has);
 		m->gone = has;
@@ -157,11 +174,11 @@ learn(struct mu_master *m, const struct mu_command *cmd, uint64_t has)
 	} else if (has > seq) {
 		m->resync_at = m->ticks + RESYNC_AFTER;
 	}
-	w = master_writer(m, &cmd->sender);
 	if (rc == 0 && w == NULL)
 		w = master_writer_add(m, &cmd->sender, UINT64_MAX, 0);
 	if (w != NULL && !w->is_ours)
 		w->adopted = true;
+	m->must_resync |= w == NULL;
 	mu_outq_log(&m->out, 6,
 	    "a clone of an earlier life goes on at action %llu of %llu",
 	    (unsigned long long)has, (unsigned long long)seq);
@@ -255,7 +272,7 @@ resend(struct mu_master *m, const struct mu_command *cmd)
 {
 	struct mu_command failed = { .tag = MU_CMD_RETRANSMIT_FAILED };
 
-	for (size_t i = 0; i < cmd->nnack; i++) {
+	for (size_t i = 0; i < cmd->nnack && i < MU_CHANNEL_MAX_RESEND; i++) {
 		uint64_t seq = cmd->nack[i];
 		struct mu_blob *b = mu_producer_kept(m->producer, seq);
 
@@ -429,6 +446,17 @@ master_on_want(struct mu_master *m, const struct mu_command *cmd)
 	mu_buf_clear(&b);
 }
 
+/* A clone of ours may be heard before it attaches; it needs none of this. */
+static bool
+needs_resync(const struct mu_master *m)
+{
+	const struct writer *w = m->writers;
+
+	while (w != NULL && (!w->adopted || w->is_ours))
+		w = w->next;
+	return m->must_resync || w != NULL;
+}
+
 /* --- time -------------------------------------------------------------- */
 
 void
@@ -447,7 +475,11 @@ master_tick_clones(struct mu_master *m)
 		    "clone %llu@%s is dropped: silent or too far behind",
 		    (unsigned long long)lost.object,
 		    mu_uuid_format(&lost.endpoint, text));
-	if (m->resync_at != 0 && m->ticks >= m->resync_at &&
-	    (m->resynced == 0 || m->ticks - m->resynced >= RESYNC_EVERY))
+	if (m->resync_at == 0 || m->ticks < m->resync_at ||
+	    (m->resynced != 0 && m->ticks - m->resynced < RESYNC_EVERY))
+		return;
+	if (needs_resync(m))
 		master_resync(m);
+	m->resync_at = 0;
+	m->must_resync = false;
 }

@@ -85,6 +85,7 @@ struct mu_master {
 	uint64_t next_tick; /* monotonic */
 	uint64_t ticks;
 	uint64_t resync_at;        /* tick at which to resynchronise; 0: none */
+	bool must_resync;          /* whoever it is that needs it */
 	uint64_t snapshot_refused; /* tick of the last such log line */
 	uint64_t handshake_tick;   /* of the last full snapshot sent */
 	struct mu_entity handshake_to;

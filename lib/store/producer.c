@@ -10,6 +10,8 @@
 #include "store/channel.h"
 
 #define FIRST_RING    16
+#define PATIENCE_MIN  4  /* ticks: what was resent may be under way */
+#define PATIENCE_MAX  32
 #define TIMEOUT_TICKS ((uint64_t)MU_CHANNEL_HEARTBEAT * MU_CHANNEL_TIMEOUT)
 
 struct path {
@@ -19,6 +21,9 @@ struct path {
 	uint64_t last_seen; /* tick of its last sign of life */
 	bool confirmed;     /* its first ack completed the handshake */
 	bool lost;          /* to be reported and removed */
+	uint64_t asked;     /* first number of the nack answered last */
+	uint64_t asked_at;  /* its tick */
+	uint64_t patience;  /* ticks before the same is answered again */
 };
 
 struct mu_producer {
@@ -410,6 +415,23 @@ is_ascending(const uint64_t *seqs, size_t n)
 	return true;
 }
 
+/* Who is slow asks for the same again while the answer waits in a queue, and
+ * answers to each would fill the queue until it drops them. */
+static bool
+is_too_soon(const struct mu_producer *p, struct path *path, uint64_t first)
+{
+	bool again = first == path->asked;
+
+	if (again && p->tick - path->asked_at < path->patience)
+		return true;
+	path->patience = !again ? PATIENCE_MIN : path->patience * 2;
+	if (path->patience > PATIENCE_MAX)
+		path->patience = PATIENCE_MAX;
+	path->asked = first;
+	path->asked_at = p->tick;
+	return false;
+}
+
 enum mu_nack_answer
 mu_producer_nack(struct mu_producer *p, const struct mu_entity *consumer,
     const uint64_t *seqs, size_t n)
@@ -429,7 +451,7 @@ mu_producer_nack(struct mu_producer *p, const struct mu_entity *consumer,
 	if (seqs[0] == 0)
 		return MU_NACK_HANDSHAKE;
 	ack_path(p, path, seqs[0] - 1);
-	return MU_NACK_RESEND;
+	return is_too_soon(p, path, seqs[0]) ? MU_NACK_IGNORE : MU_NACK_RESEND;
 }
 
 /* --- time -------------------------------------------------------------- */

@@ -54,6 +54,15 @@ acked() {
 some_more() {
 	tail -c "+$(($1 + 1))" "$T/worker-1.answers" | grep -q '^{"ok":true,'
 }
+more() {
+	local n
+	n=$(size)
+	patiently 30 some_more "$n" ||
+	    fail "death $kill: nothing is acknowledged any more:
+$(ctl worker-1 stores --json)
+$(ctl manager stores --json)
+$(tail -n 2 "$T/worker-1.answers" | cut -c 1-300)"
+}
 size() {
 	stat -c %s "$T/worker-1.answers"
 }
@@ -66,14 +75,12 @@ done
 
 say "$kills kills"
 for kill in $(seq "$kills"); do
-	n=$(size)
-	until_true 30 some_more "$n"
+	more
 	pause "0.0$((RANDOM % 10))$((RANDOM % 10))"
 	kill9 manager
 	start manager
 done
-n=$(size)
-until_true 30 some_more "$n"
+more
 : >"$T/enough"
 for p in "${OTHERS[@]}"; do
 	wait "$p" || :

@@ -324,8 +324,14 @@ answer_nack(const struct message *m)
 {
 	struct mu_entity e = entity(m->who + 1);
 
-	ck_assert_int_eq(
-	    (int)mu_producer_nack(w.p, &e, m->list, m->n), MU_NACK_RESEND);
+	switch (mu_producer_nack(w.p, &e, m->list, m->n)) {
+	case MU_NACK_IGNORE:
+		return; /* the same was answered a moment ago */
+	case MU_NACK_RESEND:
+		break;
+	default:
+		ck_abort_msg("an honest nack is refused");
+	}
 	for (size_t i = 0; i < m->n; i++) {
 		struct message failed = {
 			.what = WHAT_FAILED, .who = m->who, .seq = m->list[i]

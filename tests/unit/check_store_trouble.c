@@ -127,6 +127,27 @@ say_gone(unsigned i, uint64_t seq)
 	mu_buf_clear(&b);
 }
 
+/* The clone learns how much it lacks. */
+static void
+say_newest(unsigned i)
+{
+	struct mu_master_stats stats;
+	struct mu_command cmd = {
+		.tag = MU_CMD_KEEPALIVE,
+		.sender = pw.mc.entity,
+	};
+	struct mu_buf b;
+
+	mu_master_stats(pw.master, &stats);
+	cmd.number = stats.seq;
+	mu_buf_init(&b, 0);
+	mu_command_enc(&b, &cmd);
+	ck_assert_int_eq(mu_clone_feed(pw.clones[i], mu_buf_data(&b),
+			     mu_buf_len(&b), &pw.now),
+	    0);
+	mu_buf_clear(&b);
+}
+
 /* Where Broker's clone gives up, ours attaches anew. */
 START_TEST(a_clone_attaches_again_after_retransmit_failed)
 {
@@ -188,6 +209,69 @@ START_TEST(a_vanished_clone_costs_a_bounded_history)
 			ck_assert(pair_reads(0, key, value));
 			ck_assert(pair_reads(1, key, value));
 		}
+		pair_end();
+	}
+}
+END_TEST
+
+/* A restarted master must not take a clone of ours, heard before it attaches,
+ * for one of Broker's: those are sent everything. */
+START_TEST(only_brokers_clones_are_resynchronised)
+{
+	struct mu_clone_stats stats;
+
+	pair_begin();
+	pair_open_master();
+	pair_open_clone(0, true);
+	pair_pass(PAIR_SECOND);
+	for (int i = 0; i < 20; i++)
+		pair_do(MASTER, MU_STORE_PUT, "k", i % 2 ? "1" : "2");
+	pair_pass(PAIR_SECOND);
+	mu_master_free(pw.master); /* the clone is not told */
+	pair_open_master();
+	pair_pass(PAIR_SECOND * 6 / 10);
+	ck_assert_ptr_nonnull(strstr(pw.log, "of an earlier life goes on"));
+	pair_join(0, true);
+	pair_pass(3 * PAIR_SECOND);
+	ck_assert_ptr_null(strstr(pw.log, "resynchronising"));
+	mu_clone_stats(pw.clones[0], &stats);
+	ck_assert_int_eq((int)stats.state, MU_STORE_FRESH);
+	pair_do(MASTER, MU_STORE_PUT, "k", "3");
+	ck_assert(pair_reads(0, "k", "3"));
+	pair_end();
+}
+END_TEST
+
+/* Answers that wait in a queue are not given again for each question. */
+START_TEST(a_slow_clone_is_not_flooded)
+{
+	for (int ours = 0; ours < 2; ours++) {
+		char key[32];
+		unsigned before, after;
+
+		pair_begin();
+		pw.cc.max_early = 10000;
+		pair_open_master();
+		pair_open_clone(0, ours);
+		pair_pass(PAIR_SECOND);
+		pw.up[0] = false;
+		for (int i = 0; i < 2500; i++) {
+			snprintf(key, sizeof key, "key-%d", i);
+			pair_do(MASTER, MU_STORE_PUT, key, "count:1");
+		}
+		pw.up[0] = true;
+		pw.deaf_clone = true; /* what it is sent does not arrive yet */
+		before = pw.sent[1][MU_CMD_PUT];
+		pair_pass(PAIR_SECOND);
+		say_newest(0);
+		pair_pass(5 * PAIR_SECOND);
+		after = pw.sent[1][MU_CMD_PUT];
+		ck_assert_uint_ge(after - before, 1024);
+		ck_assert_uint_le(after - before, 5 * 1024);
+		pw.deaf_clone = false;
+		pair_pass(15 * PAIR_SECOND);
+		ck_assert(pair_reads(0, "key-0", "count:1"));
+		ck_assert(pair_reads(0, "key-2499", "count:1"));
 		pair_end();
 	}
 }
@@ -366,6 +450,8 @@ main(void)
 
 	tcase_add_test(
 	    tc, a_change_before_the_answer_to_attach_is_not_forgotten);
+	tcase_add_test(tc, only_brokers_clones_are_resynchronised);
+	tcase_add_test(tc, a_slow_clone_is_not_flooded);
 	tcase_add_test(tc, a_stale_copy_says_how_old_it_is);
 	tcase_add_test(tc, a_clone_attaches_again_after_retransmit_failed);
 	tcase_add_test(tc, a_vanished_clone_costs_a_bounded_history);

@@ -118,6 +118,26 @@ START_TEST(clones_follow_a_master_that_comes_back)
 }
 END_TEST
 
+/* Whenever it comes back, the first thing it hears of a clone is "attach". */
+START_TEST(a_restarted_master_hears_attach_first)
+{
+	struct on *m = start("manager"), *a = start("worker-1");
+	struct mu_uuid id = *endpoint_id(net.nodes[m->node].e);
+
+	pass(2 * NET_S);
+	put(a, "my/hosts", "k", "v");
+	for (int i = 0; i < 5; i++) {
+		stop(m);
+		pass(NET_S + (uint64_t)i * 110 * NET_MS);
+		m = start_with("manager", &id);
+		pass(2 * NET_S);
+		net_expect(&net, m->node, "of an earlier life goes on", 0);
+		ck_assert_str_eq(fact(a, "my/hosts")->state, "fresh");
+		put(a, "my/hosts", "k", "w");
+	}
+}
+END_TEST
+
 static struct mu_entity heard;
 
 static void
@@ -312,6 +332,7 @@ main(void)
 	tcase_add_test(t, nothing_is_acknowledged_before_its_commit);
 	tcase_add_test(t, one_of_two_racing_writers_wins);
 	tcase_add_loop_test(t, clones_follow_a_master_that_comes_back, 0, 2);
+	tcase_add_test(t, a_restarted_master_hears_attach_first);
 	tcase_add_test(t, a_master_is_the_same_entity_in_every_life);
 	tcase_add_test(t, a_write_made_without_master_is_done_when_it_is_there);
 	tcase_add_test(t, a_clone_on_disk_is_there_again_after_a_restart);

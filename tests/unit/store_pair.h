@@ -44,6 +44,7 @@ static struct {
 	unsigned percents; /* ATTACHING was told so often */
 	unsigned want_from_key;
 	bool deaf_master;   /* nothing reaches it */
+	bool deaf_clone;    /* nothing of the master reaches clone 0 */
 	mu_alloc_hook hook; /* in force but for the test's own reading */
 	void *hook_state;
 } pw;
@@ -99,6 +100,7 @@ pair_drain_master(void)
 			struct mu_entity e = pair_entity(i);
 
 			if (pw.clones[i] != NULL && pw.up[i] &&
+			    !(pw.deaf_clone && i == 0) &&
 			    (out.receiver == NULL ||
 				mu_uuid_eq(out.receiver, &e.endpoint)))
 				mu_clone_feed(pw.clones[i], out.payload,
