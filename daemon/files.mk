@@ -26,6 +26,7 @@ core_SRCS = \
 	daemon/core/control_answer.c \
 	daemon/core/control_events.c \
 	daemon/core/control_facts.c \
+	daemon/core/control_logger.c \
 	daemon/core/control_ops.c \
 	daemon/core/control_pools.c \
 	daemon/core/control_rules.c \
@@ -35,6 +36,7 @@ core_SRCS = \
 	daemon/core/control_store_dump.c \
 	daemon/core/control_store_facts.c \
 	daemon/core/control_store_read.c \
+	daemon/core/control_tail.c \
 	daemon/core/delivery.c \
 	daemon/core/dial.c \
 	daemon/core/endpoint.c \
@@ -46,6 +48,19 @@ core_SRCS = \
 	daemon/core/forward.c \
 	daemon/core/link.c \
 	daemon/core/link_peer.c \
+	daemon/core/logger.c \
+	daemon/core/logjournal.c \
+	daemon/core/logsink.c \
+	daemon/core/logsink_fact.c \
+	daemon/core/logsink_format.c \
+	daemon/core/logsink_item.c \
+	daemon/core/logsink_journal.c \
+	daemon/core/logsink_lines.c \
+	daemon/core/logsink_note.c \
+	daemon/core/logsink_recover.c \
+	daemon/core/logsink_rotate.c \
+	daemon/core/logsink_session.c \
+	daemon/core/logsink_writer.c \
 	daemon/core/members.c \
 	daemon/core/members_event.c \
 	daemon/core/members_hello.c \
@@ -100,7 +115,13 @@ io_SRCS = \
 	daemon/io/dialer.c \
 	daemon/io/listener.c \
 	daemon/io/local.c \
+	daemon/io/logdir.c \
+	daemon/io/logdisk.c \
 	daemon/io/logfile.c \
+	daemon/io/logpost.c \
+	daemon/io/logpost_compress.c \
+	daemon/io/logpost_keep.c \
+	daemon/io/logpost_run.c \
 	daemon/io/loop.c \
 	daemon/io/peers.c \
 	daemon/io/resolve.c \
@@ -110,6 +131,7 @@ node_SRCS = \
 	daemon/node/all.c \
 	daemon/node/choose.c \
 	daemon/node/id.c \
+	daemon/node/logger.c \
 	daemon/node/node.c \
 	daemon/node/options.c \
 	daemon/node/ready.c \
@@ -129,6 +151,7 @@ ctl_SRCS = \
 	daemon/ctl/find.c \
 	daemon/ctl/help.c \
 	daemon/ctl/log_write.c \
+	daemon/ctl/logs.c \
 	daemon/ctl/options.c \
 	daemon/ctl/output.c \
 	daemon/ctl/pool.c \

@@ -26,6 +26,7 @@ _musterctl() {
 	--types) COMPREPLY=(); return;;
 	--path) COMPREPLY=(); return;;
 	--format) COMPREPLY=($(compgen -W 'tsv json' -- "$cur")); return;;
+	--filter) COMPREPLY=(); return;;
 	--days) COMPREPLY=(); return;;
 	--start-days) COMPREPLY=(); return;;
 	esac
@@ -41,7 +42,7 @@ _musterctl() {
 	'') if [[ $cur == -* ]]; then
 		COMPREPLY=($(compgen -W "$options" -- "$cur"))
 	else
-		COMPREPLY=($(compgen -W 'status peers wait watch publish pools pool stores store log rules raise check schema tls reload log-level stop version completion' -- "$cur"))
+		COMPREPLY=($(compgen -W 'status peers wait watch publish pools pool stores store log rules raise logs log check schema tls reload log-level stop version completion' -- "$cur"))
 	fi;;
 	tls) COMPREPLY=($(compgen -W 'init issue show' -- "$cur"));;
 	'status'*) if [[ $cur == -* ]]; then
@@ -79,6 +80,12 @@ _musterctl() {
 	else COMPREPLY=(); fi;;
 	'raise'*) if [[ $cur == -* ]]; then
 		COMPREPLY=($(compgen -W "$options" -- "$cur"))
+	else COMPREPLY=(); fi;;
+	'logs'*) if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W "$options" -- "$cur"))
+	else COMPREPLY=(); fi;;
+	'log tail'*) if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W "$options --filter --count --timeout" -- "$cur"))
 	else COMPREPLY=(); fi;;
 	'check'*) if [[ $cur == -* ]]; then
 		COMPREPLY=($(compgen -W "$options" -- "$cur"))

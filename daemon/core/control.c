@@ -12,6 +12,7 @@
 
 #include "base/alloc.h"
 #include "core/control_answer.h"
+#include "core/control_logger.h"
 #include "core/control_session.h"
 #include "core/control_ship.h"
 #include "core/control_store.h"
@@ -174,6 +175,7 @@ control_session_free(struct control_session *s)
 	c = s->control;
 	control_stores_end(s);
 	control_ship_end(s);
+	control_tail_end(s);
 	if (s->filter != NULL)
 		router_detach(endpoint_router(c->e), &s->sub);
 	muster_filter_free(s->filter);

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 struct control;
+struct control_logger;
 struct control_session;
 struct endpoint;
 struct rules;
@@ -49,6 +50,11 @@ void control_store_out(struct control *c, const struct stores_out *out);
 
 /* The rules of this node, likewise. */
 void control_set_rules(struct control *c, struct rules *r);
+/* What this node does as a logger, borrowed; NULL: it is none.  While there
+ * are no sessions. */
+void control_set_logger(struct control *c, const struct control_logger *l);
+/* Lines of records [len] bytes, for sessions that follow them. */
+void control_log_lines(struct control *c, const char *lines, size_t len);
 
 /* Somebody connected; NULL when the layout's limit of clients is reached or
  * memory is out. */

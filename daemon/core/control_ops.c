@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/text.h"
 #include "core/control_answer.h"
+#include "core/control_logger.h"
 #include "core/control_request.h"
 #include "core/control_session.h"
 #include "core/control_ship.h"
@@ -56,6 +57,7 @@ static const struct field_row fields[CONTROL_NFIELDS] = {
 	[CONTROL_CREATE] =  { "create",     MU_JTEXT_STRING,  "a string of base64" },
 	[CONTROL_RECORDS] = { "records",    MU_JTEXT_STRING,  "a string of base64" },
 	[CONTROL_FLUSH] =   { "flush",      MU_JTEXT_BOOLEAN, "true or false" },
+	[CONTROL_STREAM] =  { "stream",     MU_JTEXT_STRING,  "a string" },
 };
 /* clang-format on */
 
@@ -265,6 +267,8 @@ static const struct op ops[] = {
 	{ "log_write", HAS(CREATE) | HAS(RECORDS),
 	  HAS(FLUSH) | HAS(ID),                                   control_on_log_write },
 	{ "log_sender", 0,          0,                            control_on_log_sender },
+	{ "logs",      0,           0,                            control_on_logs },
+	{ "log_tail",  0,           HAS(STREAM),                  control_on_log_tail },
 	{ "store_watch", HAS(STORE), 0,                           control_on_store_watch },
 	{ "store_dump", HAS(STORE), HAS(PREFIX) | HAS(AFTER) |
 	                            HAS(TIMEOUT),                 control_on_store_dump },

@@ -17,6 +17,7 @@
 #include "proto/lines.h"
 
 struct control_ship;
+struct control_logger;
 struct control_stores;
 struct endpoint;
 struct muster_filter;
@@ -44,6 +45,8 @@ struct control_session {
 	uint64_t wait_deadline;                  /* UINT64_MAX: for ever */
 	struct control_stores *stores; /* what it has to do with stores, or NULL */
 	struct control_ship *ship; /* what it writes, or NULL */
+	bool tailing;      /* wants records that this logger writes */
+	char *tail_stream; /* of this stream or path; NULL: of all */
 	bool asking; /* requests pause until a store answered */
 	bool fresh;  /* output that the server was not told of */
 	bool failed; /* ends once out is empty */
@@ -61,6 +64,8 @@ struct control {
 	uint64_t dropped; /* events, all clients */
 	struct stores *stores; /* or NULL */
 	struct rules *rules;   /* or NULL */
+	const struct control_logger *logger; /* or NULL */
+	size_t ntailing;
 	uint64_t asked;        /* requests to them so far: their numbers */
 	struct shipper *shipper; /* or NULL */
 	uint64_t logged; /* requests to it so far: their numbers */

@@ -39,6 +39,7 @@ static const struct option_row
     opt_key_type = { "type", 0, "TYPE", "keys are of TYPE: addr, count, enum:Log::ID, ...", AT(type), COMPLETE_TYPE },
     opt_assume_alive = { "assume-alive", 0, NULL, "as if every node of the pool were alive", AT(assume_alive), 0 },
     opt_without = { "without", 0, "NODE", "as if NODE (or several, with commas) were not alive", AT(without), COMPLETE_NODE },
+    opt_filter = { "filter", 0, "FIELD=VALUE", "only records whose FIELD is VALUE", AT(filter), 0 },
     opt_start_days = { "start-days", 0, "N", "valid from N days after now (negative: before)", AT(start_days), 0 };
 
 const struct option_row *const global_options[] = {
@@ -55,6 +56,7 @@ static const struct option_row
     *const of_pool[] = { &opt_key_type, &opt_assume_alive, &opt_without, NULL },
     *const of_store[] = { &opt_expiry, &opt_type, &opt_timeout, &opt_count, &opt_prefix, &opt_after, NULL },
     *const of_log_write[] = { &opt_types, &opt_path, &opt_format, &opt_after_line, NULL },
+    *const of_tail[] = { &opt_filter, &opt_count, &opt_timeout, NULL },
     *const of_stop[] = { &opt_timeout, NULL },
     *const of_init[] = { &opt_days, NULL },
     *const of_issue[] = { &opt_all, &opt_force, &opt_days, &opt_start_days, NULL };
@@ -88,6 +90,10 @@ const struct command commands[] = {
 	  none, "musterctl -n manager rules", 0, 0, 0, cmd_rules },
 	{ "raise", "EVENT [ARG ...]", "raise an event on this node: its handlers and auto_publish",
 	  none, "musterctl -n worker-1 raise App::alert 192.0.2.1", 1, -1, 0, cmd_raise },
+	{ "logs", "", "what this logger writes: streams, records, trouble",
+	  none, "musterctl -n logger-1 logs", 0, 0, 0, cmd_logs },
+	{ "log tail", "[STREAM]", "records as this logger writes them",
+	  of_tail, "musterctl -n logger-1 log tail conn --filter id.resp_p=443", 0, 1, 0, cmd_log_tail },
 	{ "check", "[FILE ...]", "read layouts and report every mistake",
 	  none, "musterctl check /etc/muster/cluster.yaml", 0, -1, COMPLETE_FILE, cmd_check },
 	{ "schema", "", "print the JSON Schema of the layout, for editors",

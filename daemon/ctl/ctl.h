@@ -37,6 +37,7 @@ struct ctl {
 	char *rr;         /* --rr */
 	char *without;    /* --without */
 	bool assume_alive; /* --assume-alive */
+	char *filter;     /* --filter */
 	bool from_stdin;  /* --stdin */
 	bool all;         /* --all */
 	bool force;       /* --force */
@@ -125,6 +126,8 @@ int cmd_pools(struct ctl *c);
 int cmd_pool(struct ctl *c);
 int cmd_rules(struct ctl *c);
 int cmd_raise(struct ctl *c);
+int cmd_logs(struct ctl *c);
+int cmd_log_tail(struct ctl *c);
 int cmd_version(struct ctl *c);
 int cmd_completion(struct ctl *c);
 

@@ -25,6 +25,7 @@
 #include "layout/layout.h"
 #include "muster/err.h"
 #include "node/id.h"
+#include "node/logger.h"
 #include "node/node_impl.h"
 #include "node/options.h"
 #include "node/ready.h"
@@ -407,6 +408,15 @@ start_rules(struct node *n)
 }
 
 static int
+start_logger(struct node *n)
+{
+	if (node_logger_open(n) == 0)
+		return 0;
+	log_err("cannot make the logger: out of memory, files or threads");
+	return EXIT_CANTCREAT;
+}
+
+static int
 start_loop(struct node *n)
 {
 	static const int numbers[NODE_SIGNALS] = { SIGTERM, SIGINT, SIGHUP,
@@ -449,6 +459,7 @@ start(struct node *n)
 		start_endpoint,
 		start_control,
 		start_stores,
+		start_logger,
 		start_shipper,
 		start_rules,
 		start_loop,
@@ -475,6 +486,7 @@ take_down(struct node *n)
 	control_server_free(n->control_server);
 	node_rules_close(n);
 	node_shipper_close(n);
+	node_logger_close(n);
 	node_stores_close(n);
 	control_free(n->control);
 	listener_free(n->listener);

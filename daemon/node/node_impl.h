@@ -25,6 +25,7 @@ struct mu_layout_node;
 struct mu_tls;
 struct node_rules;
 struct node_shipper;
+struct node_logger;
 struct node_stores;
 struct options;
 struct peers;
@@ -49,6 +50,7 @@ struct node {
 	struct node_stores *stores;
 	struct node_rules *rules;
 	struct node_shipper *shipper; /* NULL: sends no logs */
+	struct node_logger *logger; /* NULL: it is none */
 	struct control_server *control_server;
 	struct logfile *cluster_log;
 	struct logfile *broker_log;

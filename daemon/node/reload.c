@@ -15,6 +15,7 @@
 #include "layout/layout.h"
 #include "layout/read.h"
 #include "muster/err.h"
+#include "node/logger.h"
 #include "node/node_impl.h"
 #include "node/shipper.h"
 #include "node/options.h"
@@ -94,6 +95,7 @@ reload_logs(struct node *n)
 
 	logfile_reopen(n->cluster_log, wall);
 	logfile_reopen(n->broker_log, wall);
+	node_logger_reopen(n);
 	ready_reopen();
 }
 
@@ -201,6 +203,7 @@ change(
 	n->tls = tls;
 	mu_layout_free(old);
 	node_shipper_reload(n);
+	node_logger_reload(n);
 	reload_log_level(n);
 	reload_check_certificate(n);
 	n->restate = true;

@@ -10,6 +10,7 @@
 #include "layout/layout.h"
 #include "muster/err.h"
 #include "node/id.h"
+#include "node/logger.h"
 #include "node/node_impl.h"
 #include "node/rules.h"
 #include "sys/clock.h"
@@ -32,10 +33,19 @@ on_commit(void *ctx)
 	outbox_durable(shipper_outbox(n->shipper->core), clock_now());
 }
 
+static int
+hook_deliver(void *ctx, const uint8_t *payload, size_t len)
+{
+	return node_logger_self(ctx, payload, len);
+}
+
 static struct shipper *
 make(struct node *n, struct mu_backend *disk, char *why)
 {
-	struct shipper_hooks hooks = { .deliver = NULL };
+	struct shipper_hooks hooks = {
+		.deliver = n->logger == NULL ? NULL : hook_deliver,
+		.ctx = n,
+	};
 	uint64_t seed;
 
 	if (id_seed(&seed) != 0) {

@@ -17,6 +17,7 @@
 #include "io/loop.h"
 #include "io/peers.h"
 #include "layout/layout.h"
+#include "node/logger.h"
 #include "node/node_impl.h"
 #include "node/ready.h"
 #include "node/rules.h"
@@ -225,6 +226,7 @@ turn_run(void *ctx, uint64_t now)
 	peers_drain(n->peers, now);
 	control_tick(n->control, now);
 	control_server_drain(n->control_server);
+	node_logger_turn(n);
 	/* Acknowledgements leave in the turn in which their commit is done. */
 	node_stores_turn(n, now);
 	node_rules_turn(n, now);

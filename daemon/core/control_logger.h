@@ -1,0 +1,28 @@
+/*
+ * A logger in the control protocol: what it says about itself
+ * (control_logger.c), and sessions that follow what it writes (control_tail.c).
+ */
+#ifndef CORE_CONTROL_LOGGER_H
+#define CORE_CONTROL_LOGGER_H
+
+#include <stdbool.h>
+
+struct control_args;
+struct control_session;
+struct logger_report;
+
+/* What a node that is a logger must answer. */
+struct control_logger {
+	void (*report)(void *ctx, struct logger_report *out);
+	/* Somebody, or nobody, follows records from now on. */
+	void (*tail)(void *ctx, bool on);
+	void *ctx;
+};
+
+void control_on_logs(struct control_session *s, const struct control_args *a);
+void control_on_log_tail(
+    struct control_session *s, const struct control_args *a);
+/* The session ends. */
+void control_tail_end(struct control_session *s);
+
+#endif

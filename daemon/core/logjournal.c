@@ -1,0 +1,213 @@
+/* The journal of a logger on LMDB; see logjournal.h. */
+#include "core/logjournal.h"
+
+#include <errno.h>
+#include <lmdb.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "sys/file.h"
+
+#define MAP_BYTES (256u << 20)
+
+struct logjournal_lmdb {
+	char *folder;
+	bool sync;
+	MDB_env *env; /* NULL: not open */
+	MDB_dbi dbi;
+	MDB_txn *txn; /* between begin and commit */
+};
+
+struct logjournal_lmdb *
+logjournal_lmdb_new(const char *folder, bool sync)
+{
+	struct logjournal_lmdb *j = mu_calloc(1, sizeof *j);
+
+	if (j == NULL)
+		return NULL;
+	j->folder = mu_strdup(folder);
+	j->sync = sync;
+	if (j->folder != NULL)
+		return j;
+	mu_free(j);
+	return NULL;
+}
+
+void
+logjournal_lmdb_free(struct logjournal_lmdb *j)
+{
+	if (j == NULL)
+		return;
+	if (j->txn != NULL)
+		mdb_txn_abort(j->txn);
+	if (j->env != NULL)
+		mdb_env_close(j->env);
+	mu_free(j->folder);
+	mu_free(j);
+}
+
+/* LMDB's errors as negative numbers of errno. */
+static int
+to_errno(int rc)
+{
+	if (rc >= 0)
+		return -rc;
+	switch (rc) {
+	case MDB_MAP_FULL:
+	case MDB_TXN_FULL:
+		return -ENOSPC;
+	case MDB_CORRUPTED:
+	case MDB_INVALID:
+	case MDB_PAGE_NOTFOUND:
+	case MDB_VERSION_MISMATCH:
+		return -EBADMSG;
+	default:
+		return -EIO;
+	}
+}
+
+static int
+open_table(struct logjournal_lmdb *j)
+{
+	MDB_txn *txn;
+	int rc = mdb_txn_begin(j->env, NULL, 0, &txn);
+
+	if (rc != 0)
+		return rc;
+	rc = mdb_dbi_open(txn, NULL, 0, &j->dbi);
+	if (rc == 0)
+		return mdb_txn_commit(txn);
+	mdb_txn_abort(txn);
+	return rc;
+}
+
+static int
+open_env(struct logjournal_lmdb *j)
+{
+	unsigned flags = MDB_NOTLS | (j->sync ? 0 : MDB_NOSYNC);
+	int rc;
+
+	if (j->env != NULL)
+		return 0;
+	if (file_make_folder(j->folder, 0700, NULL) != 0)
+		return errno;
+	rc = mdb_env_create(&j->env);
+	if (rc != 0) {
+		j->env = NULL;
+		return rc;
+	}
+	rc = mdb_env_set_mapsize(j->env, MAP_BYTES);
+	if (rc == 0)
+		rc = mdb_env_open(j->env, j->folder, flags, 0600);
+	if (rc == 0)
+		rc = open_table(j);
+	if (rc != 0) {
+		mdb_env_close(j->env);
+		j->env = NULL;
+	}
+	return rc;
+}
+
+static MDB_val
+val(const void *p, size_t len)
+{
+	MDB_val v = { len, (void *)(uintptr_t)p };
+
+	return v;
+}
+
+static int
+hook_begin(void *ctx)
+{
+	struct logjournal_lmdb *j = ctx;
+	int rc = open_env(j);
+
+	if (rc == 0)
+		rc = mdb_txn_begin(j->env, NULL, 0, &j->txn);
+	return to_errno(rc);
+}
+
+static int
+hook_put(
+    void *ctx, const void *key, size_t key_len, const void *value, size_t len)
+{
+	struct logjournal_lmdb *j = ctx;
+	MDB_val k = val(key, key_len), v = val(value, len);
+
+	return to_errno(mdb_put(j->txn, j->dbi, &k, &v, 0));
+}
+
+static int
+hook_del(void *ctx, const void *key, size_t key_len)
+{
+	struct logjournal_lmdb *j = ctx;
+	MDB_val k = val(key, key_len);
+	int rc = mdb_del(j->txn, j->dbi, &k, NULL);
+
+	return rc == MDB_NOTFOUND ? 0 : to_errno(rc);
+}
+
+static int
+hook_commit(void *ctx)
+{
+	struct logjournal_lmdb *j = ctx;
+	MDB_txn *txn = j->txn;
+
+	j->txn = NULL;
+	return to_errno(mdb_txn_commit(txn));
+}
+
+static void
+hook_abort(void *ctx)
+{
+	struct logjournal_lmdb *j = ctx;
+
+	mdb_txn_abort(j->txn);
+	j->txn = NULL;
+}
+
+static int
+hook_each(void *ctx,
+    int (*each)(void *arg, const uint8_t *key, size_t key_len,
+	const uint8_t *value, size_t len),
+    void *arg)
+{
+	struct logjournal_lmdb *j = ctx;
+	MDB_cursor *c = NULL;
+	MDB_txn *txn = NULL;
+	MDB_val k, v;
+	int rc = open_env(j);
+
+	if (rc == 0)
+		rc = mdb_txn_begin(j->env, NULL, MDB_RDONLY, &txn);
+	if (rc == 0)
+		rc = mdb_cursor_open(txn, j->dbi, &c);
+	rc = to_errno(rc);
+	while (rc == 0) {
+		int e = mdb_cursor_get(c, &k, &v, MDB_NEXT);
+
+		if (e == MDB_NOTFOUND)
+			break;
+		rc = e != 0 ? to_errno(e)
+			    : each(arg, k.mv_data, k.mv_size, v.mv_data,
+				  v.mv_size);
+	}
+	if (c != NULL)
+		mdb_cursor_close(c);
+	if (txn != NULL)
+		mdb_txn_abort(txn);
+	return rc;
+}
+
+void
+logjournal_lmdb_hooks(struct logjournal_lmdb *j, struct logjournal *out)
+{
+	out->begin = hook_begin;
+	out->put = hook_put;
+	out->del = hook_del;
+	out->commit = hook_commit;
+	out->abort = hook_abort;
+	out->each = hook_each;
+	out->ctx = j;
+}

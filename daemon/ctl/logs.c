@@ -1,0 +1,331 @@
+/* logs: what a logger writes, as tables.  log tail: records as it writes
+ * them. */
+#include <stdio.h>
+#include <string.h>
+
+#include <jansson.h>
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "ctl/client.h"
+#include "ctl/ctl.h"
+#include "ctl/table.h"
+#include "muster/err.h"
+#include "proto/jtext.h"
+#include "sys/clock.h"
+#include "sys/exit.h"
+
+#define MS 1000000u /* ns */
+
+/* --- logs ------------------------------------------------------------------
+ */
+
+static const char *
+text(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s == NULL ? "-" : s;
+}
+
+static unsigned long long
+number(const json_t *o, const char *key)
+{
+	return (unsigned long long)json_integer_value(json_object_get(o, key));
+}
+
+static void
+count_cell(struct table *t, const json_t *o, const char *key)
+{
+	unsigned long long n = number(o, key);
+
+	table_cell(t, n > 0 ? RED : PLAIN, "%llu", n);
+}
+
+/* How long ago the last record came, by the clock of this host. */
+static void
+age_cell(struct table *t, unsigned long long ms)
+{
+	int64_t now = clock_wall() / MS;
+	char ago[32];
+
+	if (ms == 0)
+		table_cell(t, PLAIN, "-");
+	else
+		table_cell(t, PLAIN, "%s",
+		    text_ago((int64_t)ms > now ? 0 : (uint64_t)now - ms, ago,
+			sizeof ago));
+}
+
+static void
+print_streams(const json_t *logger)
+{
+	const json_t *s;
+	struct table t;
+	char size[32];
+	size_t i;
+
+	table_begin(&t, "STREAM|FILE|RECORDS|BYTES|WAITING|REJECTED|DROPPED|"
+			"LAST");
+	json_array_foreach(json_object_get(logger, "streams"), i, s)
+	{
+		table_cell(&t, PLAIN, "%s", text(s, "stream"));
+		table_cell(&t, PLAIN, "%s", text(s, "file"));
+		table_cell(&t, PLAIN, "%llu", number(s, "records"));
+		table_cell(&t, PLAIN, "%s",
+		    text_size(number(s, "bytes"), size, sizeof size));
+		table_cell(&t, PLAIN, "%llu", number(s, "waiting"));
+		count_cell(&t, s, "rejected");
+		count_cell(&t, s, "dropped");
+		age_cell(&t, number(s, "last_ms"));
+	}
+	table_end(&t);
+	json_array_foreach(json_object_get(logger, "streams"), i, s)
+	{
+		if (json_is_string(json_object_get(s, "error")))
+			printf("%s: %s\n", text(s, "stream"), text(s, "error"));
+	}
+}
+
+static void
+print_logger(const json_t *l)
+{
+	const char *state = text(l, "state");
+	char waiting[32], limit[32];
+
+	printf("logger: %s%s%s, files in %s\n",
+	    colour_on(strcmp(state, "writing") == 0 ? GREEN : RED), state,
+	    colour_off(GREEN), text(l, "folder"));
+	printf("records: %llu on disk, %llu rejected, %llu of unknown streams, "
+	       "%llu dropped; %llu messages lost\n",
+	    number(l, "records"), number(l, "rejected"), number(l, "unknown"),
+	    number(l, "dropped"), number(l, "lost_messages"));
+	printf("batches: %llu, %llu repeated, %llu refused, %llu busy\n",
+	    number(l, "batches"), number(l, "repeated"), number(l, "refused"),
+	    number(l, "busy"));
+	printf("buffer: %s of %s; flush: %llu ms, at most %llu ms\n",
+	    text_size(number(l, "waiting_bytes"), waiting, sizeof waiting),
+	    text_size(number(l, "limit_bytes"), limit, sizeof limit),
+	    number(l, "flush_ms"), number(l, "flush_max_ms"));
+	printf(
+	    "rotated: %llu files, %llu waiting, %llu failures, %llu removed\n",
+	    number(l, "rotations"),
+	    number(l, "post_waiting") + number(l, "post_running"),
+	    number(l, "post_failed"), number(l, "removed"));
+	if (json_is_string(json_object_get(l, "error")))
+		printf("last trouble: %s\n", text(l, "error"));
+	print_streams(l);
+}
+
+int
+cmd_logs(struct ctl *c)
+{
+	const json_t *logger;
+	char *answer;
+	int status = client_ask(c, "{\"op\":\"logs\"}", &answer);
+	json_t *v = NULL;
+
+	if (status != EXIT_OK)
+		goto out;
+	v = json_loads(answer, 0, NULL);
+	logger = json_object_get(v, "logger");
+	if (v == NULL) {
+		complain("the daemon's answer makes no sense");
+		status = EXIT_FAILED;
+	} else if (c->json) {
+		printf("%s\n", answer);
+	} else if (!c->quiet) {
+		if (json_is_object(logger))
+			print_logger(logger);
+		else
+			printf("this node is no logger\n");
+	}
+out:
+	json_decref(v);
+	mu_free(answer);
+	return status;
+}
+
+/* --- tail ------------------------------------------------------------------
+ */
+
+/* FIELD=VALUE; the value as text or as JSON shows it. */
+struct filter {
+	const char *field;
+	size_t field_len;
+	const char *value;
+};
+
+static bool
+parse_filter(const char *text_, struct filter *f)
+{
+	const char *is = text_ == NULL ? NULL : strchr(text_, '=');
+
+	memset(f, 0, sizeof *f);
+	if (text_ == NULL)
+		return true;
+	if (is == NULL || is == text_) {
+		complain("--filter: \"%s\" is not FIELD=VALUE", text_);
+		return false;
+	}
+	f->field = text_;
+	f->field_len = (size_t)(is - text_);
+	f->value = is + 1;
+	return true;
+}
+
+static bool
+value_is(const struct mu_jtext *v, const char *want)
+{
+	if (mu_jtext_kind(v) == MU_JTEXT_STRING)
+		return mu_jtext_is(v, want);
+	return v->len == strlen(want) && memcmp(v->at, want, v->len) == 0;
+}
+
+/* An array matches with any of its elements. */
+static bool
+matches(const struct filter *f, const struct mu_jtext *record)
+{
+	struct mu_jtext_walk w = mu_jtext_walk(record);
+	struct mu_jtext key, v, e;
+
+	if (f->field == NULL)
+		return true;
+	while (mu_jtext_next(&w, &key, &v)) {
+		char name[256];
+
+		snprintf(
+		    name, sizeof name, "%.*s", (int)f->field_len, f->field);
+		if (!mu_jtext_is(&key, name))
+			continue;
+		if (mu_jtext_kind(&v) == MU_JTEXT_ARRAY) {
+			struct mu_jtext_walk in = mu_jtext_walk(&v);
+
+			while (mu_jtext_next(&in, NULL, &e))
+				if (value_is(&e, f->value))
+					return true;
+		}
+		return value_is(&v, f->value);
+	}
+	return false;
+}
+
+/* Returns the number of records shown. */
+static long
+on_line(
+    const struct ctl *c, const struct filter *f, const char *line, size_t len)
+{
+	struct mu_jtext v, log, record, path, dropped;
+	char *name;
+
+	if (mu_jtext_check(line, len, NULL) != 0)
+		return 0;
+	v = mu_jtext_over(line, len);
+	dropped = mu_jtext_member(&v, "dropped");
+	if (mu_jtext_kind(&dropped) == MU_JTEXT_NUMBER)
+		complain("%.*s records were not shown: too slow a reader",
+		    (int)dropped.len, dropped.at);
+	log = mu_jtext_member(&v, "log");
+	record = mu_jtext_member(&log, "record");
+	if (mu_jtext_kind(&record) != MU_JTEXT_OBJECT || !matches(f, &record))
+		return 0;
+	if (c->json) {
+		fwrite(line, 1, len, stdout);
+	} else {
+		path = mu_jtext_member(&log, "path");
+		name = mu_jtext_cstring(&path);
+		printf("%s%s%s ", colour_on(DIM), name == NULL ? "?" : name,
+		    colour_off(DIM));
+		mu_free(name);
+		fwrite(record.at, 1, record.len, stdout);
+	}
+	putchar('\n');
+	return 1;
+}
+
+static int
+follow(struct client *cl, const struct ctl *c, const struct filter *f,
+    long count, int64_t ms)
+{
+	uint64_t end = ms < 0 ? UINT64_MAX : clock_now() + (uint64_t)ms * MS;
+	long seen = 0;
+	char *line;
+	size_t len;
+
+	while (count == 0 || seen < count) {
+		uint64_t now = clock_now();
+		int left = -1, r = 0;
+
+		if (end != UINT64_MAX)
+			left = end <= now ? 0 : (int)((end - now) / MS);
+		if (!client_pending(cl, &line, &len)) {
+			if (fflush(stdout) != 0)
+				return EXIT_OK;
+			r = client_line(cl, &line, &len, left);
+		}
+		if (r == MUSTER_ETIMEOUT && count == 0)
+			return EXIT_OK; /* that long it should go on */
+		if (r == MUSTER_ETIMEOUT) {
+			complain("%ld of %ld records in time", seen, count);
+			return EXIT_FAILED;
+		}
+		if (r != 0)
+			return client_lost(r);
+		seen += on_line(c, f, line, len);
+	}
+	return EXIT_OK;
+}
+
+static int
+begin(struct client *cl, const struct ctl *c)
+{
+	struct mu_buf b;
+	char *line;
+	size_t len;
+	int r;
+
+	mu_buf_init(&b, 0);
+	mu_buf_str(&b, "{\"op\":\"log_tail\"");
+	if (c->nargs > 0) {
+		mu_buf_str(&b, ",\"stream\":");
+		mu_jtext_put_cstring(&b, c->args[0]);
+	}
+	mu_buf_str(&b, "}\n");
+	r = mu_buf_error(&b);
+	if (r == 0)
+		r = client_request(cl, &b, &line, &len, CLIENT_TIMEOUT_MS);
+	mu_buf_clear(&b);
+	if (r != 0)
+		return client_lost(r);
+	return client_verdict(line, len);
+}
+
+int
+cmd_log_tail(struct ctl *c)
+{
+	struct filter f;
+	struct client cl;
+	int64_t ms = -1;
+	long count = 0;
+	int status;
+
+	if (!parse_filter(c->filter, &f))
+		return EXIT_USAGE;
+	if (c->count != NULL &&
+	    !number_option("count", c->count, 1, 1000000000, &count))
+		return EXIT_USAGE;
+	if (c->timeout != NULL &&
+	    (ms = duration_option("timeout", c->timeout)) < 0)
+		return EXIT_USAGE;
+	if (ms > INT32_MAX)
+		ms = INT32_MAX;
+	status = client_open(&cl, c);
+	if (status == EXIT_OK)
+		status = begin(&cl, c);
+	if (status == EXIT_OK && !c->quiet)
+		say("following at %s", cl.path);
+	if (status == EXIT_OK)
+		status = follow(&cl, c, &f, count, ms);
+	client_close(&cl);
+	return status;
+}

@@ -1,0 +1,488 @@
+/* The thread for rotated files; see logpost.h and logpost_impl.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "core/logsink.h"
+#include "io/logpost_impl.h"
+#include "muster/err.h"
+#include "sys/clock.h"
+#include "sys/log.h"
+
+#define KEEP_NS  UINT64_C(60000000000) /* between looks at what to remove */
+#define LOOK_NS  UINT64_C(1000000000)  /* after a file is finished with */
+#define MOST_RUN 64                    /* the layout's limit */
+#define MS       1000000
+
+/* --- what is told ------------------------------------------------------ */
+
+static void
+signal_fd(int fd)
+{
+	uint64_t one = 1;
+
+	/* Fails only when the counter is full, and then it is readable. */
+	(void)!write(fd, &one, sizeof one);
+}
+
+static void
+add_note(struct logpost *p, struct post_note *n)
+{
+	pthread_mutex_lock(&p->lock);
+	*p->last_note = n;
+	p->last_note = &n->next;
+	pthread_mutex_unlock(&p->lock);
+	signal_fd(p->event_fd);
+}
+
+void
+post_say(struct logpost *p, int level, const char *fmt, ...)
+{
+	struct post_note *n = mu_calloc(1, sizeof *n);
+	va_list ap;
+
+	if (n == NULL)
+		return;
+	n->kind = LOGPOST_LOG;
+	n->level = level;
+	va_start(ap, fmt);
+	vsnprintf(n->text, sizeof n->text, fmt, ap);
+	va_end(ap);
+	add_note(p, n);
+}
+
+static void
+free_post(struct post *t)
+{
+	if (t == NULL)
+		return;
+	if (t->pid_fd >= 0)
+		close(t->pid_fd);
+	mu_free(t->name);
+	mu_free(t->file);
+	mu_free(t->path);
+	mu_free(t);
+}
+
+static void
+finished(struct logpost *p, struct post *t)
+{
+	struct post_note *n = mu_calloc(1, sizeof *n);
+
+	pthread_mutex_lock(&p->lock);
+	p->facts.done++;
+	pthread_mutex_unlock(&p->lock);
+	if (p->keep_at > clock_now() + LOOK_NS)
+		p->keep_at = clock_now() + LOOK_NS;
+	/* Not told without memory: it is done again after the next start. */
+	if (n != NULL) {
+		n->kind = LOGPOST_DONE;
+		n->name = t->name;
+		t->name = NULL;
+		add_note(p, n);
+	}
+	free_post(t);
+}
+
+void
+post_failed(struct logpost *p)
+{
+	pthread_mutex_lock(&p->lock);
+	p->facts.failed++;
+	pthread_mutex_unlock(&p->lock);
+}
+
+const char *
+post_folder(const struct logpost *p, bool here)
+{
+	return here || p->rotated == NULL ? p->here : p->rotated;
+}
+
+/* --- one file ---------------------------------------------------------- */
+
+static bool
+is_there(const struct logpost *p, const struct post *t)
+{
+	char *path = mu_asprintf("%s/%s", post_folder(p, t->here), t->file);
+	struct stat st;
+	bool there = path != NULL && lstat(path, &st) == 0;
+
+	mu_free(path);
+	return there;
+}
+
+/* The file of an earlier life may have been compressed by it already. */
+static void
+find_compressed(const struct logpost *p, struct post *t)
+{
+	static const char *const ends[] = { ".gz", ".zst" };
+
+	for (size_t i = 0; i < 2 && !is_there(p, t); i++) {
+		char *plain = t->file;
+
+		t->file = mu_asprintf("%s%s", plain, ends[i]);
+		if (t->file != NULL && is_there(p, t)) {
+			mu_free(plain);
+			return;
+		}
+		mu_free(t->file);
+		t->file = plain;
+	}
+}
+
+static void
+begin(struct logpost *p, struct post *t)
+{
+	find_compressed(p, t);
+	if (!is_there(p, t)) {
+		/* somebody, maybe the program, was faster */
+		finished(p, t);
+		return;
+	}
+	if (post_compress(p, t) != 0)
+		post_failed(p);
+	if (p->run == NULL) {
+		finished(p, t);
+		return;
+	}
+	if (!post_run(p, t)) {
+		post_failed(p);
+		finished(p, t);
+		return;
+	}
+	t->next = p->running;
+	p->running = t;
+	pthread_mutex_lock(&p->lock);
+	p->facts.running++;
+	pthread_mutex_unlock(&p->lock);
+}
+
+/* --- the thread -------------------------------------------------------- */
+
+static size_t
+nrunning(const struct logpost *p)
+{
+	size_t n = 0;
+
+	for (const struct post *t = p->running; t != NULL; t = t->next)
+		n++;
+	return n;
+}
+
+static uint64_t
+next_time(const struct logpost *p, bool stop, uint64_t stop_by)
+{
+	uint64_t at = stop ? stop_by : p->keep_at;
+
+	for (const struct post *t = p->running; t != NULL; t = t->next)
+		if (t->kill_at < at)
+			at = t->kill_at;
+	return at;
+}
+
+static void
+wait_for_something(struct logpost *p, bool stop, uint64_t stop_by)
+{
+	struct pollfd fds[MOST_RUN + 1];
+	uint64_t at = next_time(p, stop, stop_by), now = clock_now();
+	uint64_t count;
+	nfds_t n = 0;
+
+	fds[n].fd = p->wake_fd;
+	fds[n++].events = POLLIN;
+	for (struct post *t = p->running; t != NULL && n <= MOST_RUN;
+	     t = t->next) {
+		fds[n].fd = t->pid_fd;
+		fds[n++].events = POLLIN;
+	}
+	(void)poll(fds, n, at <= now ? 0 : (int)((at - now) / MS + 1));
+	(void)!read(p->wake_fd, &count, sizeof count);
+}
+
+static void
+reap(struct logpost *p)
+{
+	struct post **at = &p->running, *t;
+	uint64_t now = clock_now();
+
+	while ((t = *at) != NULL) {
+		if (!post_ended(p, t, now)) {
+			at = &t->next;
+			continue;
+		}
+		*at = t->next;
+		pthread_mutex_lock(&p->lock);
+		p->facts.running--;
+		pthread_mutex_unlock(&p->lock);
+		finished(p, t);
+	}
+}
+
+/* The next file, with the layout of now; NULL: none, or enough at work. */
+static struct post *
+next_post(struct logpost *p)
+{
+	struct post *t = NULL;
+
+	pthread_mutex_lock(&p->lock);
+	p->now = p->logs;
+	p->now_several = p->several;
+	if (p->look)
+		p->keep_at = 0;
+	p->look = false;
+	mu_free(p->run);
+	p->run = p->program == NULL ? NULL : mu_strdup(p->program);
+	if (nrunning(p) < p->now.postprocessors)
+		t = p->waiting;
+	if (t != NULL) {
+		p->waiting = t->next;
+		if (p->waiting == NULL)
+			p->last_waiting = &p->waiting;
+		p->facts.waiting--;
+	}
+	pthread_mutex_unlock(&p->lock);
+	return t;
+}
+
+static bool
+may_end(struct logpost *p, bool *stop, uint64_t *stop_by)
+{
+	bool idle;
+
+	pthread_mutex_lock(&p->lock);
+	*stop = p->stop;
+	*stop_by = p->stop_by;
+	idle = p->waiting == NULL && p->running == NULL;
+	pthread_mutex_unlock(&p->lock);
+	return *stop && (idle || clock_now() >= *stop_by);
+}
+
+static void *
+run(void *arg)
+{
+	struct logpost *p = arg;
+	uint64_t stop_by;
+	struct post *t;
+	bool stop;
+
+	while (!may_end(p, &stop, &stop_by)) {
+		t = next_post(p);
+		if (t != NULL)
+			begin(p, t);
+		else
+			wait_for_something(p, stop, stop_by);
+		reap(p);
+		if (clock_now() >= p->keep_at) {
+			p->keep_at = clock_now() + KEEP_NS;
+			post_keep(p);
+		}
+	}
+	return NULL;
+}
+
+/* --- construction ------------------------------------------------------ */
+
+static int
+copy_config(struct logpost *p, const struct logpost_config *cfg)
+{
+	char *program = NULL;
+
+	if (cfg->program != NULL) {
+		program = mu_strdup(cfg->program);
+		if (program == NULL)
+			return MUSTER_ENOMEM;
+	}
+	mu_free(p->program);
+	p->program = program;
+	p->logs = *cfg->logs;
+	p->logs.directory = p->logs.rotated = p->logs.postprocessor = NULL;
+	p->several = cfg->several;
+	return 0;
+}
+
+static int
+fill(struct logpost *p, const struct logpost_config *cfg)
+{
+	p->node = mu_strdup(cfg->node);
+	p->here = mu_strdup(cfg->here);
+	p->rotated = cfg->rotated == NULL ? NULL : mu_strdup(cfg->rotated);
+	if (p->node == NULL || p->here == NULL ||
+	    (p->rotated == NULL && cfg->rotated != NULL))
+		return MUSTER_ENOMEM;
+	p->event_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	p->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	if (p->event_fd < 0 || p->wake_fd < 0)
+		return MUSTER_ESYS;
+	return copy_config(p, cfg);
+}
+
+struct logpost *
+logpost_new(const struct logpost_config *cfg)
+{
+	struct logpost *p = mu_calloc(1, sizeof *p);
+
+	if (p == NULL)
+		return NULL;
+	p->event_fd = p->wake_fd = -1;
+	p->last_waiting = &p->waiting;
+	p->last_note = &p->notes;
+	if (fill(p, cfg) != 0)
+		goto fail;
+	p->locked = pthread_mutex_init(&p->lock, NULL) == 0;
+	p->started = p->locked && pthread_create(&p->thread, NULL, run, p) == 0;
+	if (p->started)
+		return p;
+fail:
+	logpost_free(p);
+	return NULL;
+}
+
+void
+logpost_stop(struct logpost *p, uint64_t patience_ns)
+{
+	if (!p->started)
+		return;
+	pthread_mutex_lock(&p->lock);
+	p->stop = true;
+	p->stop_by = clock_now() + patience_ns;
+	pthread_mutex_unlock(&p->lock);
+	signal_fd(p->wake_fd);
+	pthread_join(p->thread, NULL);
+	p->started = false;
+}
+
+static void
+free_posts(struct post *t)
+{
+	while (t != NULL) {
+		struct post *next = t->next;
+
+		free_post(t);
+		t = next;
+	}
+}
+
+void
+logpost_free(struct logpost *p)
+{
+	if (p == NULL)
+		return;
+	logpost_stop(p, 0);
+	free_posts(p->waiting);
+	free_posts(p->running);
+	while (p->notes != NULL) {
+		struct post_note *n = p->notes;
+
+		p->notes = n->next;
+		mu_free(n->name);
+		mu_free(n);
+	}
+	if (p->shown != NULL)
+		mu_free(p->shown->name);
+	mu_free(p->shown);
+	if (p->event_fd >= 0)
+		close(p->event_fd);
+	if (p->wake_fd >= 0)
+		close(p->wake_fd);
+	if (p->locked)
+		pthread_mutex_destroy(&p->lock);
+	mu_free(p->node);
+	mu_free(p->here);
+	mu_free(p->rotated);
+	mu_free(p->program);
+	mu_free(p->run);
+	mu_free(p);
+}
+
+/* --- the owner's side -------------------------------------------------- */
+
+int
+logpost_reload(struct logpost *p, const struct logpost_config *cfg)
+{
+	int rc;
+
+	pthread_mutex_lock(&p->lock);
+	rc = copy_config(p, cfg);
+	p->look = true;
+	pthread_mutex_unlock(&p->lock);
+	signal_fd(p->wake_fd);
+	return rc;
+}
+
+int
+logpost_add(struct logpost *p, const struct logsink_rotated *r)
+{
+	struct post *t = mu_calloc(1, sizeof *t);
+
+	if (t == NULL)
+		return MUSTER_ENOMEM;
+	t->pid_fd = -1;
+	t->name = mu_strdup(r->name);
+	t->file = mu_strdup(r->name);
+	t->path = mu_strdup(r->path);
+	if (t->name == NULL || t->file == NULL || t->path == NULL) {
+		free_post(t);
+		return MUSTER_ENOMEM;
+	}
+	t->here = r->here;
+	t->open = r->open;
+	t->close = r->close;
+	t->terminating = r->terminating;
+	pthread_mutex_lock(&p->lock);
+	*p->last_waiting = t;
+	p->last_waiting = &t->next;
+	p->facts.waiting++;
+	pthread_mutex_unlock(&p->lock);
+	signal_fd(p->wake_fd);
+	return 0;
+}
+
+int
+logpost_fd(const struct logpost *p)
+{
+	return p->event_fd;
+}
+
+bool
+logpost_next(struct logpost *p, struct logpost_out *out)
+{
+	struct post_note *n;
+	uint64_t count;
+
+	if (p->shown != NULL)
+		mu_free(p->shown->name);
+	mu_free(p->shown);
+	pthread_mutex_lock(&p->lock);
+	n = p->notes;
+	if (n != NULL) {
+		p->notes = n->next;
+		if (p->notes == NULL)
+			p->last_note = &p->notes;
+	} else {
+		(void)!read(p->event_fd, &count, sizeof count);
+	}
+	pthread_mutex_unlock(&p->lock);
+	p->shown = n;
+	if (n == NULL)
+		return false;
+	out->kind = n->kind;
+	out->name = n->name;
+	out->text = n->text;
+	out->level = n->level;
+	return true;
+}
+
+void
+logpost_facts(struct logpost *p, struct logpost_facts *out)
+{
+	pthread_mutex_lock(&p->lock);
+	*out = p->facts;
+	pthread_mutex_unlock(&p->lock);
+}

@@ -1,0 +1,179 @@
+/*
+ * Retention: rotated files that are too old go, and the oldest while all
+ * together are too large.  Only what has a name such as rotation gives is
+ * looked at, so that nothing else in the folder is in danger.
+ */
+#include <ctype.h>
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/alloc.h"
+#include "io/logpost_impl.h"
+#include "sys/clock.h"
+#include "sys/log.h"
+
+#define NS    INT64_C(1000000000)
+#define STAMP "dddd-dd-dd-dd-dd-dd"
+
+struct kept {
+	char *name;
+	int64_t mtime;
+	uint64_t size;
+};
+
+struct kept_list {
+	struct kept *list;
+	size_t n, cap;
+	uint64_t bytes;
+};
+
+static bool
+is_stamp(const char *s)
+{
+	for (const char *f = STAMP; *f != '\0'; f++, s++)
+		if (*f == 'd' ? !isdigit((unsigned char)*s) : *s != *f)
+			return false;
+	return true;
+}
+
+bool
+post_is_rotated(const char *name)
+{
+	const char *log = strstr(name, ".log");
+
+	if (name[0] == '.' || log == NULL || (log[4] != '\0' && log[4] != '.'))
+		return false;
+	for (const char *p = name + 1; *p != '\0'; p++) {
+		const char *end = p + strlen(STAMP);
+
+		if (!is_stamp(p))
+			continue;
+		if (p[-1] == '.' && (*end == '.' || *end == '-'))
+			return true;
+		if (p[-1] == '_' && strncmp(end, "__", 2) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool
+is_busy(struct logpost *p, const char *name)
+{
+	bool busy = false;
+
+	for (struct post *t = p->running; t != NULL && !busy; t = t->next)
+		busy = strcmp(t->file, name) == 0;
+	pthread_mutex_lock(&p->lock);
+	for (struct post *t = p->waiting; t != NULL && !busy; t = t->next)
+		busy = strncmp(t->file, name, strlen(t->file)) == 0;
+	pthread_mutex_unlock(&p->lock);
+	return busy;
+}
+
+static void
+add(struct kept_list *l, const char *name, const struct stat *st)
+{
+	struct kept *k;
+
+	if (l->n == l->cap) {
+		size_t cap = l->cap == 0 ? 64 : 2 * l->cap;
+
+		k = mu_reallocarray(l->list, cap, sizeof *k);
+		if (k == NULL)
+			return; /* it is there at the next look */
+		l->list = k;
+		l->cap = cap;
+	}
+	k = &l->list[l->n];
+	k->name = mu_strdup(name);
+	if (k->name == NULL)
+		return;
+	k->mtime = st->st_mtim.tv_sec * NS + st->st_mtim.tv_nsec;
+	k->size = (uint64_t)st->st_size;
+	l->bytes += k->size;
+	l->n++;
+}
+
+static int
+by_age(const void *a, const void *b)
+{
+	const struct kept *x = a, *y = b;
+
+	if (x->mtime != y->mtime)
+		return x->mtime < y->mtime ? -1 : 1;
+	return strcmp(x->name, y->name);
+}
+
+static void
+look(struct logpost *p, DIR *d, struct kept_list *l)
+{
+	struct dirent *e;
+	struct stat st;
+
+	while ((e = readdir(d)) != NULL)
+		if (post_is_rotated(e->d_name) &&
+		    fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) ==
+			0 &&
+		    S_ISREG(st.st_mode) && !is_busy(p, e->d_name))
+			add(l, e->d_name, &st);
+	if (l->n > 1)
+		qsort(l->list, l->n, sizeof *l->list, by_age);
+}
+
+static void
+clean(struct logpost *p, DIR *d, struct kept_list *l)
+{
+	int64_t oldest =
+	    p->now.keep_ns == 0 ? INT64_MIN : clock_wall() - p->now.keep_ns;
+	uint64_t removed = 0,
+		 most = p->now.keep_bytes == 0 ? UINT64_MAX : p->now.keep_bytes;
+
+	for (size_t i = 0; i < l->n; i++) {
+		const struct kept *k = &l->list[i];
+
+		if (k->mtime >= oldest && l->bytes <= most)
+			break;
+		if (unlinkat(dirfd(d), k->name, 0) != 0) {
+			post_say(p, LOG_LEVEL_WARN,
+			    "logs: %s cannot be removed", k->name);
+			continue;
+		}
+		l->bytes -= k->size;
+		removed++;
+	}
+	if (removed > 0)
+		post_say(p, LOG_LEVEL_INFO,
+		    "logs: %llu rotated files removed by age or size",
+		    (unsigned long long)removed);
+	pthread_mutex_lock(&p->lock);
+	p->facts.removed += removed;
+	p->facts.bytes = l->bytes;
+	pthread_mutex_unlock(&p->lock);
+}
+
+void
+post_keep(struct logpost *p)
+{
+	struct kept_list l = { .n = 0 };
+	DIR *d;
+
+	pthread_mutex_lock(&p->lock);
+	p->now = p->logs;
+	pthread_mutex_unlock(&p->lock);
+	if (p->now.keep_ns == 0 && p->now.keep_bytes == 0)
+		return;
+	d = opendir(post_folder(p, false));
+	if (d == NULL)
+		return; /* nothing was rotated yet */
+	look(p, d, &l);
+	clean(p, d, &l);
+	closedir(d);
+	for (size_t i = 0; i < l.n; i++)
+		mu_free(l.list[i].name);
+	mu_free(l.list);
+}
