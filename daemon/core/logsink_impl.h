@@ -260,6 +260,8 @@ struct journal_file {
 	uint64_t size;
 	int64_t opened, closed;
 };
+/* Write one. */
+int journal_aim(struct logsink *s, const struct journal_file *f);
 struct journal_reader {
 	int (*file)(struct logsink *s, const struct journal_file *f);
 	int (*post)(struct logsink *s, const struct logsink_rotated *r);

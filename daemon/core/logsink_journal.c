@@ -53,23 +53,33 @@ put(struct logsink *s, const void *key, size_t key_len)
 }
 
 static int
+put_entry(struct logsink *s, const struct journal_file *f)
+{
+	struct mu_buf *b = &s->scratch;
+	char key[KEY_MAX];
+
+	mu_buf_reset(b);
+	put_text(b, f->base);
+	put_text(b, f->ext);
+	put_text(b, f->target == NULL ? "" : f->target);
+	mu_buf_u8(b, f->here);
+	mu_buf_u64(b, f->id.device);
+	mu_buf_u64(b, f->id.inode);
+	mu_buf_u64(b, f->size);
+	mu_buf_u64(b, (uint64_t)f->opened);
+	mu_buf_u64(b, (uint64_t)f->closed);
+	return put(s, key, make_key(key, 'f', f->name));
+}
+
+static int
 put_file(struct logsink *s, const struct writer *w, uint64_t size)
 {
-	char name[SINK_NAME + 16], key[KEY_MAX];
-	struct mu_buf *b = &s->scratch;
+	char name[SINK_NAME + 16];
+	struct journal_file f = { name, w->base, w->ext, w->target, w->here,
+		w->id, size, w->opened, w->rotated };
 
 	writer_file(w, name, sizeof name);
-	mu_buf_reset(b);
-	put_text(b, w->base);
-	put_text(b, w->ext);
-	put_text(b, w->target == NULL ? "" : w->target);
-	mu_buf_u8(b, w->here);
-	mu_buf_u64(b, w->id.device);
-	mu_buf_u64(b, w->id.inode);
-	mu_buf_u64(b, size);
-	mu_buf_u64(b, (uint64_t)w->opened);
-	mu_buf_u64(b, (uint64_t)w->rotated);
-	return put(s, key, make_key(key, 'f', name));
+	return put_entry(s, &f);
 }
 
 static int
@@ -235,6 +245,14 @@ journal_moved(
 	if (rc == 0 && r != NULL)
 		rc = put_post(s, r);
 	return end(s, rc);
+}
+
+int
+journal_aim(struct logsink *s, const struct journal_file *f)
+{
+	int rc = begin(s);
+
+	return rc != 0 ? rc : end(s, put_entry(s, f));
 }
 
 int

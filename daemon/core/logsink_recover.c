@@ -97,16 +97,31 @@ cut(struct logsink *s, const struct left *l, uint64_t size)
 		    "logs: %s has %" PRIu64 " bytes, of which %" PRIu64
 		    " were promised to be on disk",
 		    l->name, size, l->size);
-	if (size <= l->size)
-		return 0;
+	/* Synced in any case: a cut that the life before made may not be. */
 	file = s->fs.open(s->fs.ctx, l->name);
 	if (file < 0)
 		return file;
-	rc = s->fs.truncate(s->fs.ctx, file, l->size);
+	rc = size <= l->size ? 0 : s->fs.truncate(s->fs.ctx, file, l->size);
 	if (rc == 0)
 		rc = s->fs.sync(s->fs.ctx, file);
 	s->fs.close(s->fs.ctx, file);
 	return rc;
+}
+
+/* Where it is to go, in the journal before it goes. */
+static int
+choose_target(
+    struct logsink *s, struct left *l, const struct logsink_rotated *r)
+{
+	struct journal_file f = { l->name, l->base, l->ext, NULL, l->here,
+		l->id, l->size, l->opened, r->close };
+
+	mu_free(l->target);
+	l->target = rotate_name(s, l->base, l->ext, r->open, r->close, l->here);
+	if (l->target == NULL)
+		return -ENOMEM;
+	f.target = l->target;
+	return journal_aim(s, &f);
 }
 
 /* Move it to where it was to go, or would go now. */
@@ -118,16 +133,24 @@ finish_move(struct logsink *s, struct left *l, struct logsink_rotated *r)
 		     : rotate_move(s, l->name, l->target, &l->here);
 
 	if (rc == -EEXIST) {
-		mu_free(l->target);
-		l->target =
-		    rotate_name(s, l->base, l->ext, r->open, r->close, l->here);
-		if (l->target == NULL)
-			return -ENOMEM;
-		rc = rotate_move(s, l->name, l->target, &l->here);
+		rc = choose_target(s, l, r);
+		if (rc == 0)
+			rc = rotate_move(s, l->name, l->target, &l->here);
 	}
 	r->name = l->target;
 	r->here = l->here;
 	return rc == 0 ? s->fs.sync_names(s->fs.ctx) : rc;
+}
+
+/* If a power cut brings it back it is empty, and nobody's. */
+static int
+remove_empty(struct logsink *s, const char *name)
+{
+	int rc = s->fs.remove(s->fs.ctx, name);
+
+	if (rc == 0)
+		rc = s->fs.sync_names(s->fs.ctx);
+	return rc != 0 ? rc : journal_moved(s, name, NULL);
 }
 
 static int
@@ -139,11 +162,9 @@ recover_file(struct logsink *s, struct left *l)
 
 	if (is_it(s, LOGFS_HERE, l->name, l, &st)) {
 		r.close = l->target != NULL ? l->closed : st.mtime;
-		if (l->size == 0) {
-			rc = s->fs.remove(s->fs.ctx, l->name);
-			return rc != 0 ? rc : journal_moved(s, l->name, NULL);
-		}
 		rc = cut(s, l, st.size);
+		if (l->size == 0)
+			return rc != 0 ? rc : remove_empty(s, l->name);
 		if (rc == 0)
 			rc = finish_move(s, l, &r);
 	} else if (l->target != NULL &&

@@ -1,0 +1,103 @@
+/*
+ * The sink dies at every step of a life: killed, or with the power of its
+ * disk; what was answered is in the files exactly once all the same.
+ */
+#include "logsink_world.h"
+
+#define ROUNDS 40 /* of a life */
+
+static uint64_t
+one_crash(uint64_t seed, uint64_t at, bool power)
+{
+	struct world w;
+	uint64_t steps;
+
+	world_init(&w, seed);
+	w.logs.rotate_ns = 2 * (int64_t)NS;
+	w.logs.rotate_bytes = seed % 2 == 0 ? 0 : 500;
+	w.apart = seed % 3 == 0;
+	w.disk->crash_at = at;
+	w.disk->power = power;
+	start(&w);
+	for (int i = 0; i < ROUNDS && !w.disk->dead; i++)
+		round_of(&w, true);
+	if (!w.disk->dead && at == 0)
+		stop(&w);
+	steps = w.disk->step;
+	if (at == 0) {
+		mdisk_free(w.disk);
+		return steps;
+	}
+	crash(&w);
+	w.disk->power = false;
+	start(&w);
+	for (int i = 0; i < 5; i++)
+		round_of(&w, true);
+	finish(&w);
+	return steps;
+}
+
+START_TEST(a_kill_at_any_step_loses_and_doubles_nothing)
+{
+	uint64_t steps = one_crash((uint64_t)_i, 0, false);
+
+	ck_assert_uint_gt(steps, 100);
+	for (uint64_t at = 1; at <= steps; at++)
+		one_crash((uint64_t)_i, at, false);
+}
+END_TEST
+
+START_TEST(nor_does_a_power_cut)
+{
+	uint64_t steps = one_crash((uint64_t)_i, 0, true);
+
+	for (uint64_t at = 1; at <= steps; at++)
+		one_crash((uint64_t)_i, at, true);
+}
+END_TEST
+
+START_TEST(crashes_while_recovering_are_no_worse)
+{
+	struct world w;
+
+	world_init(&w, (uint64_t)_i);
+	w.logs.rotate_ns = 2 * (int64_t)NS;
+	start(&w);
+	for (int life = 0; life < 60; life++) {
+		w.disk->crash_at = w.disk->step + 1 +
+				   mu_rng_u64(&w.rng) % (life % 2 ? 12 : 60);
+		w.disk->power = life % 3 == 0;
+		for (int i = 0; i < 10 && !w.disk->dead; i++)
+			round_of(&w, true);
+		crash(&w);
+		w.disk->crash_at = w.disk->step + 1 + mu_rng_u64(&w.rng) % 8;
+		start(&w); /* and dies */
+		crash(&w);
+		start(&w);
+	}
+	w.disk->power = false;
+	finish(&w);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("logsink_crash");
+	TCase *c = tcase_create("crashes");
+	SRunner *r;
+	int failed;
+
+	setenv("TZ", "UTC", 1);
+	tcase_set_timeout(c, 200);
+	tcase_add_loop_test(
+	    c, a_kill_at_any_step_loses_and_doubles_nothing, 0, 3);
+	tcase_add_loop_test(c, nor_does_a_power_cut, 0, 3);
+	tcase_add_loop_test(c, crashes_while_recovering_are_no_worse, 0, 20);
+	suite_add_tcase(s, c);
+	r = srunner_create(s);
+	srunner_run_all(r, CK_ENV);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed == 0 ? 0 : 1;
+}
