@@ -161,6 +161,8 @@ ctl_SRCS = \
 	daemon/ctl/show.c \
 	daemon/ctl/store.c \
 	daemon/ctl/store_copy.c \
+	daemon/ctl/store_dump.c \
+	daemon/ctl/store_restore.c \
 	daemon/ctl/store_show.c \
 	daemon/ctl/table.c \
 	daemon/ctl/tls.c \

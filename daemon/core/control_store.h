@@ -111,6 +111,10 @@ void control_put_stores(const struct control *c, struct mu_buf *b);
 /* "no store \"x\" here (did you mean ...)" */
 void control_store_unknown(
     const struct control_session *s, const char *store, char *out, size_t size);
+/* The node of its master by the layout, or NULL: no such store; here: it is
+ * this one. */
+const char *control_store_master(
+    const struct control_session *s, const char *store, bool *here);
 /* What is wrong with a store, or NULL. */
 const char *control_store_trouble(
     const struct control_session *s, const char *store);

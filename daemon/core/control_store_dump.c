@@ -18,7 +18,7 @@
 /* Keys at a time.  A page is a set, in the order of values, and only its end is
  * a place to go on after: with one key each line is such a place. */
 #define PAGE 1u
-#define MS   1000000u
+#define MS   1000000
 
 static const struct control_ask of_dump = { .dump = true };
 static const struct control_ask plain;
@@ -81,8 +81,14 @@ ask_value(struct control_session *s)
 static void
 finish(struct control_session *s)
 {
+	bool here; /* the master, which alone knows what expires when */
+	const char *master =
+	    control_store_master(s, s->stores->dump.store, &here);
+
 	answer_ok(&s->out);
 	answer_number(&s->out, "pairs", s->stores->dump.pairs);
+	answer_bool(&s->out, "expiry", here);
+	answer_text(&s->out, "master", master);
 	answer_end(&s->out);
 	settle(s);
 }
@@ -119,15 +125,29 @@ take_page(struct control_dump *d, const struct mu_store_out *what)
 	d->at = 0;
 }
 
+/* The life that is left, rounded up. */
+static void
+put_expiry(struct mu_buf *b, int64_t left)
+{
+	mu_buf_printf(b, ",\"expiry\":\"%lld ms\"",
+	    (long long)(left / MS + (left % MS > 0)));
+}
+
 static void
 put_pair(struct control_session *s, const struct mu_store_out *what)
 {
 	struct control_dump *d = &s->stores->dump;
+	int64_t left =
+	    what->deadline - s->control->hooks.wall(s->control->hooks.ctx);
 
+	if (what->deadline != 0 && left <= 0)
+		return; /* it is about to expire */
 	mu_buf_str(&s->out, "{\"pair\":{\"key\":");
 	mu_value_enc_json(&s->out, d->key);
 	mu_buf_str(&s->out, ",\"value\":");
 	mu_value_enc_json(&s->out, what->result);
+	if (what->deadline != 0)
+		put_expiry(&s->out, left);
 	mu_buf_str(&s->out, "}}\n");
 	d->pairs++;
 }

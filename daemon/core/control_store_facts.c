@@ -126,6 +126,23 @@ control_store_unknown(
 }
 
 const char *
+control_store_master(
+    const struct control_session *s, const char *store, bool *here)
+{
+	struct stores_fact f;
+
+	*here = false;
+	for (size_t i = 0; i < count(s); i++) {
+		stores_fact(s->control->stores, i, &f);
+		if (strcmp(f.name, store) != 0)
+			continue;
+		*here = f.master;
+		return f.master_node;
+	}
+	return NULL;
+}
+
+const char *
 control_store_trouble(const struct control_session *s, const char *store)
 {
 	struct stores_fact f;

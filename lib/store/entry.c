@@ -57,14 +57,22 @@ decode(struct mu_bytes bytes, struct muster_value **out)
 }
 
 enum mu_store_status
+mu_entry_get_due(struct mu_backend *b, struct mu_bytes key,
+    struct muster_value **out, int64_t *deadline)
+{
+	struct mu_bytes value;
+	int rc = b->ops->get(b, key, &value, deadline);
+
+	return rc == 0 ? decode(value, out) : mu_entry_status(rc);
+}
+
+enum mu_store_status
 mu_entry_get(
     struct mu_backend *b, struct mu_bytes key, struct muster_value **out)
 {
-	struct mu_bytes value;
 	int64_t deadline;
-	int rc = b->ops->get(b, key, &value, &deadline);
 
-	return rc == 0 ? decode(value, out) : mu_entry_status(rc);
+	return mu_entry_get_due(b, key, out, &deadline);
 }
 
 /* --- keys -------------------------------------------------------------- */
@@ -153,17 +161,20 @@ query_keys(struct mu_backend *b, const struct mu_store_request *req,
 
 static enum mu_store_status
 query_one(struct mu_backend *b, const struct mu_store_request *req,
-    struct muster_value **out)
+    struct mu_out *done, struct muster_value **out)
 {
 	struct muster_value *v = NULL;
+	int64_t deadline = 0;
 	enum mu_store_status status;
 	struct mu_buf key;
 
 	mu_buf_init(&key, 0);
 	status = mu_entry_key(&key, req->key);
 	if (status == MU_STORE_OK)
-		status = mu_entry_get(b, mu_bytes_of(&key), &v);
+		status = mu_entry_get_due(b, mu_bytes_of(&key), &v, &deadline);
 	mu_buf_clear(&key);
+	if (req->op == MU_STORE_GET && status == MU_STORE_OK)
+		done->out.deadline = deadline;
 	if (req->op == MU_STORE_EXISTS &&
 	    (status == MU_STORE_OK || status == MU_STORE_NO_SUCH_KEY)) {
 		*out = muster_value_boolean(status == MU_STORE_OK);
@@ -185,7 +196,7 @@ mu_entry_query(struct mu_backend *b, const struct mu_store_request *req,
 	enum mu_store_status status =
 	    req->op == MU_STORE_KEYS
 		? query_keys(b, req, max_keys, done, &result)
-		: query_one(b, req, &result);
+		: query_one(b, req, done, &result);
 
 	mu_out_set_result(done, status, result);
 	muster_value_unref(result);

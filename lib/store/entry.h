@@ -31,6 +31,10 @@ enum mu_store_status mu_entry_key(
 enum mu_store_status mu_entry_get(
     struct mu_backend *b, struct mu_bytes key, struct muster_value **out);
 
+/* The same with its deadline, 0: none. */
+enum mu_store_status mu_entry_get_due(struct mu_backend *b, struct mu_bytes key,
+    struct muster_value **out, int64_t *deadline);
+
 /* Answer EXISTS, GET, GET_INDEX or KEYS into a DONE item. */
 void mu_entry_query(struct mu_backend *b, const struct mu_store_request *req,
     uint32_t max_keys, struct mu_out *done);

@@ -122,6 +122,8 @@ struct mu_store_out {
 					      after; else NULL */
 	uint64_t stale_ns; /* a read's result is from a copy that has not heard
 			      of its master for so long; 0: it is fresh */
+	int64_t deadline; /* GET at a master: when it expires, wall clock; else
+			     0: clones do not know it */
 	/* STATE */
 	enum mu_store_state state;
 	unsigned percent; /* ATTACHING */

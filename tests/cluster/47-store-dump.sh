@@ -53,7 +53,7 @@ say 'it goes on where it was cut'
 ctl worker-1 store dump s 2>/dev/null | head -n 5000 >"$T/first"
 last=$(tail -n 1 "$T/first" | sed 's/^{"key":\(.*\),"value":.*$/\1/')
 ctl worker-1 store dump s --after "$last" >"$T/second"
-cat "$T/first" "$T/second" | diff - "$T/dump" >/dev/null ||
+cat "$T/first" "$T/second" | cmp -s - "$T/dump" ||
     fail "after $last it is $(wc -l <"$T/second") lines"
 [ "$(ctl worker-1 store dump s --prefix k123 | wc -l)" -eq 111 ] ||
     fail 'prefix'
@@ -83,19 +83,89 @@ outcome 2 worker-1 restore none <"$T/dump"
 grep -q 'line 1: .*no store "none"' "$T/err" || fail "$(cat "$T/err")"
 outcome 2 worker-1 dump none
 
-say 'the daemon goes away in the middle'
+say 'expiry times go with it, from the node of the master'
+done_at worker-1 put s hour x --expiry 1h
+ctl manager store dump s --prefix hour >"$T/expiring" 2>"$T/err"
+[ ! -s "$T/err" ] || fail "$(cat "$T/err")"
+left=$(jq -r '.expiry | sub(" ms$"; "") | tonumber' "$T/expiring")
+[ "$left" -gt 3000000 ] && [ "$left" -le 3600000 ] ||
+    fail "an hour is $(cat "$T/expiring")"
+ctl worker-1 store dump s --prefix hour 2>"$T/err" | has /dev/stdin expiry &&
+    fail 'a clone makes an expiry up'
+grep -q 'only the master knows them, on manager' "$T/err" ||
+    fail "$(cat "$T/err")"
+sed 's/"expiry":"[0-9]* ms"/"expiry":"700 ms"/' "$T/expiring" |
+    ctl worker-2 store restore copy -q
+until_true 5 missing manager hour copy
+ctl worker-2 store restore copy -q <"$T/expiring"
+ctl manager store dump copy --prefix hour | has /dev/stdin '"expiry":"' ||
+    fail 'the restored pair does not expire'
+
+say 'the daemon is restarted in the middle of a dump'
 mkfifo "$T/slow"
 ctl worker-1 store dump s >"$T/slow" 2>"$T/err" &
 OTHERS+=($!)
 exec {slowly}<"$T/slow"
 read -r line <&"$slowly"
+echo "$line" >"$T/rest"
 kill9 worker-1
-cat <&"$slowly" >"$T/rest"
+start worker-1
+fresh s worker-1
+cat <&"$slowly" >>"$T/rest"
 exec {slowly}<&-
+wait "${OTHERS[0]}" || fail "the dump: $(cat "$T/err")"
+OTHERS=()
+ctl manager store dump s -q | sed 's/,"expiry":"[0-9]* ms"//' >"$T/dump"
+cmp "$T/rest" "$T/dump" || fail "$(cat "$T/err")"
+grep -q 'connection lost; going on after [0-9]* pairs' "$T/err" ||
+    fail "it does not say that it went on: $(cat "$T/err")"
+
+say 'and of a restore'
+mkfifo "$T/feed"
+for i in $(seq 3000); do
+	echo "{\"key\":\"again$i\",\"value\":\"count:$i\"}"
+done >"$T/pairs"
+{
+	head -n 1500 "$T/pairs"
+	until [ -e "$T/go on" ]; do
+		pause
+	done
+	tail -n +1501 "$T/pairs"
+} >"$T/feed" &
+OTHERS+=($!)
+ctl worker-1 store restore copy --timeout 20s <"$T/feed" 2>"$T/err" &
+OTHERS+=($!)
+until_true 20 says worker-2 again900 900 copy
+kill9 worker-1
+: >"$T/go on"
+start worker-1
+finished() {
+	gone "${OTHERS[1]}"
+}
+until_true 40 finished
+wait "${OTHERS[1]}" || fail "the restore: $(cat "$T/err")"
+OTHERS=()
+grep -q '^3000 pairs restored\|: 3000 pairs restored' "$T/err" ||
+    fail "$(cat "$T/err")"
+[ "$(ctl manager store dump copy --prefix again | wc -l)" -eq 3000 ] ||
+    fail 'pairs are missing'
+until_true 10 says worker-2 again3000 3000 copy
+
+say 'it does not come back'
+ctl worker-1 store dump s --timeout 2s >"$T/slow" 2>"$T/err" &
+OTHERS+=($!)
+exec {slowly}<"$T/slow"
+read -r line <&"$slowly"
+kill9 worker-1
+cat <&"$slowly" >"$T/rest" &
+OTHERS+=($!)
+exec {slowly}<&-
+finished() {
+	gone "${OTHERS[0]}"
+}
+until_true 20 finished
 rc=0
 wait "${OTHERS[0]}" || rc=$?
 OTHERS=()
-if [ $rc -ne 0 ]; then
-	[ $rc -eq 2 ] && grep -q 'go on with --after' "$T/err" ||
-	    fail "$rc: $(cat "$T/err")"
-fi
+[ $rc -eq 2 ] && grep -q 'go on with --after' "$T/err" ||
+    fail "$rc: $(cat "$T/err")"

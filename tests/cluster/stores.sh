@@ -42,10 +42,10 @@ reads() {
 	    fail "$reader: $1 is $(ctl "$reader" store get s "$1" 2>&1), not $2"
 }
 
-# missing NODE KEY
+# missing NODE KEY [STORE]
 missing() {
 	local rc=0
-	ctl "$1" store get s "$2" >/dev/null 2>&1 || rc=$?
+	ctl "$1" store get "${3:-s}" "$2" >/dev/null 2>&1 || rc=$?
 	[ $rc -eq 1 ]
 }
 

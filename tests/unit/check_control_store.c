@@ -436,8 +436,10 @@ START_TEST(a_dump_gives_every_pair_while_the_client_reads)
 	ck_assert_uint_lt(len, 40000);
 	a = taken(s);
 	ck_assert_uint_eq(count(a, "{\"pair\":{"), 2000);
-	ck_assert_ptr_nonnull(strstr(a, "{\"ok\":true,\"pairs\":2000}\n"
-					"{\"ok\":true,\"version\""));
+	ck_assert_ptr_nonnull(
+	    strstr(a, "{\"ok\":true,\"pairs\":2000,\"expiry\":true,"
+		      "\"master\":\"manager\"}\n"
+		      "{\"ok\":true,\"version\""));
 	for (int i = 0; i < 2000; i += 1) {
 		char key[16];
 
