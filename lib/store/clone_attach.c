@@ -10,7 +10,8 @@
 #define ASK_BROKER    2  /* ticks between two nack{0} */
 #define ASK_OURS      10 /* ticks between two attach */
 #define ASK_CHUNK     5  /* ticks between two want */
-#define GIVE_UP_CHUNK 30
+#define ASK_SLOWLY    300
+#define GIVE_UP_CHUNK 100 /* ticks without a word of the master */
 #define OLD_AFTER     30 /* ticks of silence in which a copy counts as fresh */
 
 /* --- asking ------------------------------------------------------------ */
@@ -208,6 +209,35 @@ want(struct mu_clone *c)
 	muster_value_unref(cmd.key);
 }
 
+static void
+want_first(struct mu_clone *c)
+{
+	if (c->want_every < ASK_CHUNK)
+		c->want_every = ASK_CHUNK; /* a copy from before a restart */
+	c->first_wanted = c->ticks;
+	want(c);
+}
+
+/* On a slow way a chunk takes its time, and asking again meanwhile would only
+ * bring it twice: be patient for twice as long as the last one took, and more
+ * each time. */
+static void
+want_again(struct mu_clone *c)
+{
+	c->want_every *= 2;
+	if (c->want_every > ASK_SLOWLY)
+		c->want_every = ASK_SLOWLY;
+	want(c);
+}
+
+static void
+measure_way(struct mu_clone *c)
+{
+	uint64_t took = c->ticks - c->first_wanted;
+
+	c->want_every = 2 * took < ASK_CHUNK ? ASK_CHUNK : 2 * took;
+}
+
 static bool
 begin_loading(struct mu_clone *c, const struct mu_command *cmd)
 {
@@ -220,6 +250,7 @@ begin_loading(struct mu_clone *c, const struct mu_command *cmd)
 	c->loaded = 0;
 	c->total = cmd->total;
 	c->index = 0;
+	c->want_every = ASK_CHUNK;
 	c->saved_index = UINT64_MAX; /* it speaks of another load */
 	mu_buf_reset(&c->held);
 	return true;
@@ -257,7 +288,7 @@ clone_on_attached(struct mu_clone *c, const struct mu_command *cmd)
 	is_attached(c, cmd, true);
 	c->need = cmd->newest;
 	if (c->loading)
-		want(c);
+		want_first(c);
 	else
 		send_ack(c, c->applied);
 	clone_open_writer(
@@ -299,6 +330,7 @@ clone_on_chunk(struct mu_clone *c, const struct mu_command *cmd)
 		c->held = last;
 	}
 	c->loaded += cmd->nentries;
+	measure_way(c);
 	c->index++;
 	if (c->need < cmd->number)
 		c->need = cmd->number;
@@ -308,7 +340,7 @@ clone_on_chunk(struct mu_clone *c, const struct mu_command *cmd)
 		clone_check_whole(c);
 		clone_answer_writes(c);
 	} else {
-		want(c);
+		want_first(c);
 	}
 }
 
@@ -332,8 +364,8 @@ clone_tick_attach(struct mu_clone *c)
 	}
 	if (c->loading && c->ticks - c->heard >= GIVE_UP_CHUNK)
 		clone_seek(c);
-	else if (c->loading && c->ticks - c->wanted >= ASK_CHUNK)
-		want(c);
+	else if (c->loading && c->ticks - c->wanted >= c->want_every)
+		want_again(c);
 }
 
 enum mu_store_state

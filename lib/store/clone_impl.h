@@ -57,6 +57,8 @@ struct mu_clone {
 	struct mu_buf held;     /* last encoded key we hold; empty: none */
 	uint64_t index;         /* of the chunk wanted */
 	uint64_t wanted;        /* tick at which it was asked for */
+	uint64_t first_wanted;  /* the same, the first time */
+	uint64_t want_every;    /* ticks before it is asked for again */
 	uint64_t loaded, total; /* pairs */
 	uint64_t need;          /* whole once this action is applied */
 	uint64_t saved_seq, saved_epoch;

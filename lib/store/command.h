@@ -30,8 +30,9 @@
  *  67 want      clone -> master (unicast)
  *               u64 index, opt_value after
  *               "Send me the chunk of that index: the pairs after that key."
- *               Repeated each 500 ms until answered; one is under way at a
- *               time, which is the flow control.
+ *               Repeated until answered, after 500 ms or twice the time the
+ *               last one took; one is under way at a time, which is the flow
+ *               control.
  *  68 chunk     master -> clone (unicast)
  *               u64 index, u64 offset, u8 last, vb n, n x (value key, value
  *               val)

@@ -277,6 +277,41 @@ START_TEST(a_slow_clone_is_not_flooded)
 }
 END_TEST
 
+/* A chunk that takes long is not asked for again and again. */
+START_TEST(a_slow_way_is_not_filled_with_the_same_chunk)
+{
+	struct mu_clone_stats stats;
+	unsigned before;
+	char key[32];
+
+	pair_begin();
+	pw.mc.chunk_bytes = 500;
+	pair_open_master();
+	for (int i = 0; i < 200; i++) {
+		snprintf(key, sizeof key, "key-%d", i);
+		pair_do(MASTER, MU_STORE_PUT, key, "count:1");
+	}
+	pair_open_clone_on(0, mu_backend_memory_new(0));
+	pair_join(0, true);
+	pair_drain_clone(0);
+	pair_drain_master(); /* attached */
+	pw.deaf_master = true;
+	before = pw.sent[0][MU_CMD_WANT];
+	for (int i = 0; i < 60; i++) {
+		pair_pass(PAIR_SECOND);
+		say_newest(0); /* the master is there, the chunk is not */
+	}
+	ck_assert_uint_ge(pw.sent[0][MU_CMD_WANT] - before, 4);
+	ck_assert_uint_le(pw.sent[0][MU_CMD_WANT] - before, 9);
+	pw.deaf_master = false;
+	pair_pass(31 * PAIR_SECOND);
+	mu_clone_stats(pw.clones[0], &stats);
+	ck_assert_int_eq((int)stats.state, MU_STORE_FRESH);
+	ck_assert_uint_eq(stats.entries, 200);
+	pair_end();
+}
+END_TEST
+
 /* --- the medium refuses ------------------------------------------------- */
 
 static enum mu_store_status
@@ -452,6 +487,7 @@ main(void)
 	    tc, a_change_before_the_answer_to_attach_is_not_forgotten);
 	tcase_add_test(tc, only_brokers_clones_are_resynchronised);
 	tcase_add_test(tc, a_slow_clone_is_not_flooded);
+	tcase_add_test(tc, a_slow_way_is_not_filled_with_the_same_chunk);
 	tcase_add_test(tc, a_stale_copy_says_how_old_it_is);
 	tcase_add_test(tc, a_clone_attaches_again_after_retransmit_failed);
 	tcase_add_test(tc, a_vanished_clone_costs_a_bounded_history);
