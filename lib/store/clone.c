@@ -1,4 +1,4 @@
-/* The clone's doors, and what a query meets. */
+/* The clone's doors. */
 #include "store/clone.h"
 
 #include <string.h>
@@ -56,30 +56,13 @@ mu_clone_new(const struct mu_clone_config *config, struct mu_backend *backend,
 	return c;
 }
 
-static void
-drop_query(struct mu_clone *c)
-{
-	struct query *q = c->queries;
-
-	c->queries = q->next;
-	if (c->queries == NULL)
-		c->queries_tail = &c->queries;
-	c->nqueries--;
-	muster_value_unref((struct muster_value *)(uintptr_t)q->req.key);
-	muster_value_unref((struct muster_value *)(uintptr_t)q->req.value);
-	muster_value_unref((struct muster_value *)(uintptr_t)q->req.after);
-	mu_out_free(q->done);
-	mu_free(q);
-}
-
 void
 mu_clone_free(struct mu_clone *c)
 {
 	if (c == NULL)
 		return;
 	clone_writes_free(c);
-	while (c->queries != NULL)
-		drop_query(c);
+	clone_queries_free(c);
 	mu_consumer_free(c->in);
 	mu_producer_free(c->writer);
 	mu_outq_clear(&c->out);
@@ -98,114 +81,7 @@ clone_send(struct mu_clone *c, struct mu_command *cmd,
 	mu_outq_push(&c->out, mu_out_command(cmd, true, endpoint));
 }
 
-/* --- queries ----------------------------------------------------------- */
-
-/* May the copy answer now? */
-static bool
-may_answer(const struct mu_clone *c)
-{
-	unsigned percent;
-
-	switch (clone_state(c, &percent)) {
-	case MU_STORE_FRESH:
-		return true;
-	case MU_STORE_OLD:
-		/* One of an earlier life may be of any age. */
-		return c->attached > 0 &&
-		       c->now - c->heard_at <= c->config.max_stale_ns &&
-		       c->applied >= c->need;
-	default:
-		return false;
-	}
-}
-
-static void
-query(
-    struct mu_clone *c, const struct mu_store_request *req, struct mu_out *done)
-{
-	unsigned percent;
-
-	if (clone_state(c, &percent) == MU_STORE_OLD)
-		done->out.stale_ns = c->now - c->heard_at + 1;
-	mu_entry_query(c->backend, req, c->config.max_keys, done);
-	if (done->out.status != MU_STORE_DAMAGED)
-		return;
-	c->damaged = true;
-	clone_restart(c, mu_store_status_name(MU_STORE_DAMAGED));
-}
-
-static void
-answer_queries(struct mu_clone *c)
-{
-	while (c->queries != NULL && may_answer(c)) {
-		struct query *q = c->queries;
-
-		query(c, &q->req, q->done);
-		mu_outq_push(&c->out, q->done);
-		q->done = NULL;
-		drop_query(c);
-	}
-}
-
-static void
-expire_queries(struct mu_clone *c)
-{
-	struct query **at = &c->queries;
-
-	while (*at != NULL) {
-		struct query *q = *at, *first = c->queries;
-
-		if (q->deadline > c->now) {
-			at = &q->next;
-			continue;
-		}
-		mu_out_set_result(q->done,
-		    c->attached == 0 && !c->complete ? MU_STORE_NO_MASTER
-						     : MU_STORE_STALE,
-		    NULL);
-		mu_outq_push(&c->out, q->done);
-		q->done = NULL;
-		/* unhook it: drop_query takes the first */
-		*at = q->next;
-		if (q->next == NULL)
-			c->queries_tail = at;
-		if (q == first) {
-			q->next = c->queries;
-			if (c->queries == NULL)
-				c->queries_tail = &q->next;
-			c->queries = q;
-			drop_query(c);
-			at = &c->queries;
-			continue;
-		}
-		q->next = c->queries;
-		c->queries = q;
-		drop_query(c);
-	}
-}
-
-static enum mu_store_status
-wait(struct mu_clone *c, const struct mu_store_request *req,
-    struct mu_out *done, uint64_t deadline)
-{
-	struct query *q;
-
-	if (c->nqueries >= c->config.max_queries)
-		return MU_STORE_BUSY;
-	q = mu_calloc(1, sizeof *q);
-	if (q == NULL)
-		return MU_STORE_NOMEM;
-	q->req = *req;
-	muster_value_ref(req->key);
-	muster_value_ref(req->value);
-	muster_value_ref(req->after);
-	q->deadline = deadline;
-	q->done = done;
-	*c->queries_tail = q;
-	c->queries_tail = &q->next;
-	c->nqueries++;
-	return MU_STORE_OK;
-}
+/* --- requests ------------------------------------------------------------ */
 
 int
 mu_clone_request(struct mu_clone *c, const struct mu_store_request *req,
@@ -214,24 +90,18 @@ mu_clone_request(struct mu_clone *c, const struct mu_store_request *req,
 	struct mu_out *done = mu_out_done(req->id, MU_STORE_OK, NULL);
 	uint64_t timeout =
 	    req->timeout_ns != 0 ? req->timeout_ns : DEFAULT_TIMEOUT;
-	enum mu_store_status status;
 
 	if (done == NULL)
 		return MUSTER_ENOMEM;
 	c->now = now->mono;
 	if (!mu_store_request_is_complete(req)) {
 		mu_out_set_result(done, MU_STORE_INVALID, NULL);
-	} else if (!mu_store_is_read(req->op)) {
-		return clone_write(c, req, done, now->mono + timeout);
-	} else if (may_answer(c)) {
-		query(c, req, done);
+		mu_outq_push(&c->out, done);
+	} else if (mu_store_is_read(req->op)) {
+		clone_query(c, req, done, now->mono + timeout);
 	} else {
-		status = wait(c, req, done, now->mono + timeout);
-		if (status == MU_STORE_OK)
-			return 0;
-		mu_out_set_result(done, status, NULL);
+		return clone_write(c, req, done, now->mono + timeout);
 	}
-	mu_outq_push(&c->out, done);
 	return 0;
 }
 
@@ -391,7 +261,7 @@ mu_clone_feed(struct mu_clone *c, const uint8_t *payload, size_t len,
 	c->now = now->mono;
 	rc = dispatch(c, &cmd, payload, len, now);
 	mu_command_clear(&cmd);
-	answer_queries(c);
+	clone_answer_queries(c);
 	return rc;
 }
 
@@ -457,11 +327,11 @@ mu_clone_tick(struct mu_clone *c, const struct mu_store_now *now)
 		clone_tick_attach(c);
 		tick_consumer(c);
 		clone_tick_writes(c);
-		expire_queries(c);
+		clone_expire_queries(c);
 	}
 	if (now->mono >= c->next_tick)
 		c->next_tick = now->mono + MU_CHANNEL_TICK_NS;
-	answer_queries(c);
+	clone_answer_queries(c);
 }
 
 uint64_t

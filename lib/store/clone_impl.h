@@ -115,6 +115,15 @@ int clone_merge(struct mu_clone *c, struct mu_bytes from,
 int clone_remember(struct mu_clone *c);
 void clone_save(struct mu_clone *c);
 
+/* --- clone_query.c ----------------------------------------------------- */
+
+/* Takes done. */
+void clone_query(struct mu_clone *c, const struct mu_store_request *req,
+    struct mu_out *done, uint64_t deadline);
+void clone_answer_queries(struct mu_clone *c);
+void clone_expire_queries(struct mu_clone *c);
+void clone_queries_free(struct mu_clone *c);
+
 /* --- clone_write.c ----------------------------------------------------- */
 
 int clone_write(struct mu_clone *c, const struct mu_store_request *req,
