@@ -74,6 +74,7 @@ tls_SRCS = \
 	lib/tls/errors.c \
 	lib/tls/issue.c \
 	lib/tls/pem.c \
+	lib/tls/resume.c \
 	lib/tls/verify.c
 
 proto_SRCS = \

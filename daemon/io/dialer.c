@@ -24,6 +24,7 @@ struct attempt {
 	struct dialer *dialer;
 	struct attempt *prev, *next;
 	struct dialer_target target; /* its host is the resolver's copy */
+	char *node;                  /* owned */
 	struct resolve *lookup;      /* under way, or NULL */
 	struct addrinfo *list;       /* owned: the addresses */
 	struct addrinfo *at;         /* the one being tried */
@@ -57,6 +58,7 @@ free_attempt(struct attempt *a)
 	if (a->list != NULL)
 		freeaddrinfo(a->list);
 	mu_tls_unref(a->target.tls);
+	mu_free(a->node);
 	mu_buf_clear(&a->why);
 	mu_free(a);
 }
@@ -150,7 +152,7 @@ make_conn(struct attempt *a, int fd, bool connecting)
 	};
 
 	if (a->target.tls != NULL) {
-		cfg.ssl = mu_tls_session(a->target.tls, false);
+		cfg.ssl = mu_tls_dial(a->target.tls, a->node);
 		if (cfg.ssl == NULL) {
 			close(fd);
 			return NULL;
@@ -253,7 +255,8 @@ dialer_dial(struct dialer *d, const struct dialer_target *t)
 		return MUSTER_ENOMEM;
 	a->dialer = d;
 	a->target = *t;
-	a->target.host = NULL;
+	a->target.host = a->target.node = NULL;
+	a->node = mu_strdup(t->node);
 	if (t->tls != NULL)
 		mu_tls_ref(t->tls);
 	mu_buf_init(&a->why, WHY_MAX);
@@ -261,8 +264,9 @@ dialer_dial(struct dialer *d, const struct dialer_target *t)
 	if (d->first != NULL)
 		d->first->prev = a;
 	d->first = a;
-	a->lookup =
-	    resolve_start(d->resolver, t->host, t->port, on_resolved, a);
+	if (a->node != NULL)
+		a->lookup = resolve_start(
+		    d->resolver, t->host, t->port, on_resolved, a);
 	if (a->lookup == NULL) {
 		free_attempt(a);
 		return MUSTER_ENOMEM;

@@ -33,6 +33,7 @@ void dialer_free(struct dialer *d);
 
 struct dialer_target {
 	unsigned id;      /* for the answer and cancelling */
+	const char *node; /* its name, copied */
 	const char *host; /* copied */
 	uint16_t port;
 	uint64_t connect_ns;   /* limit for each address */

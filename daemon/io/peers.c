@@ -256,6 +256,7 @@ dial(struct peers *p, const struct endpoint_out *out, uint64_t now)
 	    &endpoint_layout(p->cfg.endpoint)->limits;
 	struct dialer_target t = {
 		.id = out->dial_id,
+		.node = out->name,
 		.host = out->host,
 		.port = out->port,
 		.connect_ns = (uint64_t)limits->connect_ns,
@@ -286,6 +287,8 @@ on_connected(void *ctx, unsigned id, struct conn *conn, const char *address,
 		return;
 	}
 	w->conn = conn;
+	if (conn_ssl(conn) != NULL && mu_tls_resumed(conn_ssl(conn)))
+		log_debug("%s:%u: tls session resumed", address, port);
 	conn_set_owner(conn, &wire_ops, w);
 	tell_auth(w);
 }

@@ -45,8 +45,10 @@ set_modes(SSL_CTX *ctx)
 				  SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_read_ahead(ctx, 1);
 	SSL_CTX_set_default_read_buffer_len(ctx, READ_BUFFER);
-	/* Tickets carry the state; a cache would only grow. */
-	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
+	/* Tickets carry the state; a cache would only grow.  What we dialled
+	 * is kept by node, in resume.c. */
+	SSL_CTX_set_session_cache_mode(
+	    ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
 	SSL_CTX_set_timeout(ctx, SESSION_SECONDS);
 	SSL_CTX_set_num_tickets(ctx, 1);
 }
@@ -64,7 +66,8 @@ tls_alloc(bool anonymous)
 	if (t->ctx == NULL ||
 	    SSL_CTX_set_min_proto_version(t->ctx, TLS1_2_VERSION) != 1 ||
 	    SSL_CTX_set_session_id_context(t->ctx, session_id_context,
-		sizeof session_id_context - 1) != 1) {
+		sizeof session_id_context - 1) != 1 ||
+	    mu_tls_resumption(t->ctx) != 0) {
 		mu_tls_unref(t);
 		return NULL;
 	}

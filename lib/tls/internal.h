@@ -5,8 +5,10 @@
 #ifndef MU_TLS_INTERNAL_H
 #define MU_TLS_INTERNAL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
@@ -58,6 +60,12 @@ char *mu_tls_names_text(X509 *cert, char *out, size_t out_size);
 /* Remembers on the session why verification failed, because OpenSSL drops the
  * peer's certificate then. */
 int mu_tls_verify(int ok, X509_STORE_CTX *store);
+
+/* Let a context resume sessions, in both roles; 0, or -1 without memory. */
+int mu_tls_resumption(SSL_CTX *ctx);
+
+/* Is cert valid at that time (NULL: now)?  NULL is no certificate. */
+bool mu_tls_dates_hold(X509 *cert, time_t *at);
 
 /* What mu_tls_verify remembered, or NULL. */
 const char *mu_tls_verdict(SSL *ssl);

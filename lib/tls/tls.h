@@ -32,8 +32,8 @@ struct mu_tls;
  *
  * 0 with *out owned by the caller; MUSTER_ETLS, MUSTER_ESYS or MUSTER_ENOMEM.
  */
-int mu_tls_new(const struct mu_tls_files *files, struct mu_tls **out,
-    char *err, size_t err_size);
+int mu_tls_new(const struct mu_tls_files *files, struct mu_tls **out, char *err,
+    size_t err_size);
 
 /* Contexts for anonymous mode: AECDH-AES256-SHA, P-384, TLS 1.2 in effect. */
 int mu_tls_new_anonymous(struct mu_tls **out, char *err, size_t err_size);
@@ -58,6 +58,15 @@ bool mu_tls_is_anonymous(const struct mu_tls *t);
  */
 struct ssl_st *mu_tls_session(struct mu_tls *t, bool server);
 
+/*
+ * The same in client state, for a connection to that node of the layout: it
+ * resumes the session of the last one, if that was with these contexts, the
+ * accepting process still runs and its certificate has not expired.  Names are
+ * those of the session's certificate.
+ */
+struct ssl_st *mu_tls_dial(struct mu_tls *t, const char *node);
+bool mu_tls_resumed(const struct ssl_st *ssl);
+
 /* Notice whether the own certificate expires within days: days left, negative
  * when over; INT_MAX in anonymous mode. */
 int mu_tls_days_left(const struct mu_tls *t);
@@ -80,8 +89,8 @@ char *mu_tls_peer_names(struct ssl_st *ssl, char *out, size_t out_size);
  * with SSL_ERROR_SYSCALL errno must still be that of the operation.  Clears
  * the error queue.  Returns out.
  */
-char *mu_tls_error(struct ssl_st *ssl, int ssl_error, char *out,
-    size_t out_size);
+char *mu_tls_error(
+    struct ssl_st *ssl, int ssl_error, char *out, size_t out_size);
 
 /* --- a private CA ------------------------------------------------------- */
 
@@ -90,8 +99,8 @@ struct mu_tls_issue {
 	const char *name;       /* CN and DNS name: the node's name */
 	const char *const *alt; /* [nalt] further DNS names or addresses */
 	size_t nalt;
-	int days;               /* validity; may be negative in tests */
-	int start_days;         /* begin of validity from now; 0 usual */
+	int days;       /* validity; may be negative in tests */
+	int start_days; /* begin of validity from now; 0 usual */
 };
 
 /* Create a P-256 CA key and certificate.  Existing files are never

@@ -320,7 +320,14 @@ dialer(void)
 static void
 dial(struct dialer *d, unsigned id, const char *host, uint16_t port)
 {
-	struct dialer_target t = { id, host, port, SECOND / 5, SECOND, NULL };
+	struct dialer_target t = {
+		.id = id,
+		.node = host,
+		.host = host,
+		.port = port,
+		.connect_ns = SECOND / 5,
+		.handshake_ns = SECOND,
+	};
 
 	ck_assert_int_eq(dialer_dial(d, &t), 0);
 	ck_assert_uint_eq(p.failed, 0); /* never from within */

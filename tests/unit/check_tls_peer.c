@@ -13,6 +13,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
+#include "tls/internal.h"
 #include "tls_pair.h"
 
 /* --- names --------------------------------------------------------------- */
@@ -311,6 +312,63 @@ START_TEST(resumed_session_still_knows_its_peer)
 }
 END_TEST
 
+/* The client reads its ticket; then the connection breaks, as they do. */
+static void
+dial(struct mu_tls *w, const char *node, struct mu_tls *m, bool reused)
+{
+	struct end c, s;
+
+	join(&c, mu_tls_dial(w, node), &s, mu_tls_session(m, true));
+	run(&c, &s);
+	ck_assert_msg(is_up(&c) && is_up(&s), "%s / %s", c.text, s.text);
+	ck_assert_int_eq(SSL_session_reused(c.ssl), reused);
+	ck_assert_int_eq(SSL_session_reused(s.ssl), reused);
+	ck_assert(mu_tls_peer_has_name(c.ssl, "manager"));
+	ck_assert(!mu_tls_peer_has_name(c.ssl, "worker-1"));
+	ck_assert(mu_tls_peer_has_name(s.ssl, "worker-1"));
+	part(&c, &s);
+}
+
+START_TEST(dialling_a_node_again_resumes)
+{
+	struct mu_tls *m = authenticated("manager");
+	struct mu_tls *w = authenticated("worker-1");
+	struct mu_tls *fresh = authenticated("manager");
+
+	dial(w, "manager", m, false);
+	dial(w, "manager", m, true);
+	dial(w, "manager", m, true);
+	/* a ticket is for one node only */
+	dial(w, "logger", m, false);
+	/* that process was restarted, or it was reloaded */
+	dial(w, "manager", fresh, false);
+	dial(w, "manager", fresh, true);
+	mu_tls_unref(fresh);
+	mu_tls_unref(m);
+	/* this one was */
+	m = authenticated("manager");
+	dial(w, "manager", m, false);
+	mu_tls_unref(w);
+	w = authenticated("worker-1");
+	dial(w, "manager", m, false);
+	mu_tls_unref(m);
+	mu_tls_unref(w);
+}
+END_TEST
+
+START_TEST(no_session_outlives_a_certificate)
+{
+	X509 *cert = read_cert("manager");
+	time_t before = time(NULL) - 86400, after = time(NULL) + 11 * 86400;
+
+	ck_assert(mu_tls_dates_hold(cert, NULL));
+	ck_assert(!mu_tls_dates_hold(cert, &before));
+	ck_assert(!mu_tls_dates_hold(cert, &after));
+	ck_assert(!mu_tls_dates_hold(NULL, NULL));
+	X509_free(cert);
+}
+END_TEST
+
 /* --- life of contexts ---------------------------------------------------- */
 
 START_TEST(sessions_survive_a_reload)
@@ -385,6 +443,8 @@ suite(void)
 	tcase_add_test(t, certificate_for_servers_is_no_clients);
 	tcase_add_loop_test(t, intermediate_ca_comes_with_the_chain, 0, 2);
 	tcase_add_loop_test(t, resumed_session_still_knows_its_peer, 0, 2);
+	tcase_add_test(t, dialling_a_node_again_resumes);
+	tcase_add_test(t, no_session_outlives_a_certificate);
 	tcase_add_test(t, sessions_survive_a_reload);
 	tcase_add_test(t, bytes_read_ahead_are_seen_as_pending);
 	tcase_add_test(t, days_left_are_counted);
