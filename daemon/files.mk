@@ -41,6 +41,7 @@ core_SRCS = \
 	daemon/core/dial.c \
 	daemon/core/endpoint.c \
 	daemon/core/endpoint_dial.c \
+	daemon/core/endpoint_hold.c \
 	daemon/core/endpoint_members.c \
 	daemon/core/endpoint_note.c \
 	daemon/core/endpoint_reload.c \

@@ -25,6 +25,8 @@
  * nobody has to tell us that something changed. */
 #define LOOK_NS 50000000u
 
+#define STUFFED 65536 /* bytes of requests that are enough while held */
+
 struct control *
 control_new(struct endpoint *e, const struct control_hooks *hooks,
     const char *version, uint64_t now)
@@ -138,6 +140,15 @@ on_message(struct subscriber *sub, struct message *m)
 	control_event_end(s, before);
 }
 
+/* A queue is full of what the session publishes: requests wait. */
+static void
+on_hold(struct subscriber *sub, bool on)
+{
+	struct control_session *s = (struct control_session *)sub;
+
+	s->resumed = !on;
+}
+
 /* --- sessions ---------------------------------------------------------------
  */
 
@@ -155,6 +166,8 @@ control_session_new(struct control *c, uint64_t now)
 	s->control = c;
 	s->sub.kind = SUBSCRIBER_CLIENT;
 	s->sub.deliver = on_message;
+	s->sub.hold = on_hold;
+	s->sub.may_wait = true;
 	mu_lines_init(&s->in, CONTROL_LINE_MAX);
 	mu_buf_init(&s->out, 0);
 	s->next = c->sessions;
@@ -176,8 +189,7 @@ control_session_free(struct control_session *s)
 	control_stores_end(s);
 	control_ship_end(s);
 	control_tail_end(s);
-	if (s->filter != NULL)
-		router_detach(endpoint_router(c->e), &s->sub);
+	router_detach(endpoint_router(c->e), &s->sub);
 	muster_filter_free(s->filter);
 	mu_lines_clear(&s->in);
 	mu_buf_clear(&s->out);
@@ -218,7 +230,8 @@ answer(struct control_session *s, const char *line, size_t len)
 static bool
 paused(const struct control_session *s)
 {
-	return s->waiting != NULL || s->asking || control_ship_pause(s);
+	return s->waiting != NULL || s->asking || s->sub.held ||
+	    control_ship_pause(s);
 }
 
 bool
@@ -263,6 +276,12 @@ control_session_feed(
 	else if (r != 0)
 		fail(s, "memory", "out of memory");
 	return r;
+}
+
+bool
+control_session_stuffed(const struct control_session *s)
+{
+	return s->sub.held && mu_buf_len(&s->in.in) >= STUFFED;
 }
 
 bool
@@ -357,6 +376,8 @@ control_deadline(const struct control *c)
 	uint64_t first = UINT64_MAX;
 
 	for (struct control_session *s = c->sessions; s != NULL; s = s->next) {
+		if (s->resumed)
+			first = c->now;
 		if (s->waiting == NULL || s->failed)
 			continue;
 		if (first > c->now + LOOK_NS)
@@ -372,6 +393,11 @@ control_wake(struct control *c)
 {
 	look(c);
 	for (struct control_session *s = c->sessions; s != NULL; s = s->next) {
+		if (s->resumed) {
+			s->resumed = false;
+			s->fresh = true;
+			control_session_run(s);
+		}
 		if (!s->fresh)
 			continue;
 		s->fresh = false;

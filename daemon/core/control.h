@@ -66,6 +66,10 @@ void control_session_free(struct control_session *s);
 int control_session_feed(
     struct control_session *s, const void *bytes, size_t len, uint64_t now);
 
+/* Is it held back, with so many requests that no more need be read?  The next
+ * control_wake that returns it ends that. */
+bool control_session_stuffed(const struct control_session *s);
+
 /* Output: look, write, consume; bounded by client_queue_bytes: beyond it
  * events are dropped and counted in a {"dropped": n} line. */
 bool control_session_peek(

@@ -48,6 +48,7 @@ struct control_session {
 	bool tailing;      /* wants records that this logger writes */
 	char *tail_stream; /* of this stream or path; NULL: of all */
 	bool asking; /* requests pause until a store answered */
+	bool resumed; /* was held back, and may go on */
 	bool fresh;  /* output that the server was not told of */
 	bool failed; /* ends once out is empty */
 	void *transport;

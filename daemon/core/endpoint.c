@@ -97,6 +97,7 @@ endpoint_new(const struct endpoint_config *cfg, uint64_t now)
 	e->veto = cfg->veto;
 	e->veto_ctx = cfg->veto_ctx;
 	e->last_note = &e->first_note;
+	e->hold_due = UINT64_MAX;
 	e->service.kind = SUBSCRIBER_SERVICE;
 	e->service.deliver = hear;
 	mu_rng_init(&e->rng, cfg->seed);
@@ -307,6 +308,14 @@ next_write(struct endpoint *e, struct endpoint_out *out)
 }
 
 static bool
+next_read(struct endpoint *e, struct endpoint_out *out)
+{
+	out->kind = ENDPOINT_READ;
+	out->link = holds_resumed(e);
+	return out->link != NULL;
+}
+
+static bool
 next_close(struct endpoint *e, struct endpoint_out *out)
 {
 	struct link *l;
@@ -331,7 +340,7 @@ endpoint_next(struct endpoint *e, struct endpoint_out *out)
 	memset(out, 0, sizeof *out);
 	endpoint_settle(e);
 	if (notes_next(e, out) || targets_next(e, out) || next_write(e, out) ||
-	    next_close(e, out))
+	    next_read(e, out) || next_close(e, out))
 		return true;
 	reap(e);
 	return false;
@@ -348,6 +357,7 @@ endpoint_stop(struct endpoint *e, uint64_t now)
 	e->stopping = true;
 	mu_peer_table_close(e->table);
 	targets_stop(e);
+	router_release(e->router);
 	for (size_t i = 0; i < e->nlinks; i++) {
 		if (e->links[i]->state == LINK_CLOSING)
 			continue;

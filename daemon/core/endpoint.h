@@ -66,6 +66,7 @@ enum endpoint_out_kind {
 	ENDPOINT_DIAL,  /* connect to host:port, answer with dial_id */
 	ENDPOINT_CANCEL_DIAL, /* forget the attempt dial_id */
 	ENDPOINT_WRITE, /* link has output (once per turn and link) */
+	ENDPOINT_READ,  /* link was held and may be read again */
 	ENDPOINT_CLOSE, /* flush the link's output, close, link_closed */
 	ENDPOINT_LOG,   /* level, text: a message for the operator */
 	ENDPOINT_CLUSTER_LOG, /* text: a line of cluster.log */

@@ -6,6 +6,7 @@
  *   link_peer.c        what its peering machine says
  *   endpoint.c         construction, draining, facts
  *   endpoint_time.c    deadlines and ticks
+ *   endpoint_hold.c    who waits for full outputs
  *   endpoint_dial.c    the rows to connect to and what became of them
  *   endpoint_members.c what membership asks for
  *   endpoint_note.c    the queue of lines
@@ -78,6 +79,12 @@ struct link {
 	bool linger;           /* CLOSE: its output is worth waiting for */
 	bool gone;             /* the transport forgot it */
 	bool leaving;          /* reload: not in the new layout */
+
+	bool pressed;          /* its output made others wait, */
+	uint64_t pressed_since; /* since then */
+	bool impatient;        /* ... for too long: nobody waits any more */
+	bool resumed;          /* in that list: input may be read again */
+	struct link *next_resumed;
 	struct mu_heap_item due; /* in e->dues: its deadline or sooner */
 };
 
@@ -118,7 +125,8 @@ struct endpoint {
 	struct link **links;
 	size_t nlinks, links_cap;
 	bool any_gone;
-	struct list_of_links kicked, dirty, closing;
+	struct list_of_links kicked, dirty, closing, resumed;
+	uint64_t hold_due; /* when waiting for a pressed output ends, or MAX */
 	struct mu_heap dues; /* of the links */
 	struct outq_pool chunks;
 
@@ -167,6 +175,19 @@ void link_greet(const struct link *l);
 
 /* Drain the machine. */
 void link_work(struct link *l);
+
+/* --- endpoint_hold.c ----------------------------------------------------- */
+
+/* The hold of a link's subscriber. */
+void link_hold(struct subscriber *self, bool on);
+/* The output is more than half full, also of what from brought. */
+void link_pressed(struct link *l, struct subscriber *from);
+/* It has room again, or is gone. */
+void link_eased(struct link *l);
+/* Waiting has its limits. */
+void holds_tick(struct endpoint *e);
+/* The next link that may be read again, or NULL. */
+struct link *holds_resumed(struct endpoint *e);
 
 /* --- endpoint_time.c ----------------------------------------------------- */
 

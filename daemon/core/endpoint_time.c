@@ -43,6 +43,7 @@ endpoint_tick(struct endpoint *e, uint64_t now)
 	struct mu_heap_item *first;
 
 	e->now = now;
+	holds_tick(e);
 	while ((first = mu_heap_first(&e->dues)) != NULL && first->at <= now)
 		tick_link((struct link *)((char *)first -
 			      offsetof(struct link, due)), now);
@@ -64,5 +65,7 @@ endpoint_deadline(const struct endpoint *e)
 	t = router_deadline(e->router);
 	if (t < d)
 		d = t;
+	if (e->hold_due < d)
+		d = e->hold_due;
 	return first != NULL && first->at < d ? first->at : d;
 }

@@ -182,6 +182,8 @@ deliver(struct subscriber *self, struct message *m)
 	result = outq_push(l->out, m);
 	if (result != OUTQ_QUEUED || !l->dirty)
 		link_queued(l, result);
+	if (outq_pressed(l->out))
+		link_pressed(l, m->from);
 }
 
 void
@@ -238,6 +240,7 @@ link_new(struct endpoint *e, const char *address, uint16_t port,
 	l->e = e;
 	l->sub.kind = SUBSCRIBER_PEER;
 	l->sub.deliver = deliver;
+	l->sub.hold = link_hold;
 	l->target = target;
 	l->outbound = target != NULL;
 	l->port = port;
@@ -320,6 +323,14 @@ link_consume(struct link *l, size_t n)
 	outq_consume(l->out, n);
 	if (dropping && !outq_stats(l->out)->dropping)
 		link_say_drained(l);
+	if ((l->pressed || l->impatient) && !outq_pressed(l->out))
+		link_eased(l);
+}
+
+bool
+link_held(const struct link *l)
+{
+	return l->sub.held;
 }
 
 bool

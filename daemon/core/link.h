@@ -30,6 +30,10 @@ void link_set_auth(struct link *l, const struct members_auth *auth);
 int link_reserve(struct link *l, uint8_t **at, size_t *room);
 void link_commit(struct link *l, size_t n, uint64_t now);
 
+/* Is nothing to be read until ENDPOINT_READ says so?  What was read already
+ * may be committed. */
+bool link_held(const struct link *l);
+
 /* Output: look, write, consume. */
 bool link_peek(struct link *l, const uint8_t **bytes, size_t *len);
 void link_consume(struct link *l, size_t n);

@@ -41,7 +41,7 @@ introduce(struct link *l)
 	if (rc != 0)
 		router_detach(l->e->router, &l->sub);
 	l->told = rc == 0;
-	l->speaks = p.speaks_muster;
+	l->speaks = l->sub.may_wait = p.speaks_muster;
 	if (l->told)
 		link_tell(l, mu_peer_filter(l->peer));
 	return rc;
@@ -82,7 +82,7 @@ on_filter(struct link *l)
 	if (speaks != l->speaks)
 		members_peer_speaks(l->e->members, &l->sub.id, speaks,
 		    l->e->now);
-	l->speaks = speaks;
+	l->speaks = l->sub.may_wait = speaks;
 }
 
 /* Did we end the peering?  A peer that is silent left by itself. */
@@ -171,6 +171,7 @@ on_down(struct link *l, const struct mu_peer_out *down)
 		target_down(l->e, l, down);
 	l->state = LINK_CLOSING;
 	l->since = l->e->now;
+	link_eased(l);
 	targets_peer_gone(l->e, &id);
 	l->linger = down->reason != MU_PEER_LOST &&
 	    down->reason != MU_PEER_DEAD && l->doom == NULL &&

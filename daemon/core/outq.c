@@ -50,6 +50,7 @@ struct outq {
 	size_t wait_bytes;     /* of frames that may be dropped */
 	size_t wait_messages;
 	size_t frame_left;     /* of the routed frame being written */
+	bool pressed;          /* see outq_pressed */
 	struct outq_stats stats;
 };
 
@@ -201,6 +202,22 @@ count_drop(struct outq *q, size_t len)
 	q->stats.episode_dropped++;
 }
 
+static void
+press(struct outq *q)
+{
+	if (q->wait_bytes > q->limits.bytes / 2 ||
+	    q->wait_messages > q->limits.messages / 2)
+		q->pressed = true;
+}
+
+static void
+ease(struct outq *q)
+{
+	if (q->pressed && q->wait_bytes <= q->limits.bytes / 4 &&
+	    q->wait_messages <= q->limits.messages / 4)
+		q->pressed = false;
+}
+
 /* Half the limits, not the limits: a queue that hovers at its bound is one
  * episode and not one per message. */
 static void
@@ -323,6 +340,7 @@ outq_push(struct outq *q, struct message *m)
 	q->wait_messages++;
 	q->stats.messages++;
 	grew(q, len);
+	press(q);
 	return result;
 }
 
@@ -417,6 +435,7 @@ outq_consume(struct outq *q, size_t n)
 	if (seg_is_empty(s))
 		retire(q, s);
 	end_episode(q);
+	ease(q);
 }
 
 /* --- the rest ------------------------------------------------------------ */
@@ -448,6 +467,13 @@ outq_set_limits(struct outq *q, const struct outq_limits *limits)
 {
 	q->limits = *limits;
 	end_episode(q);
+	ease(q);
+}
+
+bool
+outq_pressed(const struct outq *q)
+{
+	return q->pressed;
 }
 
 bool

@@ -94,6 +94,10 @@ bool outq_peek(struct outq *q, const uint8_t **bytes, size_t *len);
  * written is never dropped.  May end an episode (stats). */
 void outq_consume(struct outq *q, size_t n);
 
+/* Is it time that those who fill it wait: since more than half of a limit
+ * waits, until no more than a quarter of both does? */
+bool outq_pressed(const struct outq *q);
+
 bool outq_empty(const struct outq *q);
 const struct outq_stats *outq_stats(const struct outq *q);
 

@@ -67,7 +67,13 @@ struct subscriber {
 	enum subscriber_kind kind;
 	struct mu_uuid id; /* PEER: its endpoint id */
 	void (*deliver)(struct subscriber *self, struct message *m);
+	/* What it brings shall wait (on), or go on: called in the middle of
+	 * things, so remember and do nothing else.  NULL: it cannot wait. */
+	void (*hold)(struct subscriber *self, bool on);
+	bool may_wait; /* ... and nothing is lost by it */
 	/* --- */
+	bool held;
+	struct subscriber *next_held;
 	bool attached;
 	bool relays;   /* PEER: may bring what others published */
 	uint32_t link; /* PEER: its number for duplicate suppression */
@@ -118,7 +124,16 @@ int router_set_forward(struct router *r, const struct muster_filter *forward);
  */
 int router_attach(struct router *r, struct subscriber *s,
     const struct muster_filter *filter);
-void router_detach(struct router *r, struct subscriber *s);
+void router_detach(struct router *r, struct subscriber *s); /* or never was */
+
+/*
+ * Back-pressure.  hold: let s wait, if it can; NULL and who waits already are
+ * fine.  release: all who wait may go on, and whoever is still too fast will
+ * soon be held again.  Whether anybody waits.
+ */
+void router_hold(struct router *r, struct subscriber *s);
+void router_release(struct router *r);
+bool router_holds(const struct router *r);
 
 /*
  * What this node announces to its peers: everything its services, clients and

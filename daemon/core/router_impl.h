@@ -26,6 +26,7 @@ struct router {
 	struct forward *seen;          /* duplicate suppression */
 	struct router_detour *detour;  /* or NULL */
 	struct mu_buf scratch;         /* the frame being published */
+	struct subscriber *held;       /* who waits */
 	struct router_stats stats;
 };
 

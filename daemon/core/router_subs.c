@@ -152,9 +152,54 @@ router_attach(struct router *r, struct subscriber *s,
 	return 0;
 }
 
+/* --- back-pressure ------------------------------------------------------- */
+
+void
+router_hold(struct router *r, struct subscriber *s)
+{
+	if (s == NULL || s->held || !s->may_wait || s->hold == NULL)
+		return;
+	s->held = true;
+	s->next_held = r->held;
+	r->held = s;
+	s->hold(s, true);
+}
+
+void
+router_release(struct router *r)
+{
+	while (r->held != NULL) {
+		struct subscriber *s = r->held;
+
+		r->held = s->next_held;
+		s->held = false;
+		s->hold(s, false);
+	}
+}
+
+bool
+router_holds(const struct router *r)
+{
+	return r->held != NULL;
+}
+
+static void
+forget_held(struct router *r, struct subscriber *s)
+{
+	struct subscriber **at = &r->held;
+
+	if (!s->held)
+		return;
+	while (*at != s)
+		at = &(*at)->next_held;
+	*at = s->next_held;
+	s->held = false;
+}
+
 void
 router_detach(struct router *r, struct subscriber *s)
 {
+	forget_held(r, s);
 	if (!s->attached)
 		return;
 	mu_trie_set(r->trie, s, NULL);

@@ -17,9 +17,9 @@
 #include "io/sock.h"
 #include "sys/clock.h"
 
-#define SHAKES  8           /* TLS handshake steps per turn */
-#define IDLE_NS 1000000000u /* silence after which memory goes back */
-#define QUIET   (256 * 1024)  /* bytes between two sweeps that are little */
+#define SHAKES  8                 /* TLS handshake steps per turn */
+#define IDLE_NS 1000000000u       /* silence after which memory goes back */
+#define QUIET   (256 * 1024)      /* bytes between two sweeps that are little */
 #define BUSY    (4 * 1024 * 1024) /* ... that may have left memory behind */
 
 /* --- the lists --------------------------------------------------------- */
@@ -157,7 +157,8 @@ open_up(struct conn *c)
 	c->ops->opened(c->owner, clock_now());
 	if (c->state != CONN_OPEN)
 		return;
-	event_add(&c->readable, NULL);
+	if (!c->paused)
+		event_add(&c->readable, NULL);
 	conn_flush(c);
 	/* The handshake may have brought the first bytes along. */
 	if (c->state == CONN_OPEN && c->ssl != NULL)
@@ -428,6 +429,23 @@ void
 conn_write(struct conn *c)
 {
 	conn_flush(c);
+}
+
+void
+conn_pause(struct conn *c, bool on)
+{
+	if (c->paused == on)
+		return;
+	c->paused = on;
+	if (c->state != CONN_OPEN)
+		return;
+	if (on) {
+		event_del(&c->readable);
+		return;
+	}
+	event_add(&c->readable, NULL);
+	/* TLS may hold bytes that no event announces. */
+	conn_put_off(c, CONN_TODO_READ);
 }
 
 void

@@ -75,6 +75,9 @@ void conn_set_owner(struct conn *c, const struct conn_ops *ops, void *owner);
 /* The owner has output, or more than it had. */
 void conn_write(struct conn *c);
 
+/* Read nothing (on), or again.  What was read already is not taken back. */
+void conn_pause(struct conn *c, bool on);
+
 /*
  * End it.  linger 0: at once and without calling closed, after one attempt to
  * write what there is.  Otherwise for at most that many ns output is written,

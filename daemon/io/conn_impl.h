@@ -52,6 +52,7 @@ struct conn {
 	bool eof;  /* the socket's end was seen */
 	bool dry;  /* a read got less than it could take: spare the next */
 	bool half_close; /* as configured */
+	bool paused;     /* the owner has no room for input */
 	bool muted;      /* the owner does not want to hear */
 	bool fresh;      /* no input yet */
 	bool active;     /* bytes moved since the last sweep */

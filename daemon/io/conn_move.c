@@ -101,7 +101,7 @@ conn_pull(struct conn *c)
 
 	c->taken = 0;
 	c->dry = false;
-	while (c->state == CONN_OPEN) {
+	while (c->state == CONN_OPEN && !c->paused) {
 		uint8_t *at;
 		size_t room;
 		ssize_t n;

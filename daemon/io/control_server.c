@@ -163,6 +163,8 @@ on_commit(void *owner, size_t n, uint64_t now)
 	watch_line(c, s->room, n, now);
 	if (control_session_feed(c->session, s->room, n, now) != 0)
 		end_when_written(c);
+	if (control_session_stuffed(c->session))
+		conn_pause(c->conn, true);
 	s->unflushed += n;
 	if (s->unflushed < ROOM || s->flush == NULL)
 		return;
@@ -449,6 +451,8 @@ control_server_drain(struct control_server *s)
 
 		if (c == NULL)
 			continue;
+		if (!control_session_stuffed(session))
+			conn_pause(c->conn, false);
 		conn_write(c->conn);
 	}
 	/* A session that asked to end does so here, not in a callback. */

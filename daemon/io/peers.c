@@ -97,6 +97,8 @@ on_commit(void *owner, size_t n, uint64_t now)
 	struct peers *p = w->peers;
 
 	link_commit(w->link, n, now);
+	if (link_held(w->link))
+		conn_pause(w->conn, true);
 	p->unflushed += n;
 	if (p->unflushed < FLUSH_BYTES)
 		return;
@@ -331,6 +333,15 @@ write_link(const struct endpoint_out *out)
 }
 
 static void
+read_link(const struct endpoint_out *out)
+{
+	struct wire *w = link_transport(out->link);
+
+	if (w != NULL && w->conn != NULL)
+		conn_pause(w->conn, false);
+}
+
+static void
 carry_out(struct peers *p, const struct endpoint_out *out, uint64_t now)
 {
 	switch (out->kind) {
@@ -342,6 +353,9 @@ carry_out(struct peers *p, const struct endpoint_out *out, uint64_t now)
 		break;
 	case ENDPOINT_WRITE:
 		write_link(out);
+		break;
+	case ENDPOINT_READ:
+		read_link(out);
 		break;
 	case ENDPOINT_CLOSE:
 		close_link(p, out, now);

@@ -81,6 +81,7 @@ turn_note(void *ctx, const struct endpoint_out *out)
 	case ENDPOINT_DIAL:
 	case ENDPOINT_CANCEL_DIAL:
 	case ENDPOINT_WRITE:
+	case ENDPOINT_READ:
 	case ENDPOINT_CLOSE:
 		break; /* carried out by io/peers */
 	}

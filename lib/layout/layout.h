@@ -236,6 +236,7 @@ struct mu_limits {
 	int64_t retry_min_ns;        /* first retry of a dial */
 	int64_t retry_max_ns;        /* longest pause between retries */
 	int64_t listen_retry_ns;     /* pause before a busy port is retried */
+	int64_t backpressure_ns;     /* publishers wait for a full queue */
 	int64_t goodbye_ns;          /* wait for the answer to BYE */
 };
 

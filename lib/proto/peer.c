@@ -158,6 +158,7 @@ mu_peer_eof(struct mu_peer *p, const char *text)
 	if (p->phase == PHASE_OVER || p->eof)
 		return;
 	p->eof = true;
+	p->held = false;
 	p->eof_named = text != NULL;
 	if (text != NULL)
 		mu_text_printable(
@@ -278,6 +279,8 @@ mu_peer_next(struct mu_peer *p, struct mu_peer_out *out)
 		}
 		if (p->phase == PHASE_OVER)
 			return give_down(p, out);
+		if (p->held)
+			return false;
 		s = step(p, out);
 	} while (s == STEP_AGAIN);
 	return s == STEP_OUT;
@@ -371,6 +374,7 @@ mu_peer_goodbye(struct mu_peer *p, uint64_t now)
 		return;
 	}
 	p->leaving = true;
+	mu_peer_hold(p, false, now);
 	p->bye_deadline = mu_peer_after(now, p->cfg.goodbye_ns);
 	mu_peer_send_bye(p);
 }

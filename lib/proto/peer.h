@@ -158,6 +158,10 @@ void mu_peer_announce(struct mu_peer *p);
  * behind them.  Up to four may be on their way; a fifth replaces the oldest. */
 void mu_peer_ping(
     struct mu_peer *p, uint64_t token, uint64_t timeout_ns, uint64_t now);
+/* Leave input where it is (on), or go on with it: the owner has no room for
+ * what follows.  Meanwhile the peer is pinged but never found dead, since its
+ * answers are not looked at.  Any end lets go. */
+void mu_peer_hold(struct mu_peer *p, bool on, uint64_t now);
 /* Graceful end: BYE, then DOWN (REMOVED) on its answer or after goodbye_ns. */
 void mu_peer_goodbye(struct mu_peer *p, uint64_t now);
 /* End at once: DOWN with this reason; before UP with drop_conn if ec != 0. */

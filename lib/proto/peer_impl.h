@@ -69,6 +69,7 @@ struct mu_peer {
 	size_t given;      /* of out, by the last next() */
 	bool up_due;       /* UP was not given yet */
 	bool down_given;
+	bool held;      /* input waits */
 	bool eof;       /* the transport ended */
 	bool eof_named; /* ... for the reason in eof_text */
 	char eof_text[160];

@@ -38,6 +38,8 @@ mu_peer_deadline(const struct mu_peer *p)
 	if (p->phase != PHASE_UP)
 		return mu_peer_after(p->started, p->cfg.handshake_ns);
 	d = alive_due(p);
+	if (p->held)
+		return d;
 	t = mu_peer_after(p->silent_since, p->cfg.dead_ns);
 	if (t < d)
 		d = t;
@@ -47,6 +49,28 @@ mu_peer_deadline(const struct mu_peer *p)
 		if (p->pings[i].out && p->pings[i].deadline < d)
 			d = p->pings[i].deadline;
 	return d;
+}
+
+/* The silence before now was not the peer's. */
+static void
+excuse(struct mu_peer *p, uint64_t now)
+{
+	p->silent_since = now;
+	for (size_t i = 0; i < NPINGS; i++)
+		if (p->pings[i].out && p->pings[i].timeout != 0)
+			p->pings[i].deadline =
+			    mu_peer_after(now, p->pings[i].timeout);
+}
+
+void
+mu_peer_hold(struct mu_peer *p, bool on, uint64_t now)
+{
+	if (p->held == on || p->phase != PHASE_UP || (on && p->leaving))
+		return;
+	p->held = on;
+	p->now = now;
+	if (!on)
+		excuse(p, now);
 }
 
 /*
@@ -63,11 +87,7 @@ excuse_own_sleep(struct mu_peer *p, uint64_t now)
 	if (due == UINT64_MAX || lateness == 0 ||
 	    now <= mu_peer_after(due, lateness))
 		return;
-	p->silent_since = now;
-	for (size_t i = 0; i < NPINGS; i++)
-		if (p->pings[i].out && p->pings[i].timeout != 0)
-			p->pings[i].deadline =
-			    mu_peer_after(now, p->pings[i].timeout);
+	excuse(p, now);
 }
 
 /* Pings with a time limit; true: the peer is dead. */
@@ -101,9 +121,10 @@ tick_up(struct mu_peer *p)
 		    "timeout during graceful disconnect");
 		return;
 	}
-	if (check_pings(p))
+	if (!p->held && check_pings(p))
 		return;
-	if (p->now >= mu_peer_after(p->silent_since, p->cfg.dead_ns)) {
+	if (!p->held &&
+	    p->now >= mu_peer_after(p->silent_since, p->cfg.dead_ns)) {
 		mu_peer_finish(p, MU_PEER_DEAD, 0, "silent for %u ms",
 		    in_ms(p->now - p->heard));
 		return;

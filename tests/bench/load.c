@@ -21,7 +21,7 @@
 
 #define OUT_MOST    (128u * 1024) /* waiting in a publisher's output */
 #define DEEP_EACH   1000          /* every byte of each 1000th is compared */
-#define OPEN_NS (60 * SEC)
+#define OPEN_NS     (30 * SEC)    /* to connect, and for a first event */
 #define DRAIN_NS    (5 * SEC)
 #define ZIPF        65536
 

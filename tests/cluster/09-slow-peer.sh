@@ -18,7 +18,7 @@ publish() {
 overflow() {
 	local before after
 	five_nodes "tls: none
-limits: {queue: 1 MiB, queue_messages: 4000, overflow: $1, dead: 60 s, ping: 30 s}
+limits: {queue: 1 MiB, queue_messages: 4000, overflow: $1, backpressure: 0, dead: 60 s, ping: 30 s}
 subscriptions: [flood/]"
 	# shellcheck disable=SC2086
 	start $NODES

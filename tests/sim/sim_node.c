@@ -227,6 +227,8 @@ obey(struct node *n, const struct endpoint_out *o)
 	case ENDPOINT_WRITE:
 		net_write(o->link);
 		break;
+	case ENDPOINT_READ:
+		break; /* what arrives is committed and waits in the link */
 	case ENDPOINT_CLOSE:
 		net_close(o->link);
 		break;

@@ -402,6 +402,34 @@ START_TEST(a_stopped_receiver_costs_a_bounded_number_of_chunks)
 }
 END_TEST
 
+/* From more than half of either limit to a quarter of both. */
+START_TEST(pressure_begins_late_and_ends_late)
+{
+	const uint8_t *bytes;
+	size_t len;
+
+	open_queue(1 << 20, 100, MU_OVERFLOW_DROP_OLDEST);
+	for (uint32_t i = 0; i < 50; i++)
+		ck_assert_int_eq(push(q, i, 1000), OUTQ_QUEUED);
+	ck_assert(!outq_pressed(q));
+	push(q, 50, 1000);
+	ck_assert(outq_pressed(q));
+	/* 16 and a bit are pinned by looking */
+	ck_assert(outq_peek(q, &bytes, &len));
+	ck_assert(outq_pressed(q));
+	outq_consume(q, 25 * 1000);
+	ck_assert(outq_pressed(q));
+	outq_consume(q, 1000);
+	ck_assert(!outq_pressed(q));
+	outq_free(q);
+	open_queue(10000, 100, MU_OVERFLOW_DROP_OLDEST);
+	push(q, 0, 5000);
+	ck_assert(!outq_pressed(q));
+	push(q, 1, 8);
+	ck_assert(outq_pressed(q));
+}
+END_TEST
+
 /* What one queue no longer needs the next one takes. */
 START_TEST(queues_share_their_spare_chunks)
 {
@@ -495,6 +523,7 @@ main(void)
 	tcase_add_checked_fixture(t, NULL, teardown);
 	tcase_add_test(t, what_goes_in_comes_out_in_order);
 	tcase_add_test(t, small_neighbours_are_joined_to_full_records);
+	tcase_add_test(t, pressure_begins_late_and_ends_late);
 	tcase_add_test(t, queues_share_their_spare_chunks);
 	tcase_add_test(t, large_frames_are_queued_by_reference);
 	tcase_add_test(t, drop_newest_keeps_the_old_ones);

@@ -70,6 +70,43 @@ START_TEST(pings_leave_at_common_moments)
 }
 END_TEST
 
+/* What it sends is not looked at, so nothing follows from its silence; we
+ * still say that we live. */
+START_TEST(who_is_held_is_not_dead)
+{
+	mu_peer_ping(a.p, 5, 300 * MS, 101 * S);
+	end_drain(&a);
+	mu_buf_reset(&a.wire);
+	mu_peer_hold(a.p, true, 101 * S);
+	end_publish(&b, &high, MU_DATA, "t", "x");
+	carry(&b, &a, SIZE_MAX, 101 * S);
+	ck_assert_uint_ge(run_until(&a, 130 * S), 14);
+	ck_assert_str_eq(end_log(&a), "");
+	mu_peer_hold(a.p, false, 130 * S);
+	end_drain(&a);
+	ck_assert_str_eq(end_log(&a), "data t x");
+	run_until(&a, 130 * S + 300 * MS - 1);
+	ck_assert(!a.down);
+	run_until(&a, 130 * S + 300 * MS);
+	ck_assert(a.down);
+}
+END_TEST
+
+/* Its end and ours are not held up. */
+START_TEST(holding_ends_with_the_peering)
+{
+	mu_peer_hold(a.p, true, 101 * S);
+	end_publish(&b, &high, MU_DATA, "t", "x");
+	carry(&b, &a, SIZE_MAX, 101 * S);
+	if (_i == 0)
+		mu_peer_eof(a.p, NULL);
+	else
+		mu_peer_goodbye(a.p, 101 * S);
+	end_drain(&a);
+	ck_assert_ptr_nonnull(strstr(end_log(&a), "data t"));
+}
+END_TEST
+
 START_TEST(two_machines_keep_each_other_alive)
 {
 	for (uint64_t now = 100 * S; now < 200 * S; now += 500 * MS) {
@@ -227,6 +264,8 @@ suite(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, a_silent_peer_is_pinged_and_then_dead);
 	tcase_add_test(t, pings_leave_at_common_moments);
+	tcase_add_test(t, who_is_held_is_not_dead);
+	tcase_add_loop_test(t, holding_ends_with_the_peering, 0, 2);
 	tcase_add_test(t, two_machines_keep_each_other_alive);
 	tcase_add_test(t, any_byte_is_a_sign_of_life);
 	tcase_add_test(t, pings_can_be_switched_off);

@@ -168,6 +168,8 @@ drain(struct replay *r)
 		case ENDPOINT_CANCEL_DIAL:
 			note_dial(r, &o, false);
 			break;
+		case ENDPOINT_READ:
+			break;
 		case ENDPOINT_WRITE:
 			flush(r, o.link);
 			break;

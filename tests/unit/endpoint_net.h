@@ -49,6 +49,7 @@ struct net {
 	struct net_node nodes[NET_NODES];
 	size_t nnodes;
 	struct net_wire wires[NET_WIRES];
+	size_t wire_room; /* bytes on a wire in one direction; 0: any number */
 	uint64_t now;
 	uint64_t ids;
 };
@@ -123,6 +124,8 @@ net_write(struct net *n, struct net_side *s)
 	if (o->frozen)
 		return;
 	while (s->link != NULL && link_peek(s->link, &at, &len)) {
+		if (n->wire_room != 0 && mu_buf_len(&o->in) >= n->wire_room)
+			return;
 		mu_buf_put(&o->in, at, len);
 		link_consume(s->link, len);
 	}
@@ -134,7 +137,8 @@ net_read(struct net *n, struct net_side *s)
 {
 	bool any = false;
 
-	while (s->link != NULL && mu_buf_len(&s->in) > 0) {
+	while (s->link != NULL && !link_held(s->link) &&
+	    mu_buf_len(&s->in) > 0) {
 		uint8_t *at;
 		size_t room, len = mu_buf_len(&s->in);
 
@@ -148,8 +152,10 @@ net_read(struct net *n, struct net_side *s)
 		mu_buf_consume(&s->in, room);
 		link_commit(s->link, room, n->now);
 		any = true;
+		if (n->wire_room != 0)
+			net_write(n, net_other(n, s));
 	}
-	if (s->link != NULL && s->eof) {
+	if (s->link != NULL && s->eof && !link_held(s->link)) {
 		net_close(n, s, NULL);
 		any = true;
 	}
@@ -217,6 +223,8 @@ net_carry_out(struct net *n, size_t i, const struct endpoint_out *out)
 		if (s != NULL)
 			net_write(n, s);
 		break;
+	case ENDPOINT_READ:
+		break; /* net_settle looks at all of them */
 	case ENDPOINT_CLOSE:
 		s = link_transport(out->link);
 		ck_assert_ptr_nonnull(s);
