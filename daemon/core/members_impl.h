@@ -65,6 +65,8 @@ struct held {
 
 struct peer {
 	struct mu_uuid id;
+	struct peer *next; /* in its list by id */
+	size_t at;         /* in members.peers */
 	char *address; /* "10.0.0.1:27761", for messages */
 	char *dialled; /* row we dialled, or NULL */
 	char *name;    /* said in its hello, or NULL */
@@ -105,6 +107,8 @@ struct list {
 	size_t n, cap;
 };
 
+#define PEER_LISTS 256
+
 struct members {
 	const struct mu_layout *layout;
 	const struct mu_layout_node *self;
@@ -120,6 +124,7 @@ struct members {
 
 	struct peer **peers;
 	size_t npeers, cap;
+	struct peer *by_id[PEER_LISTS]; /* the same, by a byte of their ids */
 	size_t ncontests; /* rows with a contender */
 
 	struct out *first, **last; /* queue of consequences */

@@ -13,15 +13,21 @@
 
 /* --- the set of peers ----------------------------------------------------- */
 
+/* Ids are random, all their bytes are. */
+static size_t
+list_of(const struct mu_uuid *id)
+{
+	return id->bytes[sizeof id->bytes - 1];
+}
+
 struct peer *
 mpeer_find(const struct members *m, const struct mu_uuid *id)
 {
-	size_t i;
+	struct peer *p = m->by_id[list_of(id)];
 
-	for (i = 0; i < m->npeers; i++)
-		if (mu_uuid_eq(&m->peers[i]->id, id))
-			return m->peers[i];
-	return NULL;
+	while (p != NULL && !mu_uuid_eq(&p->id, id))
+		p = p->next;
+	return p;
 }
 
 static void
@@ -92,19 +98,24 @@ add_peer(struct members *m, struct peer *p)
 		m->peers = v;
 		m->cap = cap;
 	}
+	p->at = m->npeers;
 	m->peers[m->npeers++] = p;
+	p->next = m->by_id[list_of(&p->id)];
+	m->by_id[list_of(&p->id)] = p;
 	return 0;
 }
 
 static void
 remove_peer(struct members *m, struct peer *p)
 {
-	size_t i;
+	struct peer **in = &m->by_id[list_of(&p->id)];
 
-	for (i = 0; m->peers[i] != p; i++)
-		continue;
+	while (*in != p)
+		in = &(*in)->next;
+	*in = p->next;
 	m->ndrops -= p->drop != NULL;
-	m->peers[i] = m->peers[--m->npeers];
+	m->peers[p->at] = m->peers[--m->npeers];
+	m->peers[p->at]->at = p->at;
 	mpeer_free(p);
 }
 

@@ -97,10 +97,13 @@ struct mu_peer {
 	struct mu_peer *wake_next;
 };
 
+#define MU_PEER_CLAIMS 256
+
 struct mu_peer_table {
 	struct mu_uuid self;
 	bool closed;
-	struct mu_peer *first; /* machines with a claim */
+	/* machines with a claim, by the last byte of the peer's id */
+	struct mu_peer *claims[MU_PEER_CLAIMS];
 	struct mu_peer *wake_first, *wake_last;
 	uint64_t byes; /* said so far: their tokens */
 };

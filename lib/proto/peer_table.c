@@ -3,8 +3,8 @@
  * Entries live no longer than the machine that holds them: "disconnected" and
  * "unknown" mean the same to everything an endpoint decides.
  *
- * The list is searched from its front: claims are made once per connection,
- * and an endpoint has hundreds of peers, not millions.
+ * Claims are in lists by one byte of their id, which is random: an endpoint has
+ * thousands of peers, not millions.  Lists are searched from their front.
  */
 #include "base/alloc.h"
 #include "proto/peer_impl.h"
@@ -86,17 +86,23 @@ unwake(struct mu_peer *p)
 
 /* --- claims --------------------------------------------------------------- */
 
+static size_t
+list_of(const struct mu_uuid *id)
+{
+	return id->bytes[sizeof id->bytes - 1];
+}
+
 static void
 enlist(struct mu_peer *p, enum claim claim)
 {
-	struct mu_peer_table *t = p->cfg.table;
+	struct mu_peer **first = &p->cfg.table->claims[list_of(&p->id)];
 
 	p->claim = claim;
 	p->prev = NULL;
-	p->next = t->first;
-	if (t->first != NULL)
-		t->first->prev = p;
-	t->first = p;
+	p->next = *first;
+	if (*first != NULL)
+		(*first)->prev = p;
+	*first = p;
 }
 
 static void
@@ -110,7 +116,7 @@ delist(struct mu_peer *p)
 	if (p->prev != NULL)
 		p->prev->next = p->next;
 	else
-		t->first = p->next;
+		t->claims[list_of(&p->id)] = p->next;
 	if (p->next != NULL)
 		p->next->prev = p->prev;
 }
@@ -118,7 +124,7 @@ delist(struct mu_peer *p)
 static struct mu_peer *
 holder(const struct mu_peer_table *t, const struct mu_uuid *id)
 {
-	struct mu_peer *p = t->first;
+	struct mu_peer *p = t->claims[list_of(id)];
 
 	while (p != NULL &&
 	       (p->claim < CLAIM_CONNECTING || !mu_uuid_eq(&p->id, id)))
@@ -132,7 +138,7 @@ parked(const struct mu_peer_table *t, const struct mu_uuid *id)
 {
 	struct mu_peer *found = NULL;
 
-	for (struct mu_peer *p = t->first; p != NULL; p = p->next)
+	for (struct mu_peer *p = t->claims[list_of(id)]; p != NULL; p = p->next)
 		if (p->claim == CLAIM_PARKED && mu_uuid_eq(&p->id, id))
 			found = p;
 	return found;
