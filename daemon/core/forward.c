@@ -300,25 +300,42 @@ forward_link(struct forward *f)
 	return f->next_link++;
 }
 
+void
+forward_look(struct forward *f, const uint8_t *bytes, size_t len,
+    struct forward_key *key)
+{
+	mu_hash128(f->seed, bytes, len, key->hash);
+	if (f->entries != NULL)
+		__builtin_prefetch(bucket_of(f, key->hash), 1);
+}
+
 /* The entry of a message, made if need be; NULL: memory is out. */
 static struct entry *
-entry_of(struct forward *f, const uint8_t *bytes, size_t len)
+entry_of(struct forward *f, const struct forward_key *key)
 {
-	uint64_t key[2];
 	struct entry *e;
 
 	if (!open_table(f))
 		return NULL;
-	mu_hash128(f->seed, bytes, len, key);
-	e = find(f, key);
-	return e != NULL ? e : add(f, key);
+	e = find(f, key->hash);
+	return e != NULL ? e : add(f, key->hash);
 }
 
 enum forward_verdict
 forward_seen(struct forward *f, uint32_t link, const uint8_t *bytes,
     size_t len, uint32_t *holder)
 {
-	struct entry *e = entry_of(f, bytes, len);
+	struct forward_key key;
+
+	forward_look(f, bytes, len, &key);
+	return forward_seen_key(f, link, &key, holder);
+}
+
+enum forward_verdict
+forward_seen_key(struct forward *f, uint32_t link,
+    const struct forward_key *key, uint32_t *holder)
+{
+	struct entry *e = entry_of(f, key);
 	struct count *c;
 
 	if (e == NULL)
@@ -336,8 +353,13 @@ forward_seen(struct forward *f, uint32_t link, const uint8_t *bytes,
 int
 forward_published(struct forward *f, const uint8_t *bytes, size_t len)
 {
-	struct entry *e = entry_of(f, bytes, len);
-	struct count *c = e == NULL ? NULL : count_of(f, e, FORWARD_ORIGINAL);
+	struct forward_key key;
+	struct entry *e;
+	struct count *c;
+
+	forward_look(f, bytes, len, &key);
+	e = entry_of(f, &key);
+	c = e == NULL ? NULL : count_of(f, e, FORWARD_ORIGINAL);
 
 	if (c == NULL)
 		return MUSTER_ENOMEM;

@@ -75,6 +75,18 @@ uint32_t forward_link(struct forward *f);
 enum forward_verdict forward_seen(struct forward *f, uint32_t link,
     const uint8_t *bytes, size_t len, uint32_t *holder);
 
+/*
+ * The same in two steps, with something to do in between: the table is larger
+ * than caches, and its answer is under way meanwhile.
+ */
+struct forward_key {
+	uint64_t hash[2];
+};
+void forward_look(struct forward *f, const uint8_t *bytes, size_t len,
+    struct forward_key *key);
+enum forward_verdict forward_seen_key(struct forward *f, uint32_t link,
+    const struct forward_key *key, uint32_t *holder);
+
 /* This node publishes the message: as above, but it counts as one more than
  * any link has brought.  0 or MUSTER_ENOMEM: do not send it, it would not be
  * recognized when it comes back. */

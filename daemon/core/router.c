@@ -228,16 +228,21 @@ may_echo(const struct router *r, const struct mu_match *match,
 	    (about(r, match, m) & ABOUT_ECHO) != 0;
 }
 
+/* The payload is checked between asking the table and its answer. */
 static enum forward_verdict
-seen(struct router *r, const struct mu_match *match, const struct message *m,
+seen(struct router *r, const struct mu_match *match, struct message *m,
     uint32_t *holder)
 {
 	enum forward_verdict verdict;
+	struct forward_key key;
 
 	if (!may_echo(r, match, m))
 		return FORWARD_NEW;
-	verdict = forward_seen(r->seen, link_of(match, m->from),
-	    m->env.frame + AT_RECEIVER, m->env.len - AT_RECEIVER, holder);
+	forward_look(r->seen, m->env.frame + AT_RECEIVER,
+	    m->env.len - AT_RECEIVER, &key);
+	is_sound(r, m);
+	verdict = forward_seen_key(r->seen, link_of(match, m->from), &key,
+	    holder);
 	r->stats.forgotten = forward_forgotten(r->seen);
 	return verdict;
 }
