@@ -154,6 +154,7 @@ $(eval $(call fuzz,log_json,logrec value base))
 SIM_SRCS = tests/sim/sim_asks.c tests/sim/sim_cases.c tests/sim/sim_check.c \
 	tests/sim/sim_heap.c tests/sim/sim_main.c tests/sim/sim_net.c \
 	tests/sim/sim_node.c tests/sim/sim_oracle.c tests/sim/sim_pools.c \
+	tests/sim/sim_relays.c \
 	tests/sim/sim_scenario.c tests/sim/sim_stores.c
 $(eval $(call prog,sim,$(SIM_SRCS),core sys store proto tls pool layout topic value base))
 

@@ -13,6 +13,7 @@
  *   sim_oracle.c    what stores must hold and may answer
  *   sim_cases.c     the scenarios of stores
  *   sim_pools.c     who gets a key, while nodes come and go
+ *   sim_relays.c    worker to all workers, while nodes come and go
  *   sim_main.c      options
  */
 #ifndef SIM_SIM_H
@@ -285,6 +286,10 @@ void oracle_rest(struct sim *s);
 struct mu_buf;
 void cases_layout(struct mu_buf *b, struct mu_rng *rng);
 void cases_run(struct sim *s);
+
+/* sim_relays.c */
+void relays_layout(struct mu_buf *b);
+void relays_run(struct sim *s);
 
 /* sim_pools.c */
 void pools_layout(struct mu_buf *b);

@@ -84,6 +84,8 @@ run_default(struct options o)
 		{ "stores", 7, 15, 0 },
 		{ "pools", 100, 1, 0 },
 		{ "pools", 12, 2, 0 },
+		{ "relays", 9, 10, 0 },
+		{ "relays", 50, 1, 0 },
 	};
 	size_t i;
 
@@ -103,7 +105,7 @@ static bool
 run_soak(struct options o, unsigned long minutes)
 {
 	static const char *const names[] = { "form", "restarts", "cuts",
-		"kills", "stores", "pools" };
+		"kills", "stores", "pools", "relays" };
 	time_t end = time(NULL) + (time_t)minutes * 60;
 	struct mu_rng rng;
 
@@ -115,7 +117,7 @@ run_soak(struct options o, unsigned long minutes)
 		o.nodes = mu_rng_below(&rng, 20) == 0
 			      ? 50
 			      : 4 + mu_rng_below(&rng, 9);
-		o.scenario = names[mu_rng_below(&rng, 6)];
+		o.scenario = names[mu_rng_below(&rng, 7)];
 		/* Its pools want so many. */
 		if (strcmp(o.scenario, "pools") == 0 && o.nodes < 12)
 			o.nodes = 12;
@@ -130,7 +132,7 @@ usage(FILE *f)
 {
 	fputs(
 	    "usage: sim [--scenario form|restarts|cuts|kills|stores|"
-	    "pools] "
+	    "pools|relays] "
 	    "[--nodes N]\n"
 	    "           [--seed N] [--runs N] [--kills N] [--soak MINUTES] "
 	    "[--verbose]\n"
@@ -161,7 +163,7 @@ static const char *
 known(const char *name)
 {
 	static const char *const names[] = { "form", "restarts", "cuts",
-		"kills", "stores", "pools" };
+		"kills", "stores", "pools", "relays" };
 	size_t i;
 
 	for (i = 0; i < sizeof names / sizeof names[0]; i++)

@@ -58,6 +58,8 @@ layout_text(const struct options *o, struct mu_rng *rng)
 		cases_layout(&b, rng);
 	if (pools)
 		pools_layout(&b);
+	if (strcmp(o->scenario, "relays") == 0)
+		relays_layout(&b);
 	text = mu_buf_take_string(&b);
 	mu_buf_clear(&b);
 	return text;
@@ -390,6 +392,8 @@ sim_scenario(struct sim *s, const struct options *o)
 		cases_run(s);
 	else if (strcmp(o->scenario, "pools") == 0)
 		pools_run(s);
+	else if (strcmp(o->scenario, "relays") == 0)
+		relays_run(s);
 	else
 		run_kills(s, o->kills);
 }
