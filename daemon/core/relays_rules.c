@@ -5,13 +5,32 @@
 
 #include "base/alloc.h"
 #include "core/members.h"
+#include "core/pools.h"
 #include "muster/err.h"
 #include "muster/topic.h"
 #include "pool/pool.h"
 
+/* Does the rule name the node, its role, or a pool that has it? */
+static bool
+is_named(const struct mu_layout_relay *rule, const struct mu_layout_node *node,
+    const struct mu_pools *pools)
+{
+	for (size_t i = 0; i < rule->nby; i++) {
+		const struct mu_pool *p =
+		    mu_role_parse(rule->by[i]) >= 0
+			? NULL
+			: mu_pools_find(pools, rule->by[i]);
+
+		if (p != NULL && mu_pool_find(p, node->name) != NULL)
+			return true;
+	}
+	return mu_layout_on(rule->by, rule->nby, node);
+}
+
 /* The nodes of the rule, in order of their names, as the layout has them. */
 static int
-make_pool(struct relay *r, const struct relays_config *cfg)
+make_pool(struct relay *r, const struct relays_config *cfg,
+    const struct mu_pools *pools)
 {
 	const struct mu_layout *l = cfg->layout;
 	const char **names = mu_calloc(l->nnodes + 1, sizeof(*names));
@@ -28,7 +47,7 @@ make_pool(struct relay *r, const struct relays_config *cfg)
 	for (size_t i = 0; i < l->nnodes; i++) {
 		const struct mu_layout_node *node = &l->nodes[i];
 
-		if (!mu_layout_on(r->rule->by, r->rule->nby, node))
+		if (!is_named(r->rule, node, pools))
 			continue;
 		if (node == cfg->node) {
 			r->here = true;
@@ -47,12 +66,14 @@ relay_list_make(const struct relays_config *cfg, struct relay **out)
 {
 	size_t n = cfg->layout->nrelays;
 	struct relay *list = mu_calloc(n + 1, sizeof *list);
-	int rc = list == NULL ? MUSTER_ENOMEM : 0;
+	struct mu_pools *pools = pools_build(cfg->layout, cfg->node);
+	int rc = list == NULL || pools == NULL ? MUSTER_ENOMEM : 0;
 
 	for (size_t i = 0; i < n && rc == 0; i++) {
 		list[i].rule = &cfg->layout->relays[i];
-		rc = make_pool(&list[i], cfg);
+		rc = make_pool(&list[i], cfg, pools);
 	}
+	mu_pools_free(pools);
 	if (rc != 0) {
 		relay_list_free(list, n);
 		list = NULL;

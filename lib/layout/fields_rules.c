@@ -52,7 +52,7 @@ static const struct mu_field relay_fields[] = {
 	{ "topic", MU_KIND_TOPIC, MU_FIELD_REQUIRED, RELAY(topic),
 	  .about = "events on topics with this prefix are passed on" },
 	{ "by", MU_KIND_NAMES, MU_FIELD_REQUIRED, RELAY(by), RELAY(nby),
-	  .about = "nodes and roles of which one passes an event on" },
+	  .about = "nodes, roles and pools of which one passes an event on" },
 	{ "to", MU_KIND_TOPIC, MU_FIELD_REQUIRED, RELAY(to),
 	  .about = "topic on which it is published again" },
 };

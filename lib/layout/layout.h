@@ -142,7 +142,7 @@ struct mu_layout_subscription {
 /* Events on topics with a prefix: one of some nodes publishes them again. */
 struct mu_layout_relay {
 	char *topic;
-	char **by; /* nodes and roles */
+	char **by; /* nodes, roles and pools */
 	size_t nby;
 	char *to;
 	struct mu_place place;

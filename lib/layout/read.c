@@ -73,9 +73,9 @@ read_nodes(
 	if (rc == 0)
 		rc = mu_stores_read(l, &rows, top, diags);
 	if (rc == 0)
-		rc = mu_rules_check(l, &rows, top, diags);
-	if (rc == 0)
 		rc = mu_pools_read(l, &rows, top, diags);
+	if (rc == 0)
+		rc = mu_rules_check(l, &rows, top, diags);
 	if (rc == 0 && mu_diags_count(diags) == before)
 		rc = take_nodes(l, &rows);
 	mu_rows_clear(&rows);

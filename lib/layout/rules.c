@@ -47,21 +47,26 @@ look_at(struct check *c, const char *key, size_t i)
 
 /* What a misspelt name may have meant. */
 static int
-no_such_node(const struct check *c, const char *key, const char *name)
+no_such_node(
+    const struct check *c, const char *key, const char *name, bool pools)
 {
 	const char **words, *nearest;
 	size_t n = 0;
 
-	words = mu_calloc(c->rows->n + MU_ROLE_WORKER, sizeof(*words));
+	words = mu_calloc(
+	    c->rows->n + MU_ROLE_WORKER + c->layout->npools, sizeof(*words));
 	if (words == NULL)
 		return MUSTER_ENOMEM;
 	for (size_t i = 0; i < c->rows->n; i++)
 		words[n++] = c->rows->list[i].node.name;
 	for (int i = MU_ROLE_CONTROL; i <= MU_ROLE_WORKER; i++)
 		words[n++] = mu_role_name((enum mu_role)i);
+	for (size_t i = 0; pools && i < c->layout->npools; i++)
+		words[n++] = c->layout->pools[i].name;
 	nearest = mu_text_nearest(name, words, n);
 	mu_diags_add(c->diags, place_of(c, key),
-	    "%s: %s: no node or role \"%s\"%s%s%s", c->subject, key, name,
+	    "%s: %s: no node%s \"%s\"%s%s%s", c->subject, key,
+	    pools ? ", role or pool" : " or role", name,
 	    nearest == NULL ? "" : " (did you mean \"",
 	    nearest == NULL ? "" : nearest, nearest == NULL ? "" : "\"?)");
 	mu_free(words);
@@ -77,9 +82,19 @@ has_role(const struct check *c, int role)
 	return false;
 }
 
-/* given: the key is there; an empty list would be for nobody. */
+static bool
+is_pool(const struct check *c, const char *name)
+{
+	for (size_t i = 0; i < c->layout->npools; i++)
+		if (strcmp(c->layout->pools[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* An empty list would be for nobody.  pools: they may be named, too. */
 static int
-check_who(const struct check *c, const char *key, char *const *list, size_t n)
+check_who(const struct check *c, const char *key, char *const *list, size_t n,
+    bool pools)
 {
 	int rc = 0;
 
@@ -89,10 +104,11 @@ check_who(const struct check *c, const char *key, char *const *list, size_t n)
 	for (size_t i = 0; i < n && rc == 0 && c->rows->n > 0; i++) {
 		int role = mu_role_parse(list[i]);
 
-		if (mu_rows_find(c->rows, list[i]) != NULL)
+		if (mu_rows_find(c->rows, list[i]) != NULL ||
+		    (pools && role < 0 && is_pool(c, list[i])))
 			continue;
 		if (role < 0)
-			rc = no_such_node(c, key, list[i]);
+			rc = no_such_node(c, key, list[i], pools);
 		else if (!has_role(c, role) && c->rows->whole)
 			mu_diags_add(c->diags, place_of(c, key),
 			    "%s: %s: no node has the role %s", c->subject, key,
@@ -154,7 +170,7 @@ check_relay(struct check *c, size_t i)
 			    "%u)",
 			    c->subject, r->topic, same->place.line);
 	}
-	return check_who(c, "by", r->by, r->nby);
+	return check_who(c, "by", r->by, r->nby, true);
 }
 
 /* --- handlers ------------------------------------------------------------- */
@@ -293,7 +309,7 @@ check_handler(struct check *c, size_t i)
 		rc = check_write(c, h);
 	else
 		rc = check_log(c, h);
-	return rc == 0 ? check_who(c, "on", h->on, h->non) : rc;
+	return rc == 0 ? check_who(c, "on", h->on, h->non, false) : rc;
 }
 
 /* --- all of them ---------------------------------------------------------- */
@@ -308,14 +324,15 @@ mu_rules_check(struct mu_layout *l, const struct mu_rows *rows,
 
 	for (size_t i = 0; i < l->nsubscriptions && rc == 0; i++) {
 		look_at(&c, "subscriptions", i);
-		rc = check_who(
-		    &c, "on", l->subscriptions[i].on, l->subscriptions[i].non);
+		rc = check_who(&c, "on", l->subscriptions[i].on,
+		    l->subscriptions[i].non, false);
 	}
 	for (size_t i = 0; i < l->nrelays && rc == 0; i++)
 		rc = check_relay(&c, i);
 	for (size_t i = 0; i < l->nautos && rc == 0; i++) {
 		look_at(&c, "auto_publish", i);
-		rc = check_who(&c, "on", l->autos[i].on, l->autos[i].non);
+		rc =
+		    check_who(&c, "on", l->autos[i].on, l->autos[i].non, false);
 	}
 	for (size_t i = 0; i < l->nhandlers && rc == 0; i++)
 		rc = check_handler(&c, i);

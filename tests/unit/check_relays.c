@@ -286,6 +286,22 @@ START_TEST(relays_in_a_row)
 }
 END_TEST
 
+START_TEST(a_pool_passes_on)
+{
+	start_all(NODES
+	    "pools: {pair: {type: proxy, max_nodes: 1, exclusive: true}}\n"
+	    "relay: [{topic: app/, by: [pair], to: zeek/cluster/worker}]\n");
+	all_workers_listen("zeek/cluster/worker");
+	for (uint8_t i = 0; i < 10; i++)
+		ck_assert_int_eq(publish(W2, "app/", i), 1);
+	net_run(&net, NET_S);
+	for (size_t w = W1; w <= W3; w++)
+		ck_assert_uint_eq(ears[w].total, 10);
+	ck_assert_uint_eq(fact(P1, 0).relayed, 10);
+	ck_assert_uint_eq(fact(W1, 0).nodes, 1);
+}
+END_TEST
+
 /* --- churn ---------------------------------------------------------------- */
 
 #define ROUNDS   60
@@ -508,6 +524,7 @@ main(void)
 	tcase_add_test(t, a_relay_needs_no_other_for_its_own);
 	tcase_add_test(t, publishers_without_rules);
 	tcase_add_test(t, relays_in_a_row);
+	tcase_add_test(t, a_pool_passes_on);
 	tcase_add_loop_test(t, once_each_whoever_comes_and_goes, 0, 60);
 	tcase_add_test(t, a_circle_of_three_layouts_does_not_storm);
 	tcase_add_test(t, rules_change_without_a_restart);
