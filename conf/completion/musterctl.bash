@@ -42,7 +42,7 @@ _musterctl() {
 	'') if [[ $cur == -* ]]; then
 		COMPREPLY=($(compgen -W "$options" -- "$cur"))
 	else
-		COMPREPLY=($(compgen -W 'status peers wait watch publish pools pool stores store log rules raise logs log check schema tls reload log-level stop version completion' -- "$cur"))
+		COMPREPLY=($(compgen -W 'status peers wait watch publish pools pool stores store log rules raise logs log check schema tls reload diff log-level stop version completion' -- "$cur"))
 	fi;;
 	tls) COMPREPLY=($(compgen -W 'init issue show' -- "$cur"));;
 	'status'*) if [[ $cur == -* ]]; then
@@ -103,6 +103,9 @@ _musterctl() {
 		COMPREPLY=($(compgen -W "$options" -- "$cur"))
 	else COMPREPLY=(); fi;;
 	'reload'*) if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W "$options" -- "$cur"))
+	else COMPREPLY=(); fi;;
+	'diff'*) if [[ $cur == -* ]]; then
 		COMPREPLY=($(compgen -W "$options" -- "$cur"))
 	else COMPREPLY=(); fi;;
 	'log-level'*) if [[ $cur == -* ]]; then

@@ -33,6 +33,9 @@ struct control_hooks {
 	/* Is the port bound, or is there none to bind?  Optional: NULL means
 	 * that ports are bound before the control socket exists. */
 	bool (*listening)(void *ctx);
+	/* What a reload would say, without one.  0, or an error: it would be
+	 * refused.  Optional. */
+	int (*diff)(void *ctx, char *err, size_t err_size);
 };
 
 /* version: of the program, for status.  All borrowed but copied strings. */

@@ -203,6 +203,25 @@ on_reload(struct control_session *s, const struct control_args *a)
 }
 
 static void
+on_diff(struct control_session *s, const struct control_args *a)
+{
+	const struct control_hooks *h = &s->control->hooks;
+	char text[16384] = "";
+	int r;
+
+	(void)a;
+	if (h->diff == NULL) {
+		answer_refuse(&s->out, "usage", "this node cannot tell");
+		return;
+	}
+	r = h->diff(h->ctx, text, sizeof text);
+	answer_ok(&s->out);
+	answer_bool(&s->out, "refused", r != 0);
+	answer_text(&s->out, "text", text);
+	answer_end(&s->out);
+}
+
+static void
 on_log_level(struct control_session *s, const struct control_args *a)
 {
 	const struct control_hooks *h = &s->control->hooks;
@@ -256,6 +275,7 @@ static const struct op ops[] = {
 	{ "rules",     0,           0,                            control_on_rules },
 	{ "wait",      HAS(FOR),    HAS(TIMEOUT),                 on_wait },
 	{ "reload",    0,           0,                            on_reload },
+	{ "diff",      0,           0,                            on_diff },
 	{ "log-level", HAS(LEVEL),  0,                            on_log_level },
 	{ "stop",      0,           0,                            on_stop },
 	{ "version",   0,           0,                            on_version },

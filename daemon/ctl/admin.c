@@ -1,4 +1,4 @@
-/* reload, log-level, stop, version: one question, one short answer. */
+/* reload, diff, log-level, stop, version: one question, one short answer. */
 #include <stdio.h>
 #include <string.h>
 
@@ -39,6 +39,28 @@ cmd_reload(struct ctl *c)
 
 	if (status == EXIT_OK && !c->quiet)
 		print_member(c, answer, "text");
+	mu_free(answer);
+	return status;
+}
+
+int
+cmd_diff(struct ctl *c)
+{
+	char *answer;
+	int status = client_ask(c, "{\"op\":\"diff\"}", &answer);
+	struct mu_jtext v, refused, text;
+
+	if (status == EXIT_OK) {
+		v = mu_jtext_over(answer, strlen(answer));
+		refused = mu_jtext_member(&v, "refused");
+		text = mu_jtext_member(&v, "text");
+		if (!c->quiet || c->json)
+			print_member(c, answer, "text");
+		if (refused.len == 4) /* true */
+			status = EXIT_CONFIG;
+		else if (text.len > 2) /* more than the quotes */
+			status = EXIT_FALSE;
+	}
 	mu_free(answer);
 	return status;
 }

@@ -106,6 +106,8 @@ const struct command commands[] = {
 	  none, "musterctl -f cluster.yaml tls show", 0, 0, 0, cmd_tls_show },
 	{ "reload", "", "re-read the layout and the certificates",
 	  none, "musterctl -n manager reload", 0, 0, 0, cmd_reload },
+	{ "diff", "", "what a reload would change, and whether it would be refused",
+	  none, "musterctl -n manager diff", 0, 0, 0, cmd_diff },
 	{ "log-level", "LEVEL", "change what is logged: error, warning, info, debug",
 	  none, "musterctl -n worker-1 log-level debug", 1, 1, COMPLETE_LEVEL, cmd_log_level },
 	{ "stop", "", "end the node in an orderly way and wait for it",

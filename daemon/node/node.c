@@ -125,6 +125,12 @@ hook_reload(void *ctx, char *err, size_t err_size)
 }
 
 static int
+hook_diff(void *ctx, char *err, size_t err_size)
+{
+	return reload_diff(ctx, err, err_size);
+}
+
+static int
 hook_log_level(void *ctx, const char *text)
 {
 	int level = log_level_parse(text);
@@ -353,6 +359,7 @@ start_control(struct node *n)
 {
 	struct control_hooks hooks = {
 		.reload = hook_reload,
+		.diff = hook_diff,
 		.log_level = hook_log_level,
 		.stop = hook_stop,
 		.wall = hook_wall,

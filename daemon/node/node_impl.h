@@ -98,6 +98,8 @@ void reload_check_certificate(const struct node *n);
 /* Re-read layout and certificates; log everything.  err [err_size]: all of it
  * in one text.  0, or MUSTER_ECONFIG and nothing was changed. */
 int reload_node(struct node *n, char *err, size_t err_size);
+/* What reload_node would do, likewise, and do nothing. */
+int reload_diff(const struct node *n, char *err, size_t err_size);
 /* Begin new log files where they were renamed. */
 void reload_logs(struct node *n);
 /* The level of messages as the options and the layout want it. */

@@ -17,10 +17,10 @@
 #include "muster/err.h"
 #include "node/logger.h"
 #include "node/node_impl.h"
-#include "node/shipper.h"
 #include "node/options.h"
 #include "node/ready.h"
 #include "node/rules.h"
+#include "node/shipper.h"
 #include "sys/clock.h"
 #include "sys/log.h"
 #include "sys/notify.h"
@@ -114,16 +114,34 @@ reload_log_level(const struct node *n)
 
 /* --- the layout -------------------------------------------------------- */
 
-/* One line: to the log and to whoever asked. */
+/* What is to be said about a layout. */
+struct report {
+	struct mu_buf text; /* for whoever asked */
+	bool log;           /* and to the log: it is more than a question */
+};
+
 static void
-tell(struct mu_buf *all, enum log_level level, const char *line)
+tell(struct report *all, enum log_level level, const char *line)
 {
-	log_at(level, "reload: %s", line);
-	mu_buf_printf(all, "%s%s", mu_buf_len(all) == 0 ? "" : "\n", line);
+	if (all->log)
+		log_at(level, "reload: %s", line);
+	mu_buf_printf(
+	    &all->text, "%s%s", mu_buf_len(&all->text) == 0 ? "" : "\n", line);
+}
+
+/* The text is copied to err and freed. */
+static void
+hand_over(struct report *all, char *err, size_t err_size)
+{
+	snprintf(err, err_size, "%.*s", (int)mu_buf_len(&all->text),
+	    mu_buf_len(&all->text) == 0
+		? ""
+		: (const char *)mu_buf_data(&all->text));
+	mu_buf_clear(&all->text);
 }
 
 static struct mu_layout *
-read_layout(const struct node *n, struct mu_buf *all)
+read_layout(const struct node *n, struct report *all)
 {
 	struct mu_diags diags;
 	struct mu_layout *l;
@@ -144,7 +162,7 @@ read_layout(const struct node *n, struct mu_buf *all)
 
 /* Tell each line of a difference; "cannot" ones are errors. */
 static void
-tell_diff(struct mu_buf *all, struct mu_buf *diff, bool refused)
+tell_diff(struct report *all, struct mu_buf *diff, bool refused)
 {
 	char *text = mu_buf_take_string(diff), *save = NULL;
 
@@ -154,7 +172,7 @@ tell_diff(struct mu_buf *all, struct mu_buf *diff, bool refused)
 	     line = strtok_r(NULL, "\n", &save)) {
 		bool cannot = strncmp(line, "cannot", 6) == 0;
 
-		if (cannot || !refused)
+		if (cannot || !refused || !all->log)
 			tell(
 			    all, cannot ? LOG_LEVEL_ERR : LOG_LEVEL_INFO, line);
 	}
@@ -163,7 +181,7 @@ tell_diff(struct mu_buf *all, struct mu_buf *diff, bool refused)
 
 /* May the node change from its layout to l? */
 static bool
-may_change(const struct node *n, const struct mu_layout *l, struct mu_buf *all)
+may_change(const struct node *n, const struct mu_layout *l, struct report *all)
 {
 	struct mu_buf diff;
 	char text[256];
@@ -187,7 +205,7 @@ may_change(const struct node *n, const struct mu_layout *l, struct mu_buf *all)
 
 static int
 change(
-    struct node *n, struct mu_layout *l, struct mu_tls *tls, struct mu_buf *all)
+    struct node *n, struct mu_layout *l, struct mu_tls *tls, struct report *all)
 {
 	struct mu_layout *old = n->layout;
 	int r = endpoint_reload(n->endpoint, l, clock_now());
@@ -211,7 +229,7 @@ change(
 }
 
 static int
-try_reload(struct node *n, struct mu_buf *all)
+try_reload(struct node *n, struct report *all)
 {
 	struct mu_layout *l = read_layout(n, all);
 	struct mu_tls *tls = NULL;
@@ -236,20 +254,18 @@ fail:
 int
 reload_node(struct node *n, char *err, size_t err_size)
 {
-	struct mu_buf all;
+	struct report all = { .log = true };
 	int r;
 
 	if (n->ready)
 		notify_reloading();
-	mu_buf_init(&all, err_size - 1);
+	mu_buf_init(&all.text, err_size - 1);
 	r = try_reload(n, &all);
 	if (r != 0)
 		log_err("reload refused: the running configuration stays");
 	else
 		log_info("reloaded %s", n->opt->layout);
-	snprintf(err, err_size, "%.*s", (int)mu_buf_len(&all),
-	    mu_buf_len(&all) == 0 ? "" : (const char *)mu_buf_data(&all));
-	mu_buf_clear(&all);
+	hand_over(&all, err, err_size);
 	reload_logs(n);
 	if (n->ready)
 		notify_ready();
@@ -257,4 +273,26 @@ reload_node(struct node *n, char *err, size_t err_size)
 	n->status[0] = '\0';
 	n->restate = true;
 	return r;
+}
+
+int
+reload_diff(const struct node *n, char *err, size_t err_size)
+{
+	struct report all = { .log = false };
+	struct mu_layout *l;
+	struct mu_tls *tls = NULL;
+	char why[512];
+	bool good;
+
+	mu_buf_init(&all.text, err_size - 1);
+	l = read_layout(n, &all);
+	good = l != NULL && may_change(n, l, &all);
+	if (good && reload_tls(l, n->name, &tls, why, sizeof why) != 0) {
+		tell(&all, LOG_LEVEL_ERR, why);
+		good = false;
+	}
+	mu_tls_unref(tls);
+	mu_layout_free(l);
+	hand_over(&all, err, err_size);
+	return good ? 0 : MUSTER_ECONFIG;
 }

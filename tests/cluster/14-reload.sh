@@ -28,6 +28,9 @@ await started $NODES
 say 'a node is added'
 write_layout 3
 "$MUSTERCTL" -q -f "$LAYOUT" tls issue worker-3
+ctl worker-1 diff >"$T/diff" && fail 'diff sees no change'
+[ "$(cat "$T/diff")" = 'can: node worker-3 added' ] || fail "$(cat "$T/diff")"
+is manager status '.nodes | length == 5' || fail 'diff changed something'
 for node in $NODES; do
 	ctl "$node" reload >"$T/reloaded"
 	has "$T/reloaded" worker-3 || fail "$node: $(cat "$T/reloaded")"
@@ -69,6 +72,11 @@ is worker-1 status '.limits.queue_bytes == 3145728' || fail 'limit is the old'
 
 say 'what cannot change is named and refused as a whole'
 sed -i "s/${P[1]}}/1}/; s/queue: 3 MiB/queue: 5 MiB/" "$LAYOUT"
+rc=0
+ctl logger-1 diff >"$T/out" || rc=$?
+[ $rc -eq 78 ] && grep -q 'cannot: .*logger-1.*port' "$T/out" &&
+    grep -q 'can: limits.queue' "$T/out" || fail "diff: $rc, $(cat "$T/out")"
+ctl worker-1 diff >/dev/null && fail 'worker-1 sees no change'
 rc=0
 ctl logger-1 reload >"$T/out" 2>"$T/err" || rc=$?
 [ $rc -eq 78 ] || fail "status $rc"
