@@ -26,6 +26,7 @@ core_SRCS = \
 	daemon/core/control_answer.c \
 	daemon/core/control_events.c \
 	daemon/core/control_facts.c \
+	daemon/core/control_graph.c \
 	daemon/core/control_logger.c \
 	daemon/core/control_ops.c \
 	daemon/core/control_pools.c \
@@ -150,6 +151,7 @@ ctl_SRCS = \
 	daemon/ctl/commands.c \
 	daemon/ctl/completion.c \
 	daemon/ctl/find.c \
+	daemon/ctl/graph.c \
 	daemon/ctl/help.c \
 	daemon/ctl/log_write.c \
 	daemon/ctl/logs.c \

@@ -42,7 +42,7 @@ _musterctl() {
 	'') if [[ $cur == -* ]]; then
 		COMPREPLY=($(compgen -W "$options" -- "$cur"))
 	else
-		COMPREPLY=($(compgen -W 'status peers wait watch publish pools pool stores store log rules raise logs log check schema tls reload diff log-level stop version completion' -- "$cur"))
+		COMPREPLY=($(compgen -W 'status peers graph wait watch publish pools pool stores store log rules raise logs log check schema tls reload diff log-level stop version completion' -- "$cur"))
 	fi;;
 	tls) COMPREPLY=($(compgen -W 'init issue show' -- "$cur"));;
 	'status'*) if [[ $cur == -* ]]; then
@@ -50,6 +50,9 @@ _musterctl() {
 	else COMPREPLY=(); fi;;
 	'peers'*) if [[ $cur == -* ]]; then
 		COMPREPLY=($(compgen -W "$options --topics" -- "$cur"))
+	else COMPREPLY=(); fi;;
+	'graph'*) if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W "$options" -- "$cur"))
 	else COMPREPLY=(); fi;;
 	'wait'*) if [[ $cur == -* ]]; then
 		COMPREPLY=($(compgen -W "$options --for --timeout" -- "$cur"))

@@ -262,6 +262,7 @@ struct op {
 static const struct op ops[] = {
 	{ "status",    0,           0,                            on_status },
 	{ "peers",     0,           0,                            on_peers },
+	{ "graph",     0,           0,                            control_on_graph },
 	{ "filters",   0,           0,                            on_filters },
 	{ "watch",     HAS(TOPICS), 0,                            control_on_watch },
 	{ "publish",   0,           HAS(TOPIC) | HAS(EVENT) | HAS(ARGS) |

@@ -70,6 +70,9 @@ void control_on_pool_where(
 void control_publish_pool(struct control_session *s,
     const struct control_args *a, const struct mu_buf *payload);
 
+/* control_graph.c */
+void control_on_graph(struct control_session *s, const struct control_args *a);
+
 /* control_rules.c */
 void control_on_rules(struct control_session *s, const struct control_args *a);
 void control_on_raise(struct control_session *s, const struct control_args *a);

@@ -141,6 +141,13 @@ bool members_fully_connected(const struct members *m); /* own report sent */
 /* Rows in order of the layout's nodes. */
 size_t members_nrows(const struct members *m);
 const struct members_row *members_row(const struct members *m, size_t i);
+/* The link that row a dials to row b, as far as this node knows. */
+enum members_link {
+	MEMBERS_LINK_UNKNOWN, /* nobody told us */
+	MEMBERS_LINK_UP,
+	MEMBERS_LINK_DOWN
+};
+enum members_link members_link(const struct members *m, size_t a, size_t b);
 /* The name of the node with that endpoint id, or NULL. */
 const char *members_name_of(const struct members *m, const struct mu_uuid *id);
 /* Missing nodes and links, for humans: "worker-3, link worker-1 - proxy-2". */

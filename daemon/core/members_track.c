@@ -393,3 +393,31 @@ mtrack_link_state(struct members *m, struct peer *p,
 	for (i = 0; i < muster_value_size(set); i++)
 		on_link(m, p, muster_value_at(set, i), true);
 }
+
+/* --- facts ---------------------------------------------------------------- */
+
+static bool
+has_lost(const struct row *a, size_t b)
+{
+	for (size_t i = 0; i < a->ndown; i++)
+		if (a->down[i] == b)
+			return true;
+	return false;
+}
+
+enum members_link
+members_link(const struct members *m, size_t a, size_t b)
+{
+	const struct row *x = &m->rows[a], *y = &m->rows[b];
+
+	if (x->pub.self || y->pub.self)
+		return (x->pub.self ? y : x)->pub.up ? MEMBERS_LINK_UP
+						       : MEMBERS_LINK_DOWN;
+	if ((x->direct && !x->pub.up) || (y->direct && !y->pub.up))
+		return MEMBERS_LINK_DOWN;
+	if (!m->is_manager)
+		return MEMBERS_LINK_UNKNOWN;
+	if (has_lost(x, b) || has_lost(y, a))
+		return MEMBERS_LINK_DOWN;
+	return x->complete ? MEMBERS_LINK_UP : MEMBERS_LINK_UNKNOWN;
+}

@@ -66,6 +66,8 @@ const struct command commands[] = {
 	  none, "musterctl status", 0, 0, 0, cmd_status },
 	{ "peers", "", "connections: traffic, queues, what was dropped",
 	  of_peers, "musterctl -n worker-1 peers", 0, 0, 0, cmd_peers },
+	{ "graph", "", "draw the cluster for graphviz, with what is up and down",
+	  none, "musterctl -n manager graph | dot -Tsvg >cluster.svg", 0, 0, 0, cmd_graph },
 	{ "wait", "", "block until the cluster is up",
 	  of_wait, "musterctl wait --for started --timeout 20s", 0, 0, 0, cmd_wait },
 	{ "watch", "TOPIC ...", "follow events whose topic begins so",

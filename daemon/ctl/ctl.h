@@ -116,6 +116,7 @@ int cmd_schema(struct ctl *c);
 int cmd_tls_init(struct ctl *c);
 int cmd_tls_issue(struct ctl *c);
 int cmd_tls_show(struct ctl *c);
+int cmd_graph(struct ctl *c);
 int cmd_reload(struct ctl *c);
 int cmd_diff(struct ctl *c);
 int cmd_log_level(struct ctl *c);

@@ -36,6 +36,23 @@ has "$(log_of manager cluster)" 'cluster degraded, missing: ' ||
 ctl manager status >"$T/status" || :
 has "$T/status" 'missing: ' || fail 'status does not say what is missing'
 
+say 'and the graph shows it'
+# link NODE FROM TO STATE: as NODE sees it
+link() {
+	is "$1" graph ".links[] | select(.from == \"$2\" and .to == \"$3\") |
+	    .state == \"$4\""
+}
+link manager worker-1 proxy-2 down || fail 'a link to the dead is not down'
+link manager worker-3 manager down || fail 'a link of the dead is not down'
+until_true 10 link manager worker-1 proxy-1 up
+link worker-1 worker-2 proxy-1 unknown || fail 'worker-1 knows too much'
+link worker-1 worker-1 manager up || fail 'worker-1 does not know its own'
+is manager graph '[.nodes[] | select(.state == "down") | .name] ==
+    ["proxy-2", "worker-3"]' || fail 'other nodes are down'
+ctl manager graph >"$T/dot"
+has "$T/dot" '"worker-1" -> "proxy-2" [color=red, style=dashed];' ||
+    fail "not drawn: $(cat "$T/dot")"
+
 say 'one comes back: still degraded'
 start proxy-2
 until_true 20 is manager status '.missing == "worker-3"'
@@ -49,6 +66,7 @@ until_true 10 has_lines 1 "$T/events.out" Muster::cluster_restored
 expect_lines 1 "$T/events.out" Muster::cluster_restored
 expect_lines 1 "$(log_of manager cluster)" 'cluster restored$'
 is manager status '.missing == ""' || fail 'something is missing still'
+until_true 10 is manager graph '[.links[].state] | unique == ["up"]'
 
 say 'those who came late know of the start'
 for node in proxy-2 worker-3; do
