@@ -389,6 +389,92 @@ done
 shown 'musterctl -n manager stores'
 ctl -n manager stores
 
+# --- logs --------------------------------------------------------------------------
+
+step 'real Zeek logs from four workers to two loggers, one of which is killed'
+logs=../shared/data/zeek-logs/tsv
+[ -d "$logs/merged" ] || logs=tests/data/zeek-logs/tsv
+mkdir "$root/logs"
+# One file of each path, under names of their own: the events above brought log
+# records of Zeek's, too.
+for f in "$logs"/merged/*.log* "$logs"/big/*.log*; do
+	name=${f##*/}
+	name=${name%%.*}
+	case $f in
+	*\**) continue ;;
+	*/big/*) name=big_$name ;;
+	*) name=trace_$name ;;
+	esac
+	case $f in
+	*.gz) gzip -dc "$f" ;;
+	*) cat "$f" ;;
+	esac >"$root/logs/$name.log"
+done
+total=$(cat "$root"/logs/* | grep -vc '^#')
+# on_disk PATH: the records in all files of both loggers
+on_disk() {
+	cat "$root"/var/log/muster/logger-[12]/logs/"$1".*log 2>/dev/null |
+	    grep -v '^#' || :
+}
+ship() { # WORKER: every fourth file
+	local i=0 f name
+	for f in "$root"/logs/*; do
+		name=${f##*/}
+		i=$((i + 1))
+		[ $((i % 4 + 1)) -eq "$1" ] || continue
+		ctl -q -n "worker-$1" log write "${name%%.*}" "$f"
+	done
+}
+shown "musterctl -n worker-N log write PATH FILE   ($total records in all)"
+shippers=()
+for i in 1 2 3 4; do
+	ship "$i" >"$root/ship.$i" 2>&1 &
+	shippers+=($!)
+done
+half_way() {
+	[ "$(cat "$root"/var/log/muster/logger-[12]/logs/*.log 2>/dev/null |
+	    grep -vc '^#')" -ge $((total / 2)) ]
+}
+until_true 60 half_way
+pid=$(cat "$root/var/lib/muster/logger-1/lock")
+shown "kill -9 $pid   (logger-1)"
+kill -9 "$pid"
+for i in 1 2 3 4; do
+	wait "${shippers[$((i - 1))]}" || die "$(cat "$root/ship.$i")"
+done
+taken_all() {
+	local i
+	for i in 1 2 3 4; do
+		ctl -n "worker-$i" logs --json |
+		    grep -q '"collected":0,"waiting":0,' || return 1
+	done
+}
+until_true 60 taken_all
+sums() { # of sorted lines
+	LC_ALL=C sort | sha256sum | cut -c 1-16
+}
+failed=0
+for f in "$root"/logs/*; do
+	name=${f##*/}
+	echo "${name%%.*}"
+done | sort -u >"$root/paths"
+while read -r path; do
+	want=$(cat "$root/logs/$path".* | grep -v '^#' | sums)
+	have=$(on_disk "$path" | sums)
+	[ "$want" = "$have" ] || {
+		echo "    $path: not the same records"
+		failed=1
+	}
+done <"$root/paths"
+[ "$failed" -eq 0 ] || die 'records are lost or doubled'
+have=$(while read -r path; do on_disk "$path"; done <"$root/paths" | wc -l)
+printf '    %s records of %s logs sent, %s on disk, each exactly once\n' \
+    "$total" "$(wc -l <"$root/paths")" "$have"
+[ "$total" -eq "$have" ] || die 'the numbers differ'
+ctl -n manager wait --for restored --timeout 20s
+shown 'musterctl -n logger-2 logs'
+ctl -n logger-2 logs | head -n 12 | cut -c 1-78
+
 # --- further -----------------------------------------------------------------------
 
 step "everything worked, in $((SECONDS - began)) s after the build"

@@ -92,7 +92,7 @@ const struct command commands[] = {
 	  none, "musterctl -n manager rules", 0, 0, 0, cmd_rules },
 	{ "raise", "EVENT [ARG ...]", "raise an event on this node: its handlers and auto_publish",
 	  none, "musterctl -n worker-1 raise App::alert 192.0.2.1", 1, -1, 0, cmd_raise },
-	{ "logs", "", "what this logger writes: streams, records, trouble",
+	{ "logs", "", "what a logger writes and a node sends: streams, records, lag, trouble",
 	  none, "musterctl -n logger-1 logs", 0, 0, 0, cmd_logs },
 	{ "log tail", "[STREAM]", "records as this logger writes them",
 	  of_tail, "musterctl -n logger-1 log tail conn --filter id.resp_p=443", 0, 1, 0, cmd_log_tail },

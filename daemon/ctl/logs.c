@@ -117,10 +117,98 @@ print_logger(const json_t *l)
 	print_streams(l);
 }
 
+/* --- what a node sends ----------------------------------------------------
+ */
+
+static void
+print_spool(const json_t *s)
+{
+	char used[32], limit[32];
+
+	printf("sent: %llu records accepted, %llu delivered, %llu dropped, "
+	       "%llu refused\n",
+	    number(s, "accepted"), number(s, "delivered"), number(s, "dropped"),
+	    number(s, "refused"));
+	printf("spool: %llu records in %llu batches, %s of %s\n",
+	    number(s, "waiting") + number(s, "collected"), number(s, "batches"),
+	    text_size(number(s, "bytes"), used, sizeof used),
+	    text_size(number(s, "limit"), limit, sizeof limit));
+	if (json_is_string(json_object_get(s, "error")))
+		printf("spool: %s\n", text(s, "error"));
+}
+
+static void
+print_loggers(const json_t *sender)
+{
+	const json_t *l;
+	struct table t;
+	size_t i;
+
+	table_begin(
+	    &t, "LOGGER|STATE|DELIVERED|BATCHES|IN FLIGHT|LAG|REFUSALS");
+	json_array_foreach(json_object_get(sender, "loggers"), i, l)
+	{
+		const char *state = text(l, "state");
+
+		table_cell(&t, PLAIN, "%s", text(l, "name"));
+		table_cell(
+		    &t, strcmp(state, "up") == 0 ? GREEN : YELLOW, "%s", state);
+		table_cell(&t, PLAIN, "%llu", number(l, "delivered"));
+		table_cell(&t, PLAIN, "%llu", number(l, "batches"));
+		table_cell(&t, PLAIN, "%llu", number(l, "in_flight"));
+		table_cell(&t, PLAIN, "%llu ms", number(l, "lag_ms"));
+		count_cell(&t, l, "refusals");
+	}
+	table_end(&t);
+	json_array_foreach(json_object_get(sender, "loggers"), i, l)
+	{
+		if (json_is_string(json_object_get(l, "error")))
+			printf("%s: %s\n", text(l, "name"), text(l, "error"));
+	}
+}
+
+static void
+print_sent(const json_t *sender)
+{
+	const json_t *s;
+	struct table t;
+	size_t i;
+
+	table_begin(&t, "STREAM|PATH|ACCEPTED|DELIVERED|WAITING|DROPPED");
+	json_array_foreach(json_object_get(sender, "streams"), i, s)
+	{
+		table_cell(&t, PLAIN, "%s", text(s, "stream"));
+		table_cell(&t, PLAIN, "%s", text(s, "path"));
+		table_cell(&t, PLAIN, "%llu", number(s, "accepted"));
+		table_cell(&t, PLAIN, "%llu", number(s, "delivered"));
+		table_cell(&t, PLAIN, "%llu", number(s, "waiting"));
+		count_cell(&t, s, "dropped");
+	}
+	table_end(&t);
+}
+
+static void
+print_answer(const json_t *v)
+{
+	const json_t *logger = json_object_get(v, "logger");
+	const json_t *sender = json_object_get(v, "sender");
+
+	if (json_is_object(logger))
+		print_logger(logger);
+	if (json_is_object(sender)) {
+		if (json_is_object(logger))
+			putchar('\n');
+		print_spool(json_object_get(sender, "spool"));
+		print_loggers(sender);
+		print_sent(sender);
+	} else if (!json_is_object(logger)) {
+		printf("this node neither writes nor sends logs\n");
+	}
+}
+
 int
 cmd_logs(struct ctl *c)
 {
-	const json_t *logger;
 	char *answer;
 	int status = client_ask(c, "{\"op\":\"logs\"}", &answer);
 	json_t *v = NULL;
@@ -128,17 +216,13 @@ cmd_logs(struct ctl *c)
 	if (status != EXIT_OK)
 		goto out;
 	v = json_loads(answer, 0, NULL);
-	logger = json_object_get(v, "logger");
 	if (v == NULL) {
 		complain("the daemon's answer makes no sense");
 		status = EXIT_FAILED;
 	} else if (c->json) {
 		printf("%s\n", answer);
 	} else if (!c->quiet) {
-		if (json_is_object(logger))
-			print_logger(logger);
-		else
-			printf("this node is no logger\n");
+		print_answer(v);
 	}
 out:
 	json_decref(v);

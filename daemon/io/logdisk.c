@@ -55,7 +55,8 @@ struct logdisk {
 	struct logsink *sink;
 	struct logdir *dir;
 	struct logjournal_lmdb *journal;
-	uint64_t facts_at;
+	uint64_t facts_at; /* monotonic: not copied before */
+	bool facts_old;    /* something happened since */
 	/* the owner's */
 	struct result *shown;
 	struct logsink_fact *copy;
@@ -165,7 +166,8 @@ copy_facts(struct logdisk *d, uint64_t mono)
 	struct logsink_fact *list;
 	struct logsink_total total;
 
-	if (mono < d->facts_at)
+	d->facts_old = mono < d->facts_at;
+	if (d->facts_old)
 		return;
 	d->facts_at = mono + FACTS_NS;
 	logsink_total(d->sink, &total);
@@ -209,6 +211,8 @@ rest(struct logdisk *d)
 
 	if (at > mono + LOOK_NS)
 		at = mono + LOOK_NS;
+	if (d->facts_old && at > d->facts_at)
+		at = d->facts_at;
 	end.tv_sec = (time_t)(at / 1000000000);
 	end.tv_nsec = (long)(at % 1000000000);
 	while (!have_orders(d) &&

@@ -19,7 +19,7 @@ tests/demo.sh >"$T/demo.out" 2>&1 </dev/null || fail "status $?"
 for text in '9 of 9' 'cluster started' 'zeek/events/' 'zeek/logs' \
     'Muster::cluster_degraded' 'Muster::cluster_restored' \
     'worker-3 reads 1' 'won' 'condition not met' 'gone everywhere' \
-    'the master has 10000 of them' \
+    'the master has 10000 of them' 'each exactly once' \
     'everything worked'; do
 	has "$T/demo.out" "$text" || fail "it does not show '$text'"
 done
