@@ -538,6 +538,53 @@ START_TEST(clones_of_a_forgotten_life_are_picked_up)
 }
 END_TEST
 
+static void
+feed_master(struct mu_command *cmd)
+{
+	struct mu_buf b;
+
+	mu_buf_init(&b, 0);
+	mu_command_enc(&b, cmd);
+	ck_assert_int_eq(mu_master_feed(pw.master, mu_buf_data(&b),
+			     mu_buf_len(&b), &pw.now),
+	    0);
+	mu_buf_clear(&b);
+	pair_settle();
+}
+
+/* Writes travel by topic, so they reach every master of the name. */
+START_TEST(a_write_for_another_master_is_not_applied)
+{
+	struct mu_command attach = {
+		.tag = MU_CMD_ATTACH_WRITER,
+		.sender = pair_entity(0),
+		.number = 1,
+		.heartbeat = 5,
+	};
+	struct mu_command put = {
+		.tag = MU_CMD_PUT,
+		.seq = 2,
+		.sender = pair_entity(0),
+		.publisher = pair_entity(0),
+	};
+
+	pair_begin();
+	pair_open_master();
+	attach.receiver = pw.mc.entity;
+	feed_master(&attach);
+	put.key = muster_value_cstring("k");
+	put.value = muster_value_cstring("v");
+	put.receiver = pair_entity(1);
+	feed_master(&put);
+	ck_assert(pair_reads(MASTER, "k", "-"));
+	put.receiver = pw.mc.entity;
+	feed_master(&put);
+	ck_assert(pair_reads(MASTER, "k", "v"));
+	mu_command_clear(&put);
+	pair_end();
+}
+END_TEST
+
 START_TEST(a_second_master_is_logged_and_ignored)
 {
 	struct mu_command put = { .tag = MU_CMD_KEEPALIVE, .number = 9 };
@@ -683,6 +730,7 @@ main(void)
 	tcase_add_test(tc, a_long_gap_ends_in_a_new_attachment);
 	tcase_add_test(tc, a_lost_last_update_is_noticed);
 	tcase_add_test(tc, clones_of_a_forgotten_life_are_picked_up);
+	tcase_add_test(tc, a_write_for_another_master_is_not_applied);
 	tcase_add_test(tc, a_second_master_is_logged_and_ignored);
 	tcase_add_test(tc, half_made_machines_are_freed);
 	tcase_add_test(tc, any_failed_allocation_is_survived_by_ours);
