@@ -1,0 +1,261 @@
+/*
+ * Rotated files: compressed, handed to programs with Zeek's arguments within a
+ * time, removed by age and size.
+ */
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/logsink.h"
+#include "io/logpost.h"
+#include "io/logpost_impl.h"
+#include "sys/clock.h"
+
+#define NS UINT64_C(1000000000)
+
+static char dir[300];
+static struct mu_logs logs;
+
+static void
+setup(void)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	snprintf(
+	    dir, sizeof dir, "%s/mpost.XXXXXX", tmp == NULL ? "/tmp" : tmp);
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	memset(&logs, 0, sizeof logs);
+	logs.postprocessors = 2;
+	logs.postprocessor_ns = 60 * (int64_t)NS;
+	setenv("TZ", "UTC", 1);
+}
+
+static void
+teardown(void)
+{
+	char cmd[400];
+
+	snprintf(cmd, sizeof cmd, "rm -rf '%s'", dir);
+	ck_assert_int_eq(system(cmd), 0);
+}
+
+static void
+put_file(const char *name, const char *text, mode_t mode)
+{
+	char path[400];
+	FILE *f;
+
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	f = fopen(path, "w");
+	ck_assert_ptr_nonnull(f);
+	fputs(text, f);
+	fclose(f);
+	ck_assert_int_eq(chmod(path, mode), 0);
+}
+
+static bool
+there(const char *name)
+{
+	struct stat st;
+	char path[400];
+
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	return stat(path, &st) == 0;
+}
+
+static struct logpost *
+begin(const char *program, bool several)
+{
+	struct logpost_config cfg = { .node = "logger-1",
+		.here = dir,
+		.logs = &logs,
+		.program = program,
+		.several = several };
+	struct logpost *p = logpost_new(&cfg);
+
+	ck_assert_ptr_nonnull(p);
+	return p;
+}
+
+static void
+add(struct logpost *p, const char *name)
+{
+	struct logsink_rotated r = { .name = name,
+		.path = "conn",
+		.open = INT64_C(1700000000) * (int64_t)NS,
+		.close = INT64_C(1700003600) * (int64_t)NS,
+		.terminating = true };
+
+	ck_assert_int_eq(logpost_add(p, &r), 0);
+}
+
+/* Until n files are finished with. */
+static void
+await(struct logpost *p, uint64_t n)
+{
+	struct logpost_facts f;
+	uint64_t end = clock_now() + 60 * NS;
+
+	do {
+		usleep(2000);
+		logpost_facts(p, &f);
+	} while (f.done < n && clock_now() < end);
+	ck_assert_uint_eq(f.done, n);
+}
+
+static void
+check_line(const char *name, const char *expect)
+{
+	char path[400], got[400] = "";
+	FILE *f;
+
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	f = fopen(path, "r");
+	ck_assert_ptr_nonnull(f);
+	ck_assert_ptr_nonnull(fgets(got, sizeof got, f));
+	fclose(f);
+	ck_assert_str_eq(got, expect);
+}
+
+START_TEST(the_program_gets_what_zeek_gives)
+{
+	char program[400];
+	struct logpost_out out;
+	struct logpost *p;
+
+	put_file("after",
+	    "#!/bin/sh\necho \"$# $* $ZEEK_ARG_LOG_SUFFIX\" >out\n", 0755);
+	put_file("conn.2023-11-14-22-13-20.log", "x\n", 0644);
+	snprintf(program, sizeof program, "%s/after", dir);
+	logs.compress = MU_LOGS_GZIP;
+	p = begin(program, true);
+	add(p, "conn.2023-11-14-22-13-20.log");
+	await(p, 1);
+	check_line("out", "6 conn.2023-11-14-22-13-20.log.gz conn "
+			  "23-11-14_22.13.20 23-11-14_23.13.20 1 ascii "
+			  "logger-1\n");
+	ck_assert(!there("conn.2023-11-14-22-13-20.log"));
+	ck_assert(logpost_next(p, &out));
+	ck_assert_int_eq(out.kind, LOGPOST_DONE);
+	ck_assert_str_eq(out.name, "conn.2023-11-14-22-13-20.log");
+	ck_assert(!logpost_next(p, &out));
+	/* again, after a crash: found compressed */
+	add(p, "conn.2023-11-14-22-13-20.log");
+	await(p, 2);
+	/* and gone */
+	add(p, "conn.2023-11-14-22-13-21.log");
+	await(p, 3);
+	logpost_free(p);
+}
+END_TEST
+
+START_TEST(a_program_that_hangs_is_killed)
+{
+	struct logpost_facts f;
+	struct logpost_out out;
+	struct logpost *p;
+	char program[400];
+
+	put_file("after", "#!/bin/sh\nsleep 1000 & wait\n", 0755);
+	put_file("conn.2023-11-14-22-13-20.log", "x\n", 0644);
+	snprintf(program, sizeof program, "%s/after", dir);
+	logs.postprocessor_ns = (int64_t)NS / 5;
+	p = begin(program, false);
+	add(p, "conn.2023-11-14-22-13-20.log");
+	await(p, 1);
+	logpost_facts(p, &f);
+	ck_assert_uint_eq(f.failed, 1);
+	ck_assert(logpost_next(p, &out));
+	ck_assert_int_eq(out.kind, LOGPOST_LOG);
+	ck_assert_ptr_nonnull(strstr(out.text, "was killed"));
+	logpost_free(p);
+}
+END_TEST
+
+START_TEST(a_program_that_is_none_is_reported)
+{
+	struct logpost_out out;
+	struct logpost *p = begin("/nowhere/after", false);
+
+	put_file("conn.2023-11-14-22-13-20.log", "x\n", 0644);
+	add(p, "conn.2023-11-14-22-13-20.log");
+	await(p, 1);
+	ck_assert(logpost_next(p, &out));
+	ck_assert_int_eq(out.kind, LOGPOST_LOG);
+	ck_assert_ptr_nonnull(strstr(out.text, "cannot be run"));
+	ck_assert(there("conn.2023-11-14-22-13-20.log"));
+	logpost_free(p);
+}
+END_TEST
+
+START_TEST(the_oldest_go_when_all_are_too_large)
+{
+	char name[64], text[50001];
+	uint64_t end = clock_now() + 60 * NS;
+	struct logpost *p;
+
+	memset(text, 'x', sizeof text - 1);
+	text[sizeof text - 1] = '\0';
+	put_file("mine.log", text, 0644);
+	for (int i = 0; i < 5; i++) {
+		snprintf(name, sizeof name, "conn.2023-11-14-22-13-2%d.log", i);
+		put_file(name, text, 0644);
+		usleep(20000);
+	}
+	logs.keep_bytes = 120000;
+	p = begin(NULL, false);
+	while (there("conn.2023-11-14-22-13-22.log") && clock_now() < end)
+		usleep(2000);
+	ck_assert(!there("conn.2023-11-14-22-13-20.log"));
+	ck_assert(!there("conn.2023-11-14-22-13-22.log"));
+	logpost_free(p);
+	ck_assert(there("conn.2023-11-14-22-13-23.log"));
+	ck_assert(there("conn.2023-11-14-22-13-24.log"));
+	ck_assert(there("mine.log"));
+}
+END_TEST
+
+START_TEST(names_of_rotated_files)
+{
+	static const char *const yes[] = { "conn.2026-01-31-13-00-00.log",
+		"conn-2.2026-01-31-13-00-00-2.log.gz",
+		"a.b.2026-01-31-13-00-00.log.zst",
+		"conn__2026-01-31-13-00-00__2026-01-31-14-00-00__.log",
+		"c__2026-01-31-13-00-00__2026-01-31-14-00-00__n=2__.log.gz" };
+	static const char *const no[] = { "conn.log", "conn.2026-01-31.log",
+		".tmp.conn.2026-01-31-13-00-00.log.gz", "2026-01-31-13-00-00",
+		"conn.2026-01-31-13-00-00", "conn2026-01-31-13-00-00.log",
+		"conn.2026-01-31-13-00-00.logs", "journal" };
+
+	for (size_t i = 0; i < sizeof yes / sizeof yes[0]; i++)
+		ck_assert_msg(post_is_rotated(yes[i]), "%s", yes[i]);
+	for (size_t i = 0; i < sizeof no / sizeof no[0]; i++)
+		ck_assert_msg(!post_is_rotated(no[i]), "%s", no[i]);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("logpost");
+	TCase *t = tcase_create("post");
+	SRunner *r;
+	int failed;
+
+	tcase_set_timeout(t, 120);
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, the_program_gets_what_zeek_gives);
+	tcase_add_test(t, a_program_that_hangs_is_killed);
+	tcase_add_test(t, a_program_that_is_none_is_reported);
+	tcase_add_test(t, the_oldest_go_when_all_are_too_large);
+	tcase_add_test(t, names_of_rotated_files);
+	suite_add_tcase(s, t);
+	r = srunner_create(s);
+	srunner_run_all(r, CK_ENV);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed == 0 ? 0 : 1;
+}
