@@ -149,6 +149,7 @@ $(eval $(call fuzz,log_record,logrec value base))
 $(eval $(call fuzz,delivery,core value base))
 $(eval $(call fuzz,control,core sys tls proto store logrec pool layout topic value base))
 $(eval $(call fuzz,outbox,core sys store logrec pool value base))
+$(eval $(call fuzz,logsink,core sys proto logrec layout value base))
 $(eval $(call fuzz,log_tsv,logrec value base))
 $(eval $(call fuzz,log_json,logrec value base))
 
