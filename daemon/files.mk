@@ -12,6 +12,7 @@ sys_SRCS = \
 	daemon/sys/usage.c
 
 core_SRCS = \
+	daemon/core/access.c \
 	daemon/core/backend_lmdb.c \
 	daemon/core/backend_lmdb_batch.c \
 	daemon/core/backend_lmdb_check.c \

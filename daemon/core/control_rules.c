@@ -82,6 +82,23 @@ put_relays(const struct control *c, struct mu_buf *b)
 }
 
 static void
+put_access(const struct control *c, struct mu_buf *b)
+{
+	const struct mu_layout *l = endpoint_layout(c->e);
+
+	answer_open(b, "access", '[');
+	for (size_t i = 0; i < l->naccess; i++) {
+		answer_open(b, NULL, '{');
+		answer_number(b, "rule", i + 1);
+		answer_text(b, "topic", l->access[i].topic);
+		put_names(b, "by", l->access[i].by, l->access[i].nby);
+		answer_close(b, '}');
+	}
+	answer_close(b, ']');
+	answer_number(b, "access_refused", endpoint_refused(c->e));
+}
+
+static void
 put_autos(const struct control *c, struct mu_buf *b)
 {
 	answer_open(b, "auto_publish", '[');
@@ -140,6 +157,7 @@ control_on_rules(struct control_session *s, const struct control_args *a)
 	answer_text(b, "name", endpoint_node(c->e)->name);
 	put_subscriptions(c, b);
 	put_relays(c, b);
+	put_access(c, b);
 	put_autos(c, b);
 	answer_open(b, "handlers", '[');
 	for (size_t i = 0; i < rules_count(c->rules); i++) {

@@ -424,6 +424,12 @@ endpoint_pools(const struct endpoint *e)
 	return e->pools;
 }
 
+uint64_t
+endpoint_refused(const struct endpoint *e)
+{
+	return e->refused;
+}
+
 struct relays *
 endpoint_relays(struct endpoint *e)
 {

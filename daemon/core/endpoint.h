@@ -135,6 +135,8 @@ struct members *endpoint_members(struct endpoint *e);
 /* Who shares out work, as this node sees it; valid until a reload. */
 struct mu_pools *endpoint_pools(const struct endpoint *e);
 struct relays *endpoint_relays(struct endpoint *e);
+/* Messages of peers that the access rules of the layout refused. */
+uint64_t endpoint_refused(const struct endpoint *e);
 const struct mu_layout *endpoint_layout(const struct endpoint *e);
 const struct mu_layout_node *endpoint_node(const struct endpoint *e);
 const struct mu_uuid *endpoint_id(const struct endpoint *e);

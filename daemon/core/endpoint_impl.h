@@ -117,6 +117,7 @@ struct endpoint {
 	struct members *members;
 	struct mu_pools *pools;
 	struct relays *relays;
+	uint64_t refused; /* messages that access forbade */
 	struct subscriber service; /* membership, as the router sees it */
 	struct endpoint_watch *watches; /* a list */
 	struct mu_peer_table *table;

@@ -5,8 +5,11 @@
  */
 #include "core/endpoint_impl.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
+#include "core/access.h"
 #include "muster/topic.h"
 #include "sys/log.h"
 #include "topic/filter.h"
@@ -188,11 +191,33 @@ on_problem(struct link *l, const char *text)
 	link_complain(l, LOG_LEVEL_WARN, text);
 }
 
+/* Is what a peer says its to say? */
+static bool
+may_publish(struct link *l, const struct mu_envelope *env)
+{
+	char text[160], topic[80];
+	size_t rule;
+
+	if (access_permits(l->e->layout, l->e->node, l->e->members,
+		&l->sub.id, env, &rule))
+		return true;
+	l->e->refused++;
+	snprintf(text, sizeof text, "may not publish on %s (access %zu)",
+	    mu_text_printable(env->topic, env->topic_len, topic,
+		sizeof topic),
+	    rule);
+	on_problem(l, text);
+	return false;
+}
+
 static void
 on_envelope(struct link *l, struct mu_envelope *env)
 {
 	l->received_messages++;
 	if (!l->told)
+		return;
+	if (l->e->layout->naccess > 0 && env->type == MU_DATA &&
+	    !may_publish(l, env))
 		return;
 	if (router_receive(l->e->router, &l->sub, env, l->e->now) != 0)
 		on_problem(l, "dropped a malformed message");

@@ -119,6 +119,23 @@ print_relays(const json_t *list)
 }
 
 static void
+print_access(const json_t *list)
+{
+	const json_t *r;
+	struct table t;
+	size_t i;
+
+	table_begin(&t, "ACCESS|TOPIC|BY");
+	json_array_foreach(list, i, r)
+	{
+		cell(&t, r, "rule");
+		table_cell(&t, PLAIN, "%s", text(r, "topic"));
+		words_cell(&t, json_object_get(r, "by"));
+	}
+	table_end(&t);
+}
+
+static void
 print_autos(const json_t *list)
 {
 	const json_t *r;
@@ -191,6 +208,7 @@ cmd_rules(struct ctl *c)
 	} lists[] = {
 		{ "subscriptions", print_subscriptions },
 		{ "relay", print_relays },
+		{ "access", print_access },
 		{ "auto_publish", print_autos },
 		{ "handlers", print_handlers },
 	};
@@ -204,6 +222,9 @@ cmd_rules(struct ctl *c)
 	     !c->json && !c->quiet && i < sizeof lists / sizeof lists[0]; i++)
 		if (any(v, lists[i].key, &first))
 			lists[i].print(json_object_get(v, lists[i].key));
+	if (!c->json && !c->quiet && number(v, "access_refused") > 0)
+		printf("refused by access: %llu messages\n",
+		    (unsigned long long)number(v, "access_refused"));
 	if (!c->json && !c->quiet && first)
 		say("the layout has no rules for this node");
 	json_decref(v);

@@ -282,6 +282,9 @@ static const struct mu_field top_fields[] = {
 	{ "relay", MU_KIND_ROWS, 0, LAYOUT(relays), LAYOUT(nrelays),
 	  .section = &mu_fields_relay,
 	  .about = "topics whose events a node publishes again on another" },
+	{ "access", MU_KIND_ROWS, 0, LAYOUT(access), LAYOUT(naccess),
+	  .section = &mu_fields_access,
+	  .about = "topics on which only some nodes may publish" },
 	{ "auto_publish", MU_KIND_ROWS, 0, LAYOUT(autos), LAYOUT(nautos),
 	  .section = &mu_fields_auto,
 	  .about = "events that are published when they are raised" },
@@ -305,7 +308,6 @@ static const struct mu_field top_fields[] = {
 	  .words = level_words, .about = "what is reported; default: info" },
 	{ "websocket", MU_KIND_REFUSED, .about = LATER },
 	{ "metrics", MU_KIND_REFUSED, .about = LATER },
-	{ "access", MU_KIND_REFUSED, .about = LATER },
 	{ "inputs", MU_KIND_REFUSED, .about = LATER },
 };
 

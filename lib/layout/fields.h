@@ -88,6 +88,7 @@ extern const struct mu_section mu_fields_store;
 /* One row of each kind of rule; struct mu_layout_subscription and so on. */
 extern const struct mu_section mu_fields_subscription;
 extern const struct mu_section mu_fields_relay;
+extern const struct mu_section mu_fields_access;
 extern const struct mu_section mu_fields_auto;
 extern const struct mu_section mu_fields_handler;
 /* One pool (struct mu_layout_pool). */

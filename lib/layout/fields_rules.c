@@ -14,6 +14,7 @@
 
 #define SUBSCRIPTION(m) offsetof(struct mu_layout_subscription, m)
 #define RELAY(m)        offsetof(struct mu_layout_relay, m)
+#define ACCESS(m)	offsetof(struct mu_layout_access, m)
 #define AUTO(m)         offsetof(struct mu_layout_auto, m)
 #define HANDLER(m)      offsetof(struct mu_layout_handler, m)
 #define WRITE(m)        offsetof(struct mu_layout_write, m)
@@ -55,6 +56,13 @@ static const struct mu_field relay_fields[] = {
 	  .about = "nodes, roles and pools of which one passes an event on" },
 	{ "to", MU_KIND_TOPIC, MU_FIELD_REQUIRED, RELAY(to),
 	  .about = "topic on which it is published again" },
+};
+
+static const struct mu_field access_fields[] = {
+	{ "topic", MU_KIND_TOPIC, MU_FIELD_REQUIRED, ACCESS(topic),
+	  .about = "messages on topics with this prefix are taken" },
+	{ "by", MU_KIND_NAMES, MU_FIELD_REQUIRED, ACCESS(by), ACCESS(nby),
+	  .about = "from these nodes and roles only" },
 };
 
 static const struct mu_field auto_fields[] = {
@@ -116,6 +124,8 @@ const struct mu_section mu_fields_subscription = ROWS("subscriptions",
     subscription_fields, mu_layout_subscription, "topic");
 const struct mu_section mu_fields_relay = ROWS("relay", relay_fields,
     mu_layout_relay, NULL);
+const struct mu_section mu_fields_access = ROWS("access", access_fields,
+    mu_layout_access, NULL);
 const struct mu_section mu_fields_auto = ROWS("auto_publish", auto_fields,
     mu_layout_auto, NULL);
 const struct mu_section mu_fields_handler = ROWS("handlers", handler_fields,

@@ -148,6 +148,14 @@ struct mu_layout_relay {
 	struct mu_place place;
 };
 
+/* Who may publish on topics with a prefix. */
+struct mu_layout_access {
+	char *topic;
+	char **by; /* nodes and roles */
+	size_t nby;
+	struct mu_place place;
+};
+
 /* An event raised locally is published. */
 struct mu_layout_auto {
 	char *event; /* a name, or the beginning of one and * */
@@ -271,6 +279,8 @@ struct mu_layout {
 	struct mu_layout_relay *relays; /* in the order of the file, as are
 					   the others */
 	size_t nrelays;
+	struct mu_layout_access *access;
+	size_t naccess;
 	struct mu_layout_auto *autos;
 	size_t nautos;
 	struct mu_layout_handler *handlers;

@@ -173,6 +173,34 @@ check_relay(struct check *c, size_t i)
 	return check_who(c, "by", r->by, r->nby, true);
 }
 
+/* --- access --------------------------------------------------------------- */
+
+static int
+check_access(struct check *c, size_t i)
+{
+	const struct mu_layout_access *a = &c->layout->access[i];
+	const char *hello = c->layout->topics.nodeid_prefix;
+	size_t len = a->topic == NULL ? 0 : strlen(a->topic);
+
+	look_at(c, "access", i);
+	/* who a peer is it says there */
+	if (len > 0 && hello != NULL &&
+	    strncmp(a->topic, hello,
+		len < strlen(hello) ? len : strlen(hello)) == 0)
+		mu_diags_add(c->diags, place_of(c, "topic"),
+		    "%s: topic: \"%s\" would shut out the hellos on %s",
+		    c->subject, a->topic, hello);
+	for (size_t k = 0; len > 0 && k < i; k++)
+		if (c->layout->access[k].topic != NULL &&
+		    strcmp(c->layout->access[k].topic, a->topic) == 0)
+			mu_diags_add(c->diags, place_of(c, "topic"),
+			    "%s: topic: \"%s\" has a rule already (on line "
+			    "%u)",
+			    c->subject, a->topic,
+			    c->layout->access[k].place.line);
+	return check_who(c, "by", a->by, a->nby, false);
+}
+
 /* --- handlers ------------------------------------------------------------- */
 
 static int
@@ -329,6 +357,8 @@ mu_rules_check(struct mu_layout *l, const struct mu_rows *rows,
 	}
 	for (size_t i = 0; i < l->nrelays && rc == 0; i++)
 		rc = check_relay(&c, i);
+	for (size_t i = 0; i < l->naccess && rc == 0; i++)
+		rc = check_access(&c, i);
 	for (size_t i = 0; i < l->nautos && rc == 0; i++) {
 		look_at(&c, "auto_publish", i);
 		rc =

@@ -80,7 +80,7 @@ static void
 put_rules(struct mu_buf *b, const struct mu_layout *l)
 {
 	static const char *const keys[] = { "subscriptions", "relay",
-		"auto_publish", "handlers" };
+		"access", "auto_publish", "handlers" };
 
 	for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
 		const struct mu_field *f =
