@@ -46,6 +46,7 @@ core_SRCS = \
 	daemon/core/endpoint_hold.c \
 	daemon/core/endpoint_members.c \
 	daemon/core/endpoint_note.c \
+	daemon/core/endpoint_raise.c \
 	daemon/core/endpoint_reload.c \
 	daemon/core/endpoint_time.c \
 	daemon/core/forward.c \

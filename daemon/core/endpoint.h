@@ -119,6 +119,16 @@ struct endpoint_watch {
 void endpoint_add_watch(struct endpoint *e, struct endpoint_watch *w);
 void endpoint_remove_watch(struct endpoint *e, struct endpoint_watch *w);
 
+/* Who handles events that this node raises itself: node_up and so on.  Embedded
+ * in its owner; may publish. */
+struct endpoint_raiser {
+	/* An encoded event [len], borrowed. */
+	void (*raise)(struct endpoint_raiser *self, const uint8_t *payload,
+	    size_t len);
+};
+/* One; NULL: none. */
+void endpoint_set_raiser(struct endpoint *e, struct endpoint_raiser *r);
+
 /* Add the topics that this node itself asks for, by role, pools, subscriptions
  * and relays.  0 or MUSTER_ENOMEM. */
 int endpoint_own_topics(struct endpoint *e, struct muster_filter *f);

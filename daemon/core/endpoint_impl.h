@@ -10,6 +10,7 @@
  *   endpoint_dial.c    the rows to connect to and what became of them
  *   endpoint_members.c what membership asks for
  *   endpoint_note.c    the queue of lines
+ *   endpoint_raise.c   events that do not travel
  *   endpoint_reload.c  another layout
  *
  * Two kinds of consequences: lines own their text and are queued; what
@@ -118,6 +119,7 @@ struct endpoint {
 	struct mu_pools *pools;
 	struct relays *relays;
 	uint64_t refused; /* messages that access forbade */
+	struct endpoint_raiser *raiser; /* or NULL */
 	struct subscriber service; /* membership, as the router sees it */
 	struct endpoint_watch *watches; /* a list */
 	struct mu_peer_table *table;
@@ -204,6 +206,10 @@ struct link *endpoint_add_link(struct endpoint *e, const char *address,
     uint16_t port, struct target *t);
 struct link *endpoint_link_of(const struct endpoint *e,
     const struct mu_uuid *id);
+
+/* --- endpoint_raise.c ---------------------------------------------------- */
+
+void endpoint_raise(struct endpoint *e, const struct members_out *out);
 
 /* --- endpoint_reload.c --------------------------------------------------- */
 

@@ -174,6 +174,7 @@ endpoint_drain_members(struct endpoint *e)
 		if (out.kind == MEMBERS_LOG && out.level <= LOG_LEVEL_WARN)
 			warned = true;
 		carry_out(e, &out, warned);
+		endpoint_raise(e, &out);
 		any = true;
 	}
 	return any;

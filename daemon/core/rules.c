@@ -5,6 +5,7 @@
 #include "core/rules_impl.h"
 
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -239,6 +240,20 @@ rules_raise(struct rules *rs, struct subscriber *from, const uint8_t *payload,
 	return rc;
 }
 
+/* What membership raises here. */
+static void
+on_raise(struct endpoint_raiser *self, const uint8_t *payload, size_t len)
+{
+	struct rules *rs = (struct rules *)((char *)self -
+					    offsetof(struct rules, raiser));
+	struct rules_raised out;
+	int rc = rules_raise(rs, NULL, payload, len, &out, rs->now);
+
+	if (rc != 0)
+		rules_say(rs, LOG_LEVEL_ERR, "cannot publish an event: %s",
+		    muster_strerror(rc));
+}
+
 /* --- construction --------------------------------------------------------- */
 
 static int
@@ -285,9 +300,12 @@ rules_new(struct endpoint *e, const struct rules_hooks *hooks, uint64_t now)
 	rs->now = now;
 	rs->sub.kind = SUBSCRIBER_SERVICE;
 	rs->sub.deliver = hear;
+	rs->raiser.raise = on_raise;
 	rs->last_line = &rs->first_line;
-	if (rules_reload(rs, now) == 0)
+	if (rules_reload(rs, now) == 0) {
+		endpoint_set_raiser(e, &rs->raiser);
 		return rs;
+	}
 	rules_free(rs);
 	return NULL;
 }
@@ -297,6 +315,7 @@ rules_free(struct rules *rs)
 {
 	if (rs == NULL)
 		return;
+	endpoint_set_raiser(rs->e, NULL);
 	router_detach(endpoint_router(rs->e), &rs->sub);
 	rules_list_clear(rs);
 	while (rs->first_line != NULL) {

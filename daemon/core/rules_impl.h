@@ -10,6 +10,7 @@
 #ifndef CORE_RULES_IMPL_H
 #define CORE_RULES_IMPL_H
 
+#include "core/endpoint.h"
 #include "core/router.h"
 #include "core/rules.h"
 
@@ -80,6 +81,7 @@ struct rules_line {
 struct rules {
 	struct subscriber sub; /* first: the router knows nothing else */
 	struct endpoint *e;
+	struct endpoint_raiser raiser;
 	struct rules_hooks hooks;
 	uint64_t now;
 	bool stopping;

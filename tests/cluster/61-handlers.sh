@@ -26,6 +26,9 @@ END
 program flood <<'END'
 while :; do echo 'all work and no play makes jack a dull boy'; done
 END
+program down <<END
+cat >>"$T/down"
+END
 program fail <<'END'
 echo 'that did not work' >&2
 exit 3
@@ -59,6 +62,7 @@ handlers:
   - {event: "App::seen", store: {name: hosts, op: increment, key: 0}}
   - {event: "App::many", run: [$T/bin/quiet], queue: 5}
   - {event: "App::logged", log: App::EVENTS}
+  - {event: "Cluster::node_down", on: [manager], run: [$T/bin/down]}
 ${1:-}
 END
 }
@@ -165,6 +169,10 @@ for node in manager worker-1; do
 	ctl $node raise App::logged 192.0.2.1 'string:some text'
 	until_true 10 rule $node 10 '.done == 1 and .failed == 0'
 done
+
+say 'a node that dies'
+kill9 worker-2
+until_true 10 has "$T/down" worker-2
 
 say 'a reload: another rule, and one less whose program is ended'
 ctl manager raise App::hang

@@ -301,6 +301,24 @@ START_TEST(events_of_peers_and_topics)
 }
 END_TEST
 
+START_TEST(what_membership_raises)
+{
+	start_rules("handlers: [{event: \"Cluster::node_*\", run: [/a], "
+		    "at_once: 9}]\n");
+	ck_assert_uint_eq(net_start(&net, "worker-1"), 1);
+	net_run(&net, 3 * NET_S);
+	drain();
+	ck_assert_uint_eq(got.started, 1);
+	ck_assert_ptr_nonnull(strstr(got.input[0], "\"Cluster::node_up\""));
+	ck_assert_ptr_nonnull(strstr(got.input[0], "\"worker-1\""));
+	net_kill(&net, 1);
+	net_run(&net, NET_S);
+	drain();
+	ck_assert_uint_eq(got.started, 2);
+	ck_assert_ptr_nonnull(strstr(got.input[1], "\"Cluster::node_down\""));
+}
+END_TEST
+
 START_TEST(what_is_no_event_is_for_nobody)
 {
 	const uint8_t rubbish[] = { 14, 1, 0 };
@@ -658,6 +676,7 @@ main(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, events_by_name_and_beginning);
 	tcase_add_test(t, events_of_peers_and_topics);
+	tcase_add_test(t, what_membership_raises);
 	tcase_add_test(t, what_is_no_event_is_for_nobody);
 	tcase_add_test(t, so_many_at_once_and_the_others_wait);
 	tcase_add_test(t, bytes_that_wait_are_bounded_too);
