@@ -190,7 +190,8 @@ $(B)/tests/slowdisk.so: tests/cluster/slowdisk.c
 # The load generator is an implementation of its own: no room is linked.
 BENCH_COMMON = tests/bench/util.c tests/bench/wire.c tests/bench/peer.c \
 	tests/bench/shake.c tests/bench/tls.c
-BENCH_CASES = tests/bench/case_memory.c tests/bench/case_start.c
+BENCH_CASES = tests/bench/case_memory.c tests/bench/case_start.c \
+	tests/bench/case_store.c tests/bench/control.c tests/bench/store.c
 BENCH_SRCS = $(BENCH_COMMON) $(BENCH_CASES) \
 	tests/bench/cases.c tests/bench/event.c \
 	tests/bench/gates.c tests/bench/hist.c tests/bench/limits.c \
@@ -215,7 +216,7 @@ $(eval $(call bench_prog,bench-probe,$(PROBE_SRCS)))
 # EARLIER=file compares with the results of then, BENCH=options adds some.
 .PHONY: bench
 bench: $(PROGRAMS) $(B)/tests/muster-bench $(B)/tests/bench-probe \
-    $(B)/tests/bench_logger
+    $(B)/tests/bench_logger $(B)/tests/bench_lmdb
 	@$(B)/tests/bench_logger --json '$(B)/bench-logger.json'
 	@$(B)/tests/muster-bench --programs '$(B)' --json '$(B)/bench.json' \
 	    $(if $(EARLIER),--earlier '$(EARLIER)') $(BENCH)

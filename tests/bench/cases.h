@@ -35,6 +35,10 @@ void case_limits(const struct lab *lab, struct report *r, double speed);
 /* Cases that are more than a load; each in a file of its name. */
 void case_memory(const struct bench_case *c, const struct lab *lab,
     struct report *r);
+void case_store_puts(const struct bench_case *c, const struct lab *lab,
+    struct report *r);
+void case_store_copy(const struct bench_case *c, const struct lab *lab,
+    struct report *r);
 void case_start(const struct bench_case *c, const struct lab *lab,
     struct report *r);
 

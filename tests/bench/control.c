@@ -1,0 +1,150 @@
+/* The control socket; see control.h. */
+#include "control.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "store.h"
+
+#define LINE 65536
+
+int
+control_open(const char *path)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 || strlen(path) >= sizeof a.sun_path)
+		return -1;
+	memcpy(a.sun_path, path, strlen(path) + 1);
+	if (connect(fd, (struct sockaddr *)&a, sizeof a) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static bool
+readable(int fd, int ms)
+{
+	struct pollfd p = { fd, POLLIN, 0 };
+
+	return poll(&p, 1, ms) > 0;
+}
+
+static bool
+send_all(int fd, const char *text, size_t len)
+{
+	while (len > 0) {
+		ssize_t n = send(fd, text, len, MSG_NOSIGNAL);
+
+		if (n <= 0)
+			return false;
+		text += n;
+		len -= (size_t)n;
+	}
+	return true;
+}
+
+bool
+control_says(int fd, const char *request, const char *text)
+{
+	char line[LINE];
+	size_t n = 0;
+
+	if (!send_all(fd, request, strlen(request)))
+		return false;
+	while (n + 1 < sizeof line && readable(fd, 1000)) {
+		ssize_t got = read(fd, line + n, sizeof line - 1 - n);
+
+		if (got <= 0)
+			return false;
+		n += (size_t)got;
+		if (line[n - 1] == '\n')
+			break;
+	}
+	line[n] = '\0';
+	return strstr(line, text) != NULL;
+}
+
+/* --- reads -------------------------------------------------------------------
+ */
+
+static bool
+send_gets(int fd, const char *store, uint64_t from, uint64_t to, uint64_t keys)
+{
+	struct bytes b = { NULL, 0, 0, 0 };
+	char text[256], key[STORE_KEY];
+	bool sent;
+
+	for (uint64_t i = from; i < to; i++) {
+		int n;
+
+		store_key(key, i % keys);
+		n = snprintf(text, sizeof text,
+		    "{\"op\":\"store\",\"store\":\"%s\",\"do\":\"get\","
+		    "\"id\":%llu,\"key\":{\"@data-type\":\"string\","
+		    "\"data\":\"%.*s\"}}\n",
+		    store, (unsigned long long)i + 1, STORE_KEY, key);
+		bytes_add(&b, text, (size_t)n);
+	}
+	sent = send_all(fd, (const char *)b.p, b.len);
+	bytes_free(&b);
+	return sent;
+}
+
+/* Answers in a piece of text: each is a line, and those with a value name
+ * its type. */
+static void
+count(const char *text, size_t len, uint64_t *lines, uint64_t *good)
+{
+	const char *end = text + len, *p = text;
+
+	while ((p = memchr(p, '\n', (size_t)(end - p))) != NULL) {
+		++*lines;
+		p++;
+	}
+	for (p = text;
+	     (p = memmem(p, (size_t)(end - p), "\"ok\":true", 9)) != NULL;
+	     p += 9)
+		++*good;
+}
+
+uint64_t
+control_gets(
+    int fd, const char *store, uint64_t keys, unsigned window, uint64_t ns)
+{
+	uint64_t end = now_ns() + ns, asked = 0, lines = 0, good = 0;
+	char text[LINE];
+	size_t kept = 0; /* of a line that is not whole */
+
+	while (lines < asked || now_ns() < end) {
+		ssize_t n;
+
+		/* Half a window at a time: the daemon answers in batches. */
+		if (now_ns() < end && asked - lines <= window / 2) {
+			if (!send_gets(fd, store, asked, lines + window, keys))
+				return 0;
+			asked = lines + window;
+		}
+		if (!readable(fd, 2000))
+			return 0;
+		n = read(fd, text + kept, sizeof text - kept);
+		if (n <= 0)
+			return 0;
+		kept += (size_t)n;
+		for (size_t whole = kept; whole > 0; whole--)
+			if (text[whole - 1] == '\n') {
+				count(text, whole, &lines, &good);
+				memmove(text, text + whole, kept - whole);
+				kept -= whole;
+				break;
+			}
+		if (kept == sizeof text)
+			return 0;
+	}
+	return good == lines ? good : 0;
+}
