@@ -95,6 +95,7 @@ store_SRCS = \
 	lib/store/clone.c \
 	lib/store/clone_attach.c \
 	lib/store/clone_copy.c \
+	lib/store/clone_merge.c \
 	lib/store/clone_query.c \
 	lib/store/clone_write.c \
 	lib/store/command.c \

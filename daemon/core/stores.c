@@ -124,6 +124,8 @@ open_clone(struct store *st, const struct mu_layout *l,
 	cfg.resume = row->clone_backend == MU_STORE_BACKEND_LMDB;
 	cfg.max_value = (size_t)smaller(cfg.max_value, frame_room(l) / 2);
 	st->clone = mu_clone_new(&cfg, st->backend, &s->now);
+	if (st->clone != NULL)
+		mu_clone_set_watched(st->clone, false);
 }
 
 static int

@@ -96,6 +96,8 @@ forget_watch(struct stores *s, struct store *st, const void *caller)
 			s->watcher = w->next;
 		mu_free(w);
 	}
+	if (st->clone != NULL)
+		mu_clone_set_watched(st->clone, st->watchers != NULL);
 }
 
 void
@@ -124,6 +126,8 @@ stores_watch(struct stores *s, const char *name, void *caller)
 	w->caller = caller;
 	w->next = st->watchers;
 	st->watchers = w;
+	if (st->clone != NULL)
+		mu_clone_set_watched(st->clone, true);
 	return 0;
 }
 

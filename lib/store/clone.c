@@ -266,6 +266,12 @@ mu_clone_feed(struct mu_clone *c, const uint8_t *payload, size_t len,
 }
 
 void
+mu_clone_set_watched(struct mu_clone *c, bool watched)
+{
+	c->unwatched = !watched;
+}
+
+void
 mu_clone_set_master(struct mu_clone *c, const struct mu_uuid *endpoint,
     bool is_ours, const struct mu_store_now *now)
 {

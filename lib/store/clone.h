@@ -48,6 +48,9 @@ void mu_clone_free(struct mu_clone *c);
 void mu_clone_set_master(struct mu_clone *c, const struct mu_uuid *endpoint,
     bool is_ours, const struct mu_store_now *now);
 
+/* Does anybody want events?  At first, yes. */
+void mu_clone_set_watched(struct mu_clone *c, bool watched);
+
 /* A command that arrived on the clone's topic; as mu_master_feed. */
 int mu_clone_feed(struct mu_clone *c, const uint8_t *payload, size_t len,
     const struct mu_store_now *now);

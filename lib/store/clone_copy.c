@@ -4,7 +4,6 @@
  * are passed over: the chunk that brings them is read later than the action
  * was sent.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -18,8 +17,8 @@ static const struct mu_bytes epoch_key = { (const uint8_t *)"epoch", 5 };
 /* Of a copy on its way: the last key held; absent when it is whole. */
 static const struct mu_bytes held_key = { (const uint8_t *)"held", 4 };
 
-static int
-compare(struct mu_bytes a, struct mu_bytes b)
+int
+clone_compare(struct mu_bytes a, struct mu_bytes b)
 {
 	size_t n = a.len < b.len ? a.len : b.len;
 	int c = n == 0 ? 0 : memcmp(a.at, b.at, n);
@@ -31,8 +30,8 @@ compare(struct mu_bytes a, struct mu_bytes b)
 
 /* An outcome of the backend: what does not read as it was written is worth
  * nothing, see clone_restart. */
-static int
-medium(struct mu_clone *c, int rc)
+int
+clone_medium(struct mu_clone *c, int rc)
 {
 	c->damaged |= rc == MUSTER_EPROTO;
 	return rc;
@@ -40,29 +39,33 @@ medium(struct mu_clone *c, int rc)
 
 /* --- single changes ---------------------------------------------------- */
 
-/* value [encoded], new_value decoded.  The event is made before the write. */
+/* The same with an event, which is made before the write.  is_new: the key is
+ * known to be missing. */
 static int
-put(struct mu_clone *c, struct mu_bytes key, const struct muster_value *k,
-    struct mu_bytes value, const struct mu_command *cmd)
+put_watched(struct mu_clone *c, struct mu_bytes key, struct mu_bytes value,
+    const struct mu_command *cmd, bool is_new)
 {
-	struct muster_value *old = NULL, *v = NULL;
-	struct mu_out *event;
-	enum mu_store_status status = mu_entry_get(c->backend, key, &old);
+	struct muster_value *k = NULL, *old = NULL, *v = NULL;
+	struct mu_out *event = NULL;
+	enum mu_store_status status =
+	    is_new ? MU_STORE_NO_SUCH_KEY : mu_entry_get(c->backend, key, &old);
 	int rc;
 
 	c->damaged |= status == MU_STORE_DAMAGED;
 	if (status != MU_STORE_OK && status != MU_STORE_NO_SUCH_KEY)
 		return status == MU_STORE_NOMEM ? MUSTER_ENOMEM : MUSTER_ESYS;
-	rc = muster_value_dec(value.at, value.len, &v);
-	if (rc != 0) {
-		muster_value_unref(old);
-		return rc;
+	rc = muster_value_dec(key.at, key.len, &k);
+	if (rc == 0)
+		rc = muster_value_dec(value.at, value.len, &v);
+	if (rc == 0) {
+		event = mu_out_event(
+		    old == NULL ? MU_STORE_INSERT : MU_STORE_UPDATE, k, old, v,
+		    &cmd->publisher);
+		rc = event == NULL
+			 ? MUSTER_ENOMEM
+			 : clone_medium(c,
+			       c->backend->ops->put(c->backend, key, value, 0));
 	}
-	event = mu_out_event(old == NULL ? MU_STORE_INSERT : MU_STORE_UPDATE, k,
-	    old, v, &cmd->publisher);
-	rc = event == NULL
-		 ? MUSTER_ENOMEM
-		 : medium(c, c->backend->ops->put(c->backend, key, value, 0));
 	if (rc == 0) {
 		event->out.has_expiry = cmd->has_expiry;
 		event->out.expiry_ns = cmd->expiry_ns;
@@ -70,25 +73,39 @@ put(struct mu_clone *c, struct mu_bytes key, const struct muster_value *k,
 	} else {
 		mu_out_free(event);
 	}
+	muster_value_unref(k);
 	muster_value_unref(old);
 	muster_value_unref(v);
 	return rc;
 }
 
-static int
-erase(struct mu_clone *c, struct mu_bytes key, enum mu_store_event what,
+int
+clone_put(struct mu_clone *c, struct mu_bytes key, struct mu_bytes value,
+    const struct mu_command *cmd, bool is_new)
+{
+	if (c->unwatched)
+		return clone_medium(
+		    c, c->backend->ops->put(c->backend, key, value, 0));
+	return put_watched(c, key, value, cmd, is_new);
+}
+
+int
+clone_erase(struct mu_clone *c, struct mu_bytes key, enum mu_store_event what,
     const struct mu_entity *publisher)
 {
 	struct muster_value *k = NULL;
 	struct mu_out *event = NULL;
-	int rc = muster_value_dec(key.at, key.len, &k);
+	int rc = 0;
 
+	if (!c->unwatched) {
+		rc = muster_value_dec(key.at, key.len, &k);
+		if (rc == 0)
+			event = mu_out_event(what, k, NULL, NULL, publisher);
+		if (rc == 0 && event == NULL)
+			rc = MUSTER_ENOMEM;
+	}
 	if (rc == 0)
-		event = mu_out_event(what, k, NULL, NULL, publisher);
-	if (rc == 0)
-		rc = event == NULL
-			 ? MUSTER_ENOMEM
-			 : medium(c, c->backend->ops->erase(c->backend, key));
+		rc = clone_medium(c, c->backend->ops->erase(c->backend, key));
 	if (rc == 0)
 		mu_outq_push(&c->out, event);
 	else
@@ -109,15 +126,15 @@ erase_range(struct mu_clone *c, struct mu_bytes from, struct mu_bytes end,
 
 	mu_buf_init(&copy, 0);
 	while (rc == 0) {
-		rc = medium(c, c->backend->ops->after(
-				   c->backend, from, &key, &value, &deadline));
-		if (rc != 0 || (end.at != NULL && compare(key, end) >= 0))
+		rc = clone_medium(c, c->backend->ops->after(c->backend, from,
+					 &key, &value, &deadline));
+		if (rc != 0 || (end.at != NULL && clone_compare(key, end) >= 0))
 			break;
 		mu_buf_reset(&copy);
 		mu_buf_put(&copy, key.at, key.len);
 		rc = mu_buf_error(&copy);
 		if (rc == 0)
-			rc = erase(
+			rc = clone_erase(
 			    c, mu_bytes_of(&copy), MU_STORE_ERASED, publisher);
 	}
 	mu_buf_clear(&copy);
@@ -143,8 +160,9 @@ clear(struct mu_clone *c, const struct mu_command *cmd)
 static bool
 is_held(const struct mu_clone *c, struct mu_bytes key)
 {
-	return !c->loading || (mu_buf_len(&c->held) > 0 &&
-				  compare(key, mu_bytes_of(&c->held)) <= 0);
+	return !c->loading ||
+	       (mu_buf_len(&c->held) > 0 &&
+		   clone_compare(key, mu_bytes_of(&c->held)) <= 0);
 }
 
 static int
@@ -164,10 +182,10 @@ apply_keyed(struct mu_clone *c, const struct mu_command *cmd)
 			mu_value_enc(&value, cmd->value);
 			rc = mu_buf_error(&value);
 			if (rc == 0)
-				rc = put(c, mu_bytes_of(&key), cmd->key,
-				    mu_bytes_of(&value), cmd);
+				rc = clone_put(c, mu_bytes_of(&key),
+				    mu_bytes_of(&value), cmd, false);
 		} else {
-			rc = erase(c, mu_bytes_of(&key),
+			rc = clone_erase(c, mu_bytes_of(&key),
 			    cmd->tag == MU_CMD_EXPIRE ? MU_STORE_EXPIRED
 						      : MU_STORE_ERASED,
 			    &cmd->publisher);
@@ -220,126 +238,6 @@ clone_drain(struct mu_clone *c)
 	}
 	if (rc == 0 && mu_consumer_is_open(c->in))
 		c->applied = mu_consumer_next_seq(c->in) - 1;
-	return rc;
-}
-
-/* --- snapshots --------------------------------------------------------- */
-
-struct pair {
-	size_t key, key_len; /* in the buffer of canonical keys */
-	struct mu_bytes value;
-	const struct mu_buf *keys;
-};
-
-static struct mu_bytes
-pair_key(const struct pair *p)
-{
-	struct mu_bytes key = { mu_buf_data(p->keys) + p->key, p->key_len };
-
-	return key;
-}
-
-static int
-cmp_pairs(const void *a, const void *b)
-{
-	return compare(pair_key(a), pair_key(b));
-}
-
-/* Keys are decoded and encoded anew: equal ones have equal bytes then. */
-static int
-list_pairs(
-    const struct mu_command *cmd, struct pair *pairs, struct mu_buf *keys)
-{
-	struct mu_cursor cur = mu_cursor_over(cmd->entries, cmd->entries_len);
-
-	for (uint32_t i = 0; i < cmd->nentries && cur.error == 0; i++) {
-		struct muster_value *k = mu_value_dec(&cur);
-		struct mu_buf key;
-
-		mu_buf_init(&key, 0);
-		pairs[i].keys = keys;
-		pairs[i].key = mu_buf_len(keys);
-		if (k != NULL && mu_entry_key(&key, k) == MU_STORE_OK)
-			mu_buf_put(keys, mu_buf_data(&key), mu_buf_len(&key));
-		else if (cur.error == 0)
-			mu_cursor_fail(&cur, MUSTER_EPROTO);
-		mu_buf_clear(&key);
-		muster_value_unref(k);
-		pairs[i].key_len = mu_buf_len(keys) - pairs[i].key;
-		pairs[i].value.at = cur.at;
-		mu_value_skip(&cur);
-		if (cur.error == 0)
-			pairs[i].value.len =
-			    (size_t)(cur.at - pairs[i].value.at);
-	}
-	return cur.error != 0 ? cur.error : mu_buf_error(keys);
-}
-
-static int
-merge_pair(
-    struct mu_clone *c, const struct pair *p, const struct mu_command *cause)
-{
-	struct mu_bytes key = pair_key(p), value;
-	struct muster_value *k = NULL;
-	int64_t deadline;
-	int rc =
-	    medium(c, c->backend->ops->get(c->backend, key, &value, &deadline));
-
-	if (rc == 0 && compare(value, p->value) == 0)
-		return 0;
-	if (rc != 0 && rc != MUSTER_ENOENT)
-		return rc;
-	rc = muster_value_dec(key.at, key.len, &k);
-	if (rc == 0)
-		rc = put(c, key, k, p->value, cause);
-	muster_value_unref(k);
-	return rc;
-}
-
-static int
-merge_sorted(struct mu_clone *c, struct mu_bytes from, const struct pair *pairs,
-    size_t n, bool to_end)
-{
-	struct mu_command cause = { .publisher = c->master };
-	struct mu_bytes none = { NULL, 0 };
-	int rc = 0;
-
-	for (size_t i = 0; i < n && rc == 0; i++) {
-		rc = erase_range(c, from, pair_key(&pairs[i]), &c->master);
-		if (rc == 0)
-			rc = merge_pair(c, &pairs[i], &cause);
-		from = pair_key(&pairs[i]);
-	}
-	if (rc == 0 && to_end)
-		rc = erase_range(c, from, none, &c->master);
-	return rc;
-}
-
-int
-clone_merge(struct mu_clone *c, struct mu_bytes from,
-    const struct mu_command *cmd, bool to_end, struct mu_buf *last)
-{
-	struct pair *pairs =
-	    mu_calloc((size_t)cmd->nentries + 1, sizeof *pairs);
-	struct mu_buf keys;
-	int rc = pairs == NULL ? MUSTER_ENOMEM : 0;
-
-	mu_buf_init(&keys, 0);
-	if (rc == 0)
-		rc = list_pairs(cmd, pairs, &keys);
-	if (rc == 0) {
-		qsort(pairs, cmd->nentries, sizeof *pairs, cmp_pairs);
-		rc = merge_sorted(c, from, pairs, cmd->nentries, to_end);
-	}
-	if (rc == 0 && last != NULL && cmd->nentries > 0) {
-		struct mu_bytes key = pair_key(&pairs[cmd->nentries - 1]);
-
-		mu_buf_reset(last);
-		mu_buf_put(last, key.at, key.len);
-		rc = mu_buf_error(last);
-	}
-	mu_buf_clear(&keys);
-	mu_free(pairs);
 	return rc;
 }
 

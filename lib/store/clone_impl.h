@@ -33,6 +33,7 @@ struct mu_clone {
 	struct mu_entity me;        /* in this attachment */
 	struct mu_entity who;       /* of put_unique, always the same */
 	struct mu_outq out;
+	bool unwatched; /* nobody wants events */
 
 	/* the master */
 	bool has_peer; /* a peer that hosts it is there */
@@ -108,12 +109,25 @@ void clone_check_whole(struct mu_clone *c);
 
 /* Apply what is in order; 0 or an error of the backend or memory. */
 int clone_drain(struct mu_clone *c);
+int clone_remember(struct mu_clone *c);
+void clone_save(struct mu_clone *c);
+int clone_compare(struct mu_bytes a, struct mu_bytes b);
+/* An outcome of the backend: it may be that the copy is damaged. */
+int clone_medium(struct mu_clone *c, int rc);
+/* Put a pair [both encoded] that cmd brought, with an event; is_new: the key is
+ * known to be missing. */
+int clone_put(struct mu_clone *c, struct mu_bytes key, struct mu_bytes value,
+    const struct mu_command *cmd, bool is_new);
+/* Erase a key, with an event of that kind; 0 also when it is missing. */
+int clone_erase(struct mu_clone *c, struct mu_bytes key,
+    enum mu_store_event what, const struct mu_entity *publisher);
+
+/* --- clone_merge.c ----------------------------------------------------- */
+
 /* Make the keys after from equal to the pairs; up to the last pair, or to the
  * end.  Raises events for the differences. */
 int clone_merge(struct mu_clone *c, struct mu_bytes from,
     const struct mu_command *pairs, bool to_end, struct mu_buf *last);
-int clone_remember(struct mu_clone *c);
-void clone_save(struct mu_clone *c);
 
 /* --- clone_query.c ----------------------------------------------------- */
 

@@ -449,8 +449,7 @@ clone_on_nack(struct mu_clone *c, const struct mu_command *cmd)
 		send_attach_writer(c);
 		break;
 	case MU_NACK_RESEND:
-		for (size_t i = 0; i < cmd->nnack &&
-				   i < MU_CHANNEL_MAX_RESEND;
+		for (size_t i = 0; i < cmd->nnack && i < MU_CHANNEL_MAX_RESEND;
 		     i++) {
 			struct mu_blob *b =
 			    mu_producer_kept(c->writer, cmd->nack[i]);
