@@ -126,6 +126,14 @@ room_for(struct mu_buf *b, size_t n)
 
 	if (b->error != 0)
 		return NULL;
+	/* Mostly there is room: fields are small and many. */
+	if (b->mem != NULL && n <= b->cap - b->tail &&
+	    b->tail - b->head <= b->max &&
+	    n <= b->max - (b->tail - b->head)) {
+		at = b->mem + b->tail;
+		b->tail += n;
+		return at;
+	}
 	rc = mu_buf_reserve(b, n, &at, &room);
 	if (rc != 0) {
 		b->error = rc;

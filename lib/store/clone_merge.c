@@ -100,8 +100,8 @@ look_ahead(struct mu_clone *c, struct mu_bytes from, struct ahead *next)
 {
 	struct mu_bytes key, value;
 	int64_t deadline;
-	int rc =
-	    c->backend->ops->after(c->backend, from, &key, &value, &deadline);
+	int rc = clone_medium(c,
+	    c->backend->ops->after(c->backend, from, &key, &value, &deadline));
 
 	next->end = rc == MUSTER_ENOENT;
 	mu_buf_reset(&next->key);

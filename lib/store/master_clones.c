@@ -392,10 +392,14 @@ read_chunk(struct mu_master *m, struct mu_bytes after, struct mu_buf *b,
 	struct mu_snapshot *s = m->backend->ops->snapshot(m->backend, after);
 	struct mu_bytes key, value;
 	int64_t deadline;
+	uint8_t *at;
+	size_t room;
 	int err = 0;
 
 	if (s == NULL)
 		return MUSTER_ENOMEM;
+	/* with the last pair beyond it; failure will stick */
+	mu_buf_reserve(b, m->config.chunk_bytes + 4096, &at, &room);
 	while (mu_buf_len(b) < m->config.chunk_bytes) {
 		if (!s->ops->next(s, &key, &value, &deadline, &err)) {
 			chunk->flags = 1;

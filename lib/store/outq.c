@@ -5,6 +5,8 @@
 
 #include "base/alloc.h"
 
+#define ORDINARY 256 /* bytes of a command */
+
 void
 mu_outq_init(struct mu_outq *q)
 {
@@ -115,8 +117,12 @@ mu_out_command(const struct mu_command *cmd, bool to_master,
 	struct mu_blob *blob = NULL;
 	struct mu_out *item = NULL;
 	struct mu_buf b;
+	uint8_t *at;
+	size_t room;
 
 	mu_buf_init(&b, 0);
+	/* most need no more, and failure will stick */
+	mu_buf_reserve(&b, ORDINARY + cmd->entries_len, &at, &room);
 	mu_command_enc(&b, cmd);
 	if (mu_buf_error(&b) == 0)
 		blob = mu_blob_new(mu_buf_data(&b), mu_buf_len(&b));
