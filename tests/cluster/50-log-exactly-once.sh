@@ -37,7 +37,8 @@ RANDOM=${MUSTER_SEED:-7}
 for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do
 	victim=logger-$((RANDOM % 2 + 1))
 	case $((RANDOM % 6)) in
-	0)	stop "$victim"
+	0)	await listening "$victim" # it knows its signals by then
+		stop "$victim"
 		start "$victim" ;;
 	1)	freeze "$victim"
 		pause 0.3

@@ -445,8 +445,11 @@ mdisk_restart(struct mdisk *d)
 		if (n->synced_len > 0)
 			memcpy(n->data, n->synced, n->synced_len);
 		n->len = len;
-		if (n->name[0] == '\0')
-			n->used = false;
+		if (n->name[0] == '\0') {
+			free(n->data);
+			free(n->synced);
+			memset(n, 0, sizeof *n);
+		}
 	}
 	d->dead = d->in_txn = false;
 	d->crash_at = 0;
