@@ -7,6 +7,7 @@
 
 #include "base/alloc.h"
 #include "core/control_answer.h"
+#include "core/control_logger.h"
 #include "core/control_store.h"
 #include "core/control_session.h"
 #include "core/endpoint.h"
@@ -208,6 +209,7 @@ control_answer_status(struct control *c, struct mu_buf *b)
 	put_dropped(c, b);
 	control_put_stores(c, b);
 	control_put_failing(c, b);
+	control_put_logger_trouble(c, b);
 	put_limits(c, b);
 	answer_end(b);
 }

@@ -129,3 +129,17 @@ control_on_logs(struct control_session *s, const struct control_args *a)
 	control_put_sender(s->control, &s->out);
 	answer_end(&s->out);
 }
+
+void
+control_put_logger_trouble(const struct control *c, struct mu_buf *b)
+{
+	const struct control_logger *l = c->logger;
+	struct logger_report r;
+
+	if (l == NULL)
+		return;
+	memset(&r, 0, sizeof r);
+	l->report(l->ctx, &r);
+	if (r.disk.trouble)
+		answer_text(b, "logger_error", r.disk.error);
+}

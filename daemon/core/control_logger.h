@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+struct control;
 struct control_args;
 struct control_session;
 struct logger_report;
@@ -22,6 +23,9 @@ struct control_logger {
 void control_on_logs(struct control_session *s, const struct control_args *a);
 void control_on_log_tail(
     struct control_session *s, const struct control_args *a);
+/* The member "logger_error" of the answer to "status", if there is trouble. */
+struct mu_buf;
+void control_put_logger_trouble(const struct control *c, struct mu_buf *b);
 /* The session ends. */
 void control_tail_end(struct control_session *s);
 

@@ -137,6 +137,9 @@ print_head(const json_t *v)
 		text(store, "role"), colour_on(RED), text(store, "state"),
 		colour_off(RED), text(store, "error"));
 	print_failing(json_object_get(v, "failing_handlers"));
+	if (json_is_string(json_object_get(v, "logger_error")))
+		printf("logger: %sfailing%s: %s\n", colour_on(RED),
+		    colour_off(RED), text(v, "logger_error"));
 	putchar('\n');
 }
 

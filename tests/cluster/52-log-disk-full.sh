@@ -29,7 +29,8 @@ ctl worker-1 -q log write Test::LOG "$T/in"
 until_true 20 is logger-1 logs '.logger.state == "failing"'
 until_true 20 is worker-1 logs '.sender.loggers[0].refusals > 0'
 has "$T/logger-1.out" 'No space left on device' || fail 'it does not say why'
-ctl worker-1 logs >"$T/shown"
+ctl logger-1 status >"$T/shown" || :
+has "$T/shown" 'logger: failing' || fail 'status does not say it'
 ctl logger-1 logs | grep -q 'No space left on device' || fail 'nor here'
 
 say 'the spool has the rest'
