@@ -3,7 +3,9 @@
 # Instructions that a node spends on one relayed event, by valgrind's
 # callgrind: unlike times they are the same on a busy machine.
 #
-#   tests/bench/callgrind.sh [PAYLOAD [SUBSCRIBERS]]
+#   tests/bench/callgrind.sh [PAYLOAD [SUBSCRIBERS [OPTION...]]]
+#
+# OPTION: of muster-bench, such as --prefixes 1000 or --topics 4096.
 #
 # Prints instructions per event, also without libcrypto's, and how many of them
 # each library and each function spends.  The difference of two runs of
@@ -14,6 +16,7 @@ export LC_ALL=C
 cd "$(dirname "$0")/../.."
 B=${B:-build}
 payload=${1:-164} subs=${2:-1}
+options=("${@:3}")
 few=20000 many=60000
 if [ "$payload" -gt 4000 ]; then
 	few=2000 many=6000
@@ -57,7 +60,7 @@ measure() {
 	"$B/tests/muster-bench" --connect "$port" --ca "$T/tls/ca.pem" \
 	    --cert "$T/tls/generator.pem" --key "$T/tls/generator.key" \
 	    --payload "$payload" --subs "$subs" --events "$1" --seconds 100 \
-	    --window 1000 --lossy >"$T/$1.json" || {
+	    --window 1000 --lossy "${options[@]}" >"$T/$1.json" || {
 		cat "$T/$1.json" "$T/log"
 		exit 1
 	}
@@ -92,7 +95,7 @@ awk -v events=$((many - few)) '{
 }' "$T/few" "$T/many" | sort -rn >"$T/each"
 all=$(awk '{ n += $1 } END { printf "%d\n", n }' "$T/each")
 crypto=$(awk '/libcrypto/ { n += $1 } END { printf "%d\n", n }' "$T/each")
-echo "payload $payload, $subs subscribers: $all instructions per event," \
+echo "payload $payload, $subs subscribers${options[*]:+, ${options[*]}}: $all instructions per event," \
     "$((all - crypto)) without libcrypto"
 awk '{ o = $NF; gsub(/.*\/|\]/, "", o); n[o] += $1 } END {
 	for (o in n) if (n[o] >= 1) printf "%8.1f %s\n", n[o], o

@@ -71,6 +71,9 @@ const struct bench_case bench_cases[] = {
 	{ "start-50", "a cluster of 50",
 	    { .publishers = 0 }, .rounds = 2, .own = true, .run = case_start,
 	    .number = 50 },
+	{ "start-200", "a cluster of 200",
+	    { .publishers = 0 }, .rounds = 1, .own = true, .run = case_start,
+	    .number = 200 },
 };
 /* clang-format on */
 const unsigned bench_ncases = sizeof bench_cases / sizeof bench_cases[0];
