@@ -270,6 +270,8 @@ link_free(struct link *l)
 	mu_heap_remove(&l->e->dues, &l->due);
 	mu_peer_free(l->peer);
 	outq_free(l->out);
+	/* It may be the last one, and then nobody goes idle. */
+	outq_pool_clear(&l->e->chunks);
 	mu_free(l);
 }
 

@@ -122,7 +122,7 @@ mu_alloc_tune(void)
 void
 mu_alloc_trim(void)
 {
-	malloc_trim(SLACK);
+	malloc_trim(SLACK / 8);
 }
 
 void
