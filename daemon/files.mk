@@ -28,6 +28,7 @@ core_SRCS = \
 	daemon/core/control_events.c \
 	daemon/core/control_facts.c \
 	daemon/core/control_graph.c \
+	daemon/core/control_idents.c \
 	daemon/core/control_logger.c \
 	daemon/core/control_ops.c \
 	daemon/core/control_pools.c \
@@ -50,6 +51,8 @@ core_SRCS = \
 	daemon/core/endpoint_reload.c \
 	daemon/core/endpoint_time.c \
 	daemon/core/forward.c \
+	daemon/core/idents.c \
+	daemon/core/idents_requests.c \
 	daemon/core/link.c \
 	daemon/core/link_peer.c \
 	daemon/core/logger.c \
@@ -135,6 +138,7 @@ node_SRCS = \
 	daemon/node/all.c \
 	daemon/node/choose.c \
 	daemon/node/id.c \
+	daemon/node/idents.c \
 	daemon/node/logger.c \
 	daemon/node/node.c \
 	daemon/node/options.c \
@@ -155,6 +159,7 @@ ctl_SRCS = \
 	daemon/ctl/find.c \
 	daemon/ctl/graph.c \
 	daemon/ctl/help.c \
+	daemon/ctl/id.c \
 	daemon/ctl/log_write.c \
 	daemon/ctl/logs.c \
 	daemon/ctl/options.c \

@@ -17,7 +17,9 @@ base_SRCS = \
 value_SRCS = \
 	lib/value/bin.c \
 	lib/value/container.c \
+	lib/value/describe.c \
 	lib/value/event.c \
+	lib/value/identifier.c \
 	lib/value/json.c \
 	lib/value/json_read.c \
 	lib/value/json_write.c \
@@ -46,6 +48,7 @@ layout_SRCS = \
 	lib/layout/fields.c \
 	lib/layout/fields_logs.c \
 	lib/layout/fields_rules.c \
+	lib/layout/identifiers.c \
 	lib/layout/layout.c \
 	lib/layout/links.c \
 	lib/layout/names.c \

@@ -42,7 +42,7 @@ _musterctl() {
 	'') if [[ $cur == -* ]]; then
 		COMPREPLY=($(compgen -W "$options" -- "$cur"))
 	else
-		COMPREPLY=($(compgen -W 'status peers graph wait watch publish pools pool stores store log rules raise logs log check schema tls reload diff log-level stop version completion' -- "$cur"))
+		COMPREPLY=($(compgen -W 'status peers graph wait watch publish pools pool id stores store log rules raise logs log check schema tls reload diff log-level stop version completion' -- "$cur"))
 	fi;;
 	tls) COMPREPLY=($(compgen -W 'init issue show' -- "$cur"));;
 	'status'*) if [[ $cur == -* ]]; then
@@ -69,6 +69,9 @@ _musterctl() {
 	'pool'*) if [[ $cur == -* ]]; then
 		COMPREPLY=($(compgen -W "$options --type --assume-alive --without" -- "$cur"))
 	else COMPREPLY=($(compgen -W 'where' -- "$cur")); fi;;
+	'id'*) if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W "$options --type" -- "$cur"))
+	else COMPREPLY=($(compgen -W 'list get set publish' -- "$cur")); fi;;
 	'stores'*) if [[ $cur == -* ]]; then
 		COMPREPLY=($(compgen -W "$options" -- "$cur"))
 	else COMPREPLY=(); fi;;

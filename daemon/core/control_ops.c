@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "base/text.h"
 #include "core/control_answer.h"
+#include "core/control_idents.h"
 #include "core/control_logger.h"
 #include "core/control_request.h"
 #include "core/control_session.h"
@@ -56,6 +57,7 @@ static const struct field_row fields[CONTROL_NFIELDS] = {
 	[CONTROL_WITHOUT] = { "without",    MU_JTEXT_ARRAY,   "an array" },
 	[CONTROL_CREATE] =  { "create",     MU_JTEXT_STRING,  "a string of base64" },
 	[CONTROL_RECORDS] = { "records",    MU_JTEXT_STRING,  "a string of base64" },
+	[CONTROL_NAME] =    { "name",       MU_JTEXT_STRING,  "a string" },
 	[CONTROL_FLUSH] =   { "flush",      MU_JTEXT_BOOLEAN, "true or false" },
 	[CONTROL_STREAM] =  { "stream",     MU_JTEXT_STRING,  "a string" },
 };
@@ -290,6 +292,10 @@ static const struct op ops[] = {
 	{ "log_sender", 0,          0,                            control_on_log_sender },
 	{ "logs",      0,           0,                            control_on_logs },
 	{ "log_tail",  0,           HAS(STREAM),                  control_on_log_tail },
+	{ "ids",       0,           0,                            control_on_ids },
+	{ "id_get",    HAS(NAME),   0,                            control_on_id_get },
+	{ "id_set",    HAS(NAME) | HAS(VALUE), 0,                 control_on_id_set },
+	{ "id_publish", HAS(NAME) | HAS(TOPIC), 0,                control_on_id_publish },
 	{ "store_watch", HAS(STORE), 0,                           control_on_store_watch },
 	{ "store_dump", HAS(STORE), HAS(PREFIX) | HAS(AFTER) |
 	                            HAS(TIMEOUT),                 control_on_store_dump },

@@ -45,6 +45,7 @@ enum control_field {
 	CONTROL_RECORDS,
 	CONTROL_FLUSH,
 	CONTROL_STREAM,
+	CONTROL_NAME,
 	CONTROL_NFIELDS
 };
 #define HAS(f) (UINT64_C(1) << CONTROL_##f)

@@ -22,6 +22,7 @@ struct control_stores;
 struct endpoint;
 struct muster_filter;
 struct rules;
+struct idents;
 struct shipper;
 struct stores;
 
@@ -69,6 +70,7 @@ struct control {
 	size_t ntailing;
 	uint64_t asked;        /* requests to them so far: their numbers */
 	struct shipper *shipper; /* or NULL */
+	struct idents *idents;   /* or NULL */
 	uint64_t logged; /* requests to it so far: their numbers */
 };
 

@@ -217,7 +217,8 @@ client_verdict(const char *answer, size_t len)
 	mu_free(text);
 	if (mu_jtext_is(&code, "usage"))
 		status = EXIT_USAGE;
-	else if (mu_jtext_is(&code, "nobody"))
+	else if (mu_jtext_is(&code, "nobody") ||
+		 mu_jtext_is(&code, "no_such_identifier"))
 		status = EXIT_FALSE;
 	else if (mu_jtext_is(&code, "config"))
 		status = EXIT_CONFIG;

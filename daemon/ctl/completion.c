@@ -30,6 +30,8 @@ closed_set(enum complete kind)
 		return store_operation_names;
 	case COMPLETE_POOL:
 		return pool_names;
+	case COMPLETE_ID_OPERATION:
+		return id_operation_names;
 	case COMPLETE_POOL_OPERATION:
 		return pool_operation_names;
 	case COMPLETE_TYPE:

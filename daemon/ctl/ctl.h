@@ -61,7 +61,8 @@ enum complete {
 	COMPLETE_TYPE,
 	COMPLETE_LOG_FORMAT,
 	COMPLETE_POOL,
-	COMPLETE_POOL_OPERATION
+	COMPLETE_POOL_OPERATION,
+	COMPLETE_ID_OPERATION
 };
 
 struct option_row {
@@ -98,6 +99,8 @@ extern const char *const store_operation_names[];
 /* pool.c: operations of pool; pools that always exist.  Up to NULL. */
 extern const char *const pool_operation_names[];
 extern const char *const pool_names[];
+/* id.c: its operations, up to NULL. */
+extern const char *const id_operation_names[];
 /* The row of a name; NULL after a message with the nearest one. */
 const struct command *command_find(
     const char *word, const char *second, int *nwords);
@@ -130,6 +133,7 @@ int cmd_rules(struct ctl *c);
 int cmd_raise(struct ctl *c);
 int cmd_logs(struct ctl *c);
 int cmd_log_tail(struct ctl *c);
+int cmd_id(struct ctl *c);
 int cmd_version(struct ctl *c);
 int cmd_completion(struct ctl *c);
 

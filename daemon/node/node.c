@@ -25,6 +25,7 @@
 #include "layout/layout.h"
 #include "muster/err.h"
 #include "node/id.h"
+#include "node/idents.h"
 #include "node/logger.h"
 #include "node/node_impl.h"
 #include "node/options.h"
@@ -424,6 +425,15 @@ start_logger(struct node *n)
 }
 
 static int
+start_idents(struct node *n)
+{
+	if (node_idents_open(n) == 0)
+		return 0;
+	log_err("cannot make the identifiers: out of memory");
+	return EXIT_CANTCREAT;
+}
+
+static int
 start_loop(struct node *n)
 {
 	static const int numbers[NODE_SIGNALS] = { SIGTERM, SIGINT, SIGHUP,
@@ -469,6 +479,7 @@ start(struct node *n)
 		start_logger,
 		start_shipper,
 		start_rules,
+		start_idents,
 		start_loop,
 	};
 	int code = 0;
@@ -492,6 +503,7 @@ take_down(struct node *n)
 		loop_signal_free(n->signals[i]);
 	control_server_free(n->control_server);
 	node_rules_close(n);
+	node_idents_close(n);
 	node_shipper_close(n);
 	node_logger_close(n);
 	node_stores_close(n);

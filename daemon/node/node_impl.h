@@ -15,6 +15,7 @@ struct control;
 struct control_server;
 struct endpoint;
 struct endpoint_out;
+struct idents;
 struct listener;
 struct logfile;
 struct loop;
@@ -49,6 +50,7 @@ struct node {
 	struct control *control;
 	struct node_stores *stores;
 	struct node_rules *rules;
+	struct idents *idents;
 	struct node_shipper *shipper; /* NULL: sends no logs */
 	struct node_logger *logger; /* NULL: it is none */
 	struct control_server *control_server;

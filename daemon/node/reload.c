@@ -15,6 +15,7 @@
 #include "layout/layout.h"
 #include "layout/read.h"
 #include "muster/err.h"
+#include "node/idents.h"
 #include "node/logger.h"
 #include "node/node_impl.h"
 #include "node/options.h"
@@ -222,6 +223,7 @@ change(
 	mu_layout_free(old);
 	node_shipper_reload(n);
 	node_logger_reload(n);
+	node_idents_reload(n);
 	reload_log_level(n);
 	reload_check_certificate(n);
 	n->restate = true;

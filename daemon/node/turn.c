@@ -17,6 +17,7 @@
 #include "io/loop.h"
 #include "io/peers.h"
 #include "layout/layout.h"
+#include "node/idents.h"
 #include "node/logger.h"
 #include "node/node_impl.h"
 #include "node/ready.h"
@@ -209,6 +210,7 @@ turn_deadline(void *ctx)
 	at = min_u64(at, node_stores_deadline(n));
 	at = min_u64(at, node_rules_deadline(n));
 	at = min_u64(at, node_shipper_deadline(n));
+	at = min_u64(at, node_idents_deadline(n));
 	at = min_u64(at, logfile_deadline(n->cluster_log));
 	at = min_u64(at, logfile_deadline(n->broker_log));
 	if (n->stopping && !n->parted)
@@ -232,6 +234,7 @@ turn_run(void *ctx, uint64_t now)
 	node_stores_turn(n, now);
 	node_rules_turn(n, now);
 	node_shipper_turn(n, now);
+	node_idents_turn(n, now);
 	if (n->stopping)
 		part(n, now);
 	control_server_drain(n->control_server);

@@ -118,7 +118,8 @@ diff_section(struct diff *d, const char *prefix, const struct mu_section *s,
 		char inner[32] = "";
 
 		if (f->kind == MU_KIND_NODES || f->kind == MU_KIND_STORES ||
-		    f->kind == MU_KIND_POOLS || f->kind == MU_KIND_REFUSED)
+		    f->kind == MU_KIND_POOLS ||
+		    f->kind == MU_KIND_IDENTIFIERS || f->kind == MU_KIND_REFUSED)
 			continue;
 		if (f->kind == MU_KIND_ROWS) {
 			diff_rows(d, f, a, b, "removed");
@@ -288,6 +289,37 @@ diff_pools(struct diff *d, const struct mu_layout *a, const struct mu_layout *b)
 			    verdict(d, false), b->pools[i].name);
 }
 
+static const struct mu_layout_identifier *
+find_identifier(const struct mu_layout *l, const char *name)
+{
+	for (size_t i = 0; i < l->nidentifiers; i++)
+		if (strcmp(l->identifiers[i].name, name) == 0)
+			return &l->identifiers[i];
+	return NULL;
+}
+
+static void
+diff_identifiers(
+    struct diff *d, const struct mu_layout *a, const struct mu_layout *b)
+{
+	for (size_t i = 0; i < a->nidentifiers; i++) {
+		const struct mu_layout_identifier *x = &a->identifiers[i];
+		const struct mu_layout_identifier *y =
+		    find_identifier(b, x->name);
+
+		if (y == NULL)
+			mu_buf_printf(d->out, "%s: identifier %s removed\n",
+			    verdict(d, false), x->name);
+		else if (strcmp(x->value, y->value) != 0)
+			mu_buf_printf(d->out, "%s: identifier %s %s -> %s\n",
+			    verdict(d, false), x->name, x->value, y->value);
+	}
+	for (size_t i = 0; i < b->nidentifiers; i++)
+		if (find_identifier(a, b->identifiers[i].name) == NULL)
+			mu_buf_printf(d->out, "%s: identifier %s added\n",
+			    verdict(d, false), b->identifiers[i].name);
+}
+
 int
 mu_layout_diff(const struct mu_layout *a, const struct mu_layout *b,
     const char *self, struct mu_buf *out)
@@ -305,6 +337,7 @@ mu_layout_diff(const struct mu_layout *a, const struct mu_layout *b,
 	diff_nodes(&d, a, b, self);
 	diff_stores(&d, a, b);
 	diff_pools(&d, a, b);
+	diff_identifiers(&d, a, b);
 	if (d.error != 0 || mu_buf_error(out) != 0)
 		return MUSTER_ENOMEM;
 	return d.ncannot;

@@ -22,6 +22,7 @@
 #define NODE(m)   offsetof(struct mu_layout_node, m)
 #define LIMIT(m)  offsetof(struct mu_limits, m)
 #define TOPICS(m) offsetof(struct mu_topics, m)
+#define CONTROL(m) offsetof(struct mu_control, m)
 #define STORE(m)  offsetof(struct mu_layout_store, m)
 #define SECTION(name, fields)                                                  \
 	{                                                                      \
@@ -182,6 +183,17 @@ static const struct mu_field directory_fields[] = {
 	  .about = "cluster.log and broker.log, in one folder per node" },
 };
 
+static const struct mu_field control_fields[] = {
+	{ "requests", MU_KIND_BOOL, 0, CONTROL(requests), .fallback = "true",
+	  .about = "questions of Zeek's control framework are answered" },
+	{ "updates", MU_KIND_BOOL, 0, CONTROL(updates), .fallback = "false",
+	  .about = "any peer may set identifiers, not the manager alone" },
+	{ "shutdown", MU_KIND_BOOL, 0, CONTROL(shutdown), .fallback = "false",
+	  .about = "any peer may end the node" },
+};
+
+static const struct mu_section control_section =
+    SECTION("control", control_fields);
 static const struct mu_section tls_section = SECTION("tls", tls_fields);
 static const struct mu_section limits_section =
     SECTION("limits", limit_fields);
@@ -269,6 +281,11 @@ static const struct mu_field top_fields[] = {
 	{ "pools", MU_KIND_POOLS, 0, .section = &mu_fields_pool,
 	  .about = "pools by name, and what is different about worker, proxy "
 	  "and logger" },
+	{ "identifiers", MU_KIND_IDENTIFIERS, 0,
+	  .about = "named values that every node begins with" },
+	{ "control", MU_KIND_SECTION, 0, LAYOUT(control),
+	  .section = &control_section,
+	  .about = "what Zeek's control framework may do" },
 	{ "limits", MU_KIND_SECTION, 0, LAYOUT(limits),
 	  .section = &limits_section, .about = "limits and times" },
 	{ "topics", MU_KIND_SECTION, 0, LAYOUT(topics),

@@ -36,6 +36,7 @@ enum mu_kind {
 	MU_KIND_ROWS,      /* list of mappings of section: an array of structs
 			      and its count at aside */
 	MU_KIND_POOLS,     /* mapping of pool names to pools */
+	MU_KIND_IDENTIFIERS, /* mapping of names to values */
 	MU_KIND_WEIGHTS,   /* mapping of node names to numbers: structs and
 			      their count at aside */
 	MU_KIND_REFUSED    /* known, but not to be used: about says why */

@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "layout/fields.h"
+#include "layout/identifiers.h"
 #include "layout/pools.h"
 #include "layout/rows.h"
 #include "layout/section.h"
@@ -36,6 +37,7 @@ mu_layout_free(struct mu_layout *l)
 	for (size_t i = 0; i < l->npools; i++)
 		mu_layout_pool_clear(&l->pools[i]);
 	mu_free(l->pools);
+	mu_identifiers_clear(l);
 	mu_section_clear(&mu_fields_top, l);
 	mu_free(l->file);
 	mu_free(l->dir);

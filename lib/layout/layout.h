@@ -224,6 +224,19 @@ struct mu_layout_pool {
 	struct mu_place place; /* of the name in the file; 0: it has no row */
 };
 
+/* A named value that nodes begin with; short text. */
+struct mu_layout_identifier {
+	char *name, *value;
+	struct mu_place place; /* of the name in the file */
+};
+
+/* What Zeek's control framework may do. */
+struct mu_control {
+	bool requests; /* questions are answered */
+	bool updates;  /* others than the manager may set identifiers */
+	bool shutdown; /* the node may be ended */
+};
+
 /* Limits and times; every field has a default and a key in the layout. */
 struct mu_limits {
 	uint64_t frame_bytes;     /* largest frame after the handshake */
@@ -293,6 +306,9 @@ struct mu_layout {
 	struct mu_layout_pool *pools; /* sorted by strcmp of the topic; worker,
 					 proxy and logger always exist */
 	size_t npools;
+	struct mu_layout_identifier *identifiers; /* sorted by name */
+	size_t nidentifiers;
+	struct mu_control control;
 	char *state_dir, *run_dir, *log_dir; /* before -r */
 	char *user, *group; /* to become after start; NULL: stay */
 	char *log_level;    /* "info" ... ; NULL: default */

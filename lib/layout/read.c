@@ -10,6 +10,7 @@
 #include "layout/check.h"
 #include "layout/fields.h"
 #include "layout/layout.h"
+#include "layout/identifiers.h"
 #include "layout/pools.h"
 #include "layout/rows.h"
 #include "layout/rules.h"
@@ -76,6 +77,8 @@ read_nodes(
 		rc = mu_pools_read(l, &rows, top, diags);
 	if (rc == 0)
 		rc = mu_rules_check(l, &rows, top, diags);
+	if (rc == 0)
+		rc = mu_identifiers_read(l, top, diags);
 	if (rc == 0 && mu_diags_count(diags) == before)
 		rc = take_nodes(l, &rows);
 	mu_rows_clear(&rows);

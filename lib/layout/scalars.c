@@ -53,6 +53,7 @@ static const struct kind {
 				mu_argument_fault },
 	[MU_KIND_ROWS]      = { "a list of mappings", NULL },
 	[MU_KIND_POOLS]     = { "a mapping of pool names to pools", NULL },
+	[MU_KIND_IDENTIFIERS] = { "a mapping of names to values", NULL },
 	[MU_KIND_WEIGHTS]   = { "a mapping such as {proxy-1: 2}", NULL },
 	[MU_KIND_REFUSED]   = { "nothing", NULL },
 };

@@ -148,6 +148,11 @@ value_schema(const struct mu_field *f)
 		return rows(f->section);
 	case MU_KIND_POOLS:
 		return named(section_schema(f->section));
+	case MU_KIND_IDENTIFIERS:
+		return json_pack("{s:s, s:o, s:{s:[s,s,s]}}", "type", "object",
+		    "propertyNames", pattern(EVENT_PATTERN),
+		    "additionalProperties", "type", "string", "number",
+		    "boolean");
 	case MU_KIND_WEIGHTS:
 		return named(integer(f->min, f->max));
 	default:

@@ -32,7 +32,8 @@ static bool
 is_left_alone(const struct mu_field *f)
 {
 	return f->kind == MU_KIND_NODES || f->kind == MU_KIND_STORES ||
-	       f->kind == MU_KIND_POOLS || f->kind == MU_KIND_WEIGHTS;
+	       f->kind == MU_KIND_POOLS || f->kind == MU_KIND_WEIGHTS ||
+	       f->kind == MU_KIND_IDENTIFIERS;
 }
 
 static enum mu_yaml_kind
@@ -50,6 +51,7 @@ wanted_kind(const struct mu_field *f, const struct mu_yaml *y)
 	case MU_KIND_STORES:
 	case MU_KIND_POOLS:
 	case MU_KIND_WEIGHTS:
+	case MU_KIND_IDENTIFIERS:
 		return MU_YAML_MAPPING;
 	case MU_KIND_SECTION:
 		if (f->words != NULL && y->kind == MU_YAML_SCALAR)

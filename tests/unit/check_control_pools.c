@@ -225,6 +225,7 @@ START_TEST(more_keys_than_a_thousand_are_refused)
 	line = mu_buf_take_string(&b);
 	expect(line, "keys: more than 1000 at once");
 	mu_free(line);
+	mu_buf_clear(&b);
 }
 END_TEST
 

@@ -143,6 +143,21 @@ put_pools(struct mu_buf *b, const struct mu_layout *l)
 }
 
 static void
+put_identifiers(struct mu_buf *b, const struct mu_layout *l)
+{
+	for (size_t i = 0; i < l->nidentifiers; i++)
+		mu_buf_printf(b, "identifier %s: %s at %u:%u\n",
+		    l->identifiers[i].name, l->identifiers[i].value,
+		    l->identifiers[i].place.line,
+		    l->identifiers[i].place.column);
+	if (!l->control.requests || l->control.updates || l->control.shutdown)
+		mu_buf_printf(b,
+		    "control: requests %d updates %d shutdown %d\n",
+		    l->control.requests, l->control.updates,
+		    l->control.shutdown);
+}
+
+static void
 put_layout(struct mu_buf *b, const struct mu_layout *l)
 {
 	const struct mu_topics *t = &l->topics;
@@ -167,6 +182,7 @@ put_layout(struct mu_buf *b, const struct mu_layout *l)
 	    or_none(l->group), or_none(l->log_level));
 	put_logs(b, &l->logs);
 	put_pools(b, l);
+	put_identifiers(b, l);
 }
 
 static char *
@@ -517,8 +533,8 @@ START_TEST(no_allocation_is_indispensable)
 {
 	static const char *const cases[] = { "valid-everything", "valid-rules",
 		"relay-circle", "bad-handler-store", "valid-pools",
-		"bad-pool-weights", "many-mistakes-sorted", "unknown-connect",
-		"self-connect" };
+		"valid-identifiers", "bad-identifiers", "bad-pool-weights",
+		"many-mistakes-sorted", "unknown-connect", "self-connect" };
 
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		char path[512], *text;

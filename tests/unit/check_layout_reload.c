@@ -213,6 +213,19 @@ START_TEST(only_the_manager_minds_whether_it_takes_logs)
 }
 END_TEST
 
+START_TEST(identifiers_come_go_and_change)
+{
+	check_diff(TOP NODES "identifiers: {a: 1, b: 2}\n",
+	    TOP NODES "identifiers: {b: 3, c: 4}\n"
+	    "control: {updates: true}\n",
+	    "worker-1", 0,
+	    "can: control.updates false -> true\n"
+	    "can: identifier a removed\n"
+	    "can: identifier b 2 -> 3\n"
+	    "can: identifier c added\n");
+}
+END_TEST
+
 START_TEST(pools_come_go_and_change_their_size)
 {
 	check_diff(TOP NODES
@@ -342,6 +355,7 @@ main(void)
 	tcase_add_test(t, what_was_decided_at_the_start_cannot_change);
 	tcase_add_test(t, loggers_change_all_but_their_folders);
 	tcase_add_test(t, only_the_manager_minds_whether_it_takes_logs);
+	tcase_add_test(t, identifiers_come_go_and_change);
 	tcase_add_test(t, pools_come_go_and_change_their_size);
 	tcase_add_test(t, a_difference_without_memory_is_an_error);
 	tcase_add_test(t, the_schema_names_every_field);
