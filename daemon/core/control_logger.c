@@ -1,5 +1,5 @@
-/* What a logger writes, and what it cannot: and what its node sends: the answer to
- * "logs". */
+/* What a logger writes, and what it cannot: and what its node sends: the answer
+ * to "logs". */
 #include "core/control_logger.h"
 
 #include <string.h>

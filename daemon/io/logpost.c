@@ -181,9 +181,13 @@ next_time(const struct logpost *p, bool stop, uint64_t stop_by)
 {
 	uint64_t at = stop ? stop_by : p->keep_at;
 
-	for (const struct post *t = p->running; t != NULL; t = t->next)
+	for (const struct post *t = p->running; t != NULL; t = t->next) {
 		if (t->kill_at < at)
 			at = t->kill_at;
+		/* nobody tells when it ends */
+		if (t->pid_fd < 0 && at > clock_now() + LOOK_NS)
+			at = clock_now() + LOOK_NS;
+	}
 	return at;
 }
 
