@@ -176,6 +176,7 @@ ctl_SRCS = \
 	daemon/ctl/store_show.c \
 	daemon/ctl/table.c \
 	daemon/ctl/tls.c \
+	daemon/ctl/top.c \
 	daemon/ctl/value.c \
 	daemon/ctl/wait.c \
 	daemon/ctl/watch.c

@@ -12,9 +12,10 @@ _musterctl() {
 	--layout|-f) COMPREPLY=($(compgen -f -- "$cur")); return;;
 	--root|-r) COMPREPLY=($(compgen -d -- "$cur")); return;;
 	--node|-n) _musterctl_nodes; return;;
+	--interval) COMPREPLY=(); return;;
+	--count) COMPREPLY=(); return;;
 	--for) COMPREPLY=($(compgen -W 'started connected listening degraded restored' -- "$cur")); return;;
 	--timeout) COMPREPLY=(); return;;
-	--count) COMPREPLY=(); return;;
 	--hrw) COMPREPLY=($(compgen -W 'worker proxy logger' -- "$cur")); return;;
 	--rr) COMPREPLY=($(compgen -W 'worker proxy logger' -- "$cur")); return;;
 	--key) COMPREPLY=(); return;;
@@ -42,7 +43,7 @@ _musterctl() {
 	'') if [[ $cur == -* ]]; then
 		COMPREPLY=($(compgen -W "$options" -- "$cur"))
 	else
-		COMPREPLY=($(compgen -W 'status peers graph wait watch publish pools pool id stores store log rules raise logs log check schema tls reload diff log-level stop version completion' -- "$cur"))
+		COMPREPLY=($(compgen -W 'status peers top graph wait watch publish pools pool id stores store log rules raise logs log check schema tls reload diff log-level stop version completion' -- "$cur"))
 	fi;;
 	tls) COMPREPLY=($(compgen -W 'init issue show' -- "$cur"));;
 	'status'*) if [[ $cur == -* ]]; then
@@ -50,6 +51,9 @@ _musterctl() {
 	else COMPREPLY=(); fi;;
 	'peers'*) if [[ $cur == -* ]]; then
 		COMPREPLY=($(compgen -W "$options --topics" -- "$cur"))
+	else COMPREPLY=(); fi;;
+	'top'*) if [[ $cur == -* ]]; then
+		COMPREPLY=($(compgen -W "$options --interval --count" -- "$cur"))
 	else COMPREPLY=(); fi;;
 	'graph'*) if [[ $cur == -* ]]; then
 		COMPREPLY=($(compgen -W "$options" -- "$cur"))

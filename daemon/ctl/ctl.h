@@ -24,6 +24,7 @@ struct ctl {
 	char *wait_for;   /* --for */
 	char *timeout;    /* --timeout */
 	char *count;      /* --count */
+	char *interval;   /* --interval */
 	char *days;       /* --days */
 	char *start_days; /* --start-days */
 	char *expiry;     /* --expiry */
@@ -120,6 +121,7 @@ int cmd_tls_init(struct ctl *c);
 int cmd_tls_issue(struct ctl *c);
 int cmd_tls_show(struct ctl *c);
 int cmd_graph(struct ctl *c);
+int cmd_top(struct ctl *c);
 int cmd_reload(struct ctl *c);
 int cmd_diff(struct ctl *c);
 int cmd_log_level(struct ctl *c);

@@ -53,6 +53,20 @@ ctl manager graph >"$T/dot"
 has "$T/dot" '"worker-1" -> "proxy-2" [color=red, style=dashed];' ||
     fail "not drawn: $(cat "$T/dot")"
 
+say 'top shows rates'
+"$MUSTERCTL" -f "$LAYOUT" -r "$T" -n manager top --count 3 --interval 400ms \
+    >"$T/top" 2>&1 &
+PID[top]=$!
+while ! gone "${PID[top]}"; do
+	ctl worker-1 publish zeek/cluster/manager Top::event
+done
+finish top 10
+[ "$STATUS" -eq 0 ] || fail "top ended with $STATUS: $(cat "$T/top")"
+expect_lines 3 "$T/top" '^cluster nine, node manager: degraded, .*worker-3'
+expect_lines 3 "$T/top" '^worker-1 +up '
+[ "$(awk '$1 == "worker-1" && $3 > 0' "$T/top" | wc -l)" -ge 2 ] ||
+    fail "no rates: $(cat "$T/top")"
+
 say 'one comes back: still degraded'
 start proxy-2
 until_true 20 is manager status '.missing == "worker-3"'
