@@ -53,6 +53,10 @@ core_SRCS = \
 	daemon/core/forward.c \
 	daemon/core/idents.c \
 	daemon/core/idents_requests.c \
+	daemon/core/inputs.c \
+	daemon/core/inputs_batch.c \
+	daemon/core/inputs_file.c \
+	daemon/core/inputs_mark.c \
 	daemon/core/link.c \
 	daemon/core/link_peer.c \
 	daemon/core/logger.c \
@@ -120,6 +124,7 @@ io_SRCS = \
 	daemon/io/conn_move.c \
 	daemon/io/control_server.c \
 	daemon/io/dialer.c \
+	daemon/io/infile.c \
 	daemon/io/listener.c \
 	daemon/io/local.c \
 	daemon/io/logdir.c \
@@ -139,6 +144,7 @@ node_SRCS = \
 	daemon/node/choose.c \
 	daemon/node/id.c \
 	daemon/node/idents.c \
+	daemon/node/inputs.c \
 	daemon/node/logger.c \
 	daemon/node/node.c \
 	daemon/node/options.c \

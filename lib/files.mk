@@ -46,9 +46,11 @@ layout_SRCS = \
 	lib/layout/diff.c \
 	lib/layout/digest.c \
 	lib/layout/fields.c \
+	lib/layout/fields_inputs.c \
 	lib/layout/fields_logs.c \
 	lib/layout/fields_rules.c \
 	lib/layout/identifiers.c \
+	lib/layout/inputs.c \
 	lib/layout/layout.c \
 	lib/layout/links.c \
 	lib/layout/names.c \

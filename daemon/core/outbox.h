@@ -125,6 +125,11 @@ int outbox_add(struct outbox *o, const struct outbox_add *a, uint64_t now);
 /* The caller is gone: no DONE for it. */
 void outbox_forget(struct outbox *o, const void *caller);
 
+/* Store a mark alone, with whatever else this turn stores; it is not told when
+ * that is done.  Not while records with a mark of that key are under way.  0,
+ * MUSTER_EINVAL, MUSTER_ENOMEM, or an error of the disk. */
+int outbox_put_mark(struct outbox *o, const struct outbox_mark *mark);
+
 /* Append the mark stored last under that key.  0, MUSTER_ENOENT, or an error
  * of the disk. */
 int outbox_mark(struct outbox *o, struct mu_bytes key, struct mu_buf *value);

@@ -401,3 +401,25 @@ outbox_mark(struct outbox *o, struct mu_bytes key, struct mu_buf *value)
 	mu_buf_put(value, found.at, found.len);
 	return mu_buf_error(value);
 }
+
+int
+outbox_put_mark(struct outbox *o, const struct outbox_mark *mark)
+{
+	struct mark m = { .next = NULL };
+	int rc;
+
+	if (mark->key.len > OUTBOX_MARK_KEY)
+		return MUSTER_EINVAL;
+	mu_buf_init(&m.key, 0);
+	mu_buf_init(&m.value, 0);
+	mu_buf_u8(&m.key, OUTBOX_MARK);
+	mu_buf_put(&m.key, mark->key.at, mark->key.len);
+	mu_buf_put(&m.value, mark->value.at, mark->value.len);
+	rc = mu_buf_error(&m.key) != 0 ? mu_buf_error(&m.key)
+				       : mu_buf_error(&m.value);
+	if (rc == 0)
+		rc = outbox_store_mark(o, &m);
+	mu_buf_clear(&m.key);
+	mu_buf_clear(&m.value);
+	return rc;
+}

@@ -26,6 +26,7 @@
 #include "muster/err.h"
 #include "node/id.h"
 #include "node/idents.h"
+#include "node/inputs.h"
 #include "node/logger.h"
 #include "node/node_impl.h"
 #include "node/options.h"
@@ -416,6 +417,16 @@ start_rules(struct node *n)
 }
 
 static int
+start_inputs(struct node *n)
+{
+	if (node_inputs_open(n) != 0) {
+		log_err("cannot follow files: out of memory");
+		return EXIT_CANTCREAT;
+	}
+	return 0;
+}
+
+static int
 start_logger(struct node *n)
 {
 	if (node_logger_open(n) == 0)
@@ -480,6 +491,7 @@ start(struct node *n)
 		start_shipper,
 		start_rules,
 		start_idents,
+		start_inputs,
 		start_loop,
 	};
 	int code = 0;
@@ -503,6 +515,7 @@ take_down(struct node *n)
 		loop_signal_free(n->signals[i]);
 	control_server_free(n->control_server);
 	node_rules_close(n);
+	node_inputs_close(n);
 	node_idents_close(n);
 	node_shipper_close(n);
 	node_logger_close(n);

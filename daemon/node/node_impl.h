@@ -16,6 +16,7 @@ struct control_server;
 struct endpoint;
 struct endpoint_out;
 struct idents;
+struct inputs;
 struct listener;
 struct logfile;
 struct loop;
@@ -52,6 +53,8 @@ struct node {
 	struct node_rules *rules;
 	struct idents *idents;
 	struct node_shipper *shipper; /* NULL: sends no logs */
+	struct inputs *inputs;        /* NULL: follows no file */
+	bool inputs_reload;           /* the layout has other ones */
 	struct node_logger *logger; /* NULL: it is none */
 	struct control_server *control_server;
 	struct logfile *cluster_log;

@@ -16,6 +16,7 @@
 #include "layout/read.h"
 #include "muster/err.h"
 #include "node/idents.h"
+#include "node/inputs.h"
 #include "node/logger.h"
 #include "node/node_impl.h"
 #include "node/options.h"
@@ -222,6 +223,7 @@ change(
 	n->tls = tls;
 	mu_layout_free(old);
 	node_shipper_reload(n);
+	node_inputs_reload(n);
 	node_logger_reload(n);
 	node_idents_reload(n);
 	reload_log_level(n);

@@ -10,6 +10,7 @@
 #include "layout/layout.h"
 #include "muster/err.h"
 #include "node/id.h"
+#include "node/inputs.h"
 #include "node/logger.h"
 #include "node/node_impl.h"
 #include "node/rules.h"
@@ -158,7 +159,7 @@ carry_out(struct node *n, const struct outbox_out *out)
 {
 	if (out->kind != OUTBOX_DONE)
 		log_at((enum log_level)out->level, "%s", out->text);
-	else if (!node_rules_logged(n, out))
+	else if (!node_rules_logged(n, out) && !node_inputs_done(n, out))
 		control_log_done(n->control, out);
 }
 

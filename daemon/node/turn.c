@@ -18,6 +18,7 @@
 #include "io/peers.h"
 #include "layout/layout.h"
 #include "node/idents.h"
+#include "node/inputs.h"
 #include "node/logger.h"
 #include "node/node_impl.h"
 #include "node/ready.h"
@@ -209,6 +210,7 @@ turn_deadline(void *ctx)
 
 	at = min_u64(at, node_stores_deadline(n));
 	at = min_u64(at, node_rules_deadline(n));
+	at = min_u64(at, node_inputs_deadline(n));
 	at = min_u64(at, node_shipper_deadline(n));
 	at = min_u64(at, node_idents_deadline(n));
 	at = min_u64(at, logfile_deadline(n->cluster_log));
@@ -233,6 +235,7 @@ turn_run(void *ctx, uint64_t now)
 	/* Acknowledgements leave in the turn in which their commit is done. */
 	node_stores_turn(n, now);
 	node_rules_turn(n, now);
+	node_inputs_turn(n, now);
 	node_shipper_turn(n, now);
 	node_idents_turn(n, now);
 	if (n->stopping)

@@ -308,6 +308,9 @@ static const struct mu_field top_fields[] = {
 	{ "handlers", MU_KIND_ROWS, 0, LAYOUT(handlers), LAYOUT(nhandlers),
 	  .section = &mu_fields_handler,
 	  .about = "what is done on an event" },
+	{ "inputs", MU_KIND_ROWS, 0, LAYOUT(inputs), LAYOUT(ninputs),
+	  .section = &mu_fields_input,
+	  .about = "files of log records that nodes follow" },
 	{ "manager_is_logger", MU_KIND_BOOL, MU_FIELD_MANAGER,
 	  LAYOUT(manager_is_logger),
 	  .about = "the manager takes logs too; default: true without a "
@@ -325,7 +328,6 @@ static const struct mu_field top_fields[] = {
 	  .words = level_words, .about = "what is reported; default: info" },
 	{ "websocket", MU_KIND_REFUSED, .about = LATER },
 	{ "metrics", MU_KIND_REFUSED, .about = LATER },
-	{ "inputs", MU_KIND_REFUSED, .about = LATER },
 };
 
 const struct mu_section mu_fields_node = SECTION("nodes", node_fields);

@@ -92,6 +92,8 @@ extern const struct mu_section mu_fields_relay;
 extern const struct mu_section mu_fields_access;
 extern const struct mu_section mu_fields_auto;
 extern const struct mu_section mu_fields_handler;
+/* One followed file (struct mu_layout_input). */
+extern const struct mu_section mu_fields_input;
 /* One pool (struct mu_layout_pool). */
 extern const struct mu_section mu_fields_pool;
 

@@ -204,6 +204,26 @@ struct mu_layout_handler {
 	struct mu_place place;
 };
 
+enum mu_input_start {
+	MU_INPUT_BEGINNING = 0,
+	MU_INPUT_END
+};
+
+/* A file of log records that nodes follow. */
+struct mu_layout_input {
+	char *file;   /* may hold {node} */
+	char *stream; /* id */
+	char *path;   /* of the log, or NULL: as Zeek derives it */
+	char **on;
+	size_t non;
+	enum mu_logs_format format;
+	char **types; /* "name:type" */
+	size_t ntypes;
+	enum mu_input_start start;
+	int64_t poll_ns;
+	struct mu_place place;
+};
+
 /* A node of a pool whose weight is not 1. */
 struct mu_layout_weight {
 	char *node;
@@ -298,6 +318,8 @@ struct mu_layout {
 	size_t nautos;
 	struct mu_layout_handler *handlers;
 	size_t nhandlers;
+	struct mu_layout_input *inputs;
+	size_t ninputs;
 	struct mu_limits limits;
 	struct mu_topics topics;
 	struct mu_logs logs;

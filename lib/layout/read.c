@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "layout/check.h"
 #include "layout/fields.h"
+#include "layout/inputs.h"
 #include "layout/layout.h"
 #include "layout/identifiers.h"
 #include "layout/pools.h"
@@ -79,6 +80,8 @@ read_nodes(
 		rc = mu_rules_check(l, &rows, top, diags);
 	if (rc == 0)
 		rc = mu_identifiers_read(l, top, diags);
+	if (rc == 0)
+		rc = mu_inputs_check(l, &rows, top, diags);
 	if (rc == 0 && mu_diags_count(diags) == before)
 		rc = take_nodes(l, &rows);
 	mu_rows_clear(&rows);

@@ -117,6 +117,17 @@ check_who(const struct check *c, const char *key, char *const *list, size_t n,
 	return rc;
 }
 
+int
+mu_rules_check_who(struct mu_layout *l, const struct mu_rows *rows,
+    const struct mu_yaml *top, struct mu_diags *diags, const char *key,
+    size_t i, const char *field, char *const *list, size_t n)
+{
+	struct check c = { l, rows, top, diags, NULL, "" };
+
+	look_at(&c, key, i);
+	return check_who(&c, field, list, n, false);
+}
+
 /* --- relay ---------------------------------------------------------------- */
 
 /* A topic that the cluster itself lives on, and that the relay would take

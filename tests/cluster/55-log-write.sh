@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# musterctl log write ships Zeek's files to the loggers, TSV and JSON lines, and
+# says exactly what was accepted: records in the logger's file are the file's.
+set -eu
+. "$(dirname "$0")/lib.sh"
+
+five_nodes 'logs: {spool: 1 MiB, batch_interval: 100 ms}'
+certificates
+# shellcheck disable=SC2086
+start $NODES
+# shellcheck disable=SC2086
+await started $NODES
+
+# outcome STATUS COMMAND...: it ends so; its words are in $T/err
+outcome() {
+	local want=$1 got=0
+	shift
+	"$@" >"$T/said" 2>"$T/err" || got=$?
+	[ "$got" -eq "$want" ] || fail "status $got, not $want: $* ($(cat "$T/err"))"
+}
+
+# the_file PATH: where the logger writes it
+the_file() {
+	echo "$T/var/log/muster/logger-1/logs/$1.log"
+}
+
+# arrived PATH FILE: the records of the logger's file are those of FILE
+arrived() {
+	cmp -s <(grep -v '^#' "$(the_file "$1")") <(grep -v '^#' "$2")
+}
+
+data=tests/data/zeek-logs/options
+zcat $data/default/conn.log.gz >"$T/conn.log"
+zcat $data/default/nasty.log.gz >"$T/nasty.log"
+zcat $data/json-default/http.log.gz >"$T/http.json"
+zcat $data/default/http.log.gz >"$T/http.log"
+n=$(grep -vc '^#' "$T/conn.log")
+
+say 'a file of Zeek'"'"'s is written again the same'
+outcome 0 ctl worker-1 log write Conn::LOG "$T/conn.log"
+has "$T/err" "$n records accepted" || fail "$(cat "$T/err")"
+until_true 20 arrived conn "$T/conn.log"
+
+say 'from standard input, by its path, with every sort of awkward value'
+outcome 0 ctl worker-2 --json log write Nasty::LOG - <"$T/nasty.log"
+[ "$(jq .accepted <"$T/said")" -eq "$(grep -vc '^#' "$T/nasty.log")" ] ||
+    fail "$(cat "$T/said")"
+until_true 20 has_lines 134 "$(the_file nasty)" '^[0-9]'
+# Numbers too small to show are known as what they are shown as.
+cmp <(grep '^[0-9]' "$T/nasty.log" | awk -F'\t' '$2 != "double"') \
+    <(grep '^[0-9]' "$(the_file nasty)" | awk -F'\t' '$2 != "double"')
+
+say 'JSON lines, with the types told and inferred'
+types=$(paste -d: <(sed -n 's/^#fields\t//p' "$T/http.log" | tr '\t' '\n') \
+    <(sed -n 's/^#types\t//p' "$T/http.log" | tr '\t' '\n') | paste -sd,)
+outcome 0 ctl worker-1 log write http "$T/http.json" --types "$types"
+until_true 20 arrived http "$T/http.log"
+outcome 0 ctl worker-1 log write Guess::LOG "$T/http.json"
+until_true 20 has_lines "$(wc -l <"$T/http.json")" "$(the_file guess)" '^[0-9]'
+has "$(the_file guess)" $'#types\ttime\tstring\taddr\tport' ||
+    fail "$(grep '^#types' "$(the_file guess)")"
+
+say 'what is wrong has its line'
+printf '%s\n' '{"ts":1.5,"n":1}' '{"ts":2.5,"n":"x"}' '{"ts":3.5,"n":3}' \
+    >"$T/wrong.json"
+outcome 1 ctl worker-1 log write Wrong::LOG "$T/wrong.json" \
+    --types ts:time,n:count
+has "$T/err" "$T/wrong.json:2: field n: a string is no count" ||
+    fail "$(cat "$T/err")"
+has "$T/err" '2 records accepted' || fail "$(cat "$T/err")"
+until_true 20 has_lines 2 "$(the_file wrong)" '^[13]'
+outcome 64 ctl worker-1 log write Wrong::LOG "$T/wrong.json" --types n:number
+outcome 64 ctl worker-1 log write Wrong::LOG "$T/wrong.json" --format xml
+outcome 66 ctl worker-1 log write Wrong::LOG "$T/nothing"
+
+say 'what a pipe brings is sent when it rests'
+mkfifo "$T/pipe"
+ctl worker-1 -q log write Pipe::LOG --types n:count --format tsv \
+    <"$T/pipe" 2>"$T/pipe.err" &
+OTHERS+=($!)
+exec {pipe}>"$T/pipe"
+printf '1\n2\n' >&"$pipe"
+until_true 20 has_lines 2 "$(the_file pipe)" '^[0-9]'
+printf '3\n' >&"$pipe"
+until_true 20 has_lines 3 "$(the_file pipe)" '^[0-9]'
+exec {pipe}>&-
+wait "${OTHERS[-1]}" || fail "log write on a pipe: status $?"
+
+say 'without a logger the spool takes them, to its limit, and says where'
+stop logger-1
+seq 1 100000 | sed 's/$/	some text that makes the record longer/' >"$T/many"
+outcome 2 ctl worker-1 log write Many::LOG "$T/many" --types n:count,s:string
+has "$T/err" 'the spool has reached its limit' || fail "$(cat "$T/err")"
+after=$(sed -n 's/.*go on with --after \([0-9]*\)$/\1/p' "$T/err")
+[ "${after:-0}" -gt 0 ] || fail "$(cat "$T/err")"
+start logger-1
+await started logger-1
+# the spool empties while more is written
+while :; do
+	rc=0
+	ctl worker-1 log write Many::LOG "$T/many" --after "$after" \
+	    --types n:count,s:string >"$T/said" 2>"$T/err" || rc=$?
+	[ "$rc" -ne 0 ] || break
+	[ "$rc" -eq 2 ] || fail "status $rc: $(cat "$T/err")"
+	after=$(sed -n 's/.*go on with --after \([0-9]*\)$/\1/p' "$T/err")
+	pause 0.3
+done
+until_true 40 has_lines 100000 "$(the_file many)" '^[0-9]'
+cmp <(cut -f1 "$T/many") <(grep '^[0-9]' "$(the_file many)" | cut -f1 | sort -n)
