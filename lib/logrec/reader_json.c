@@ -140,8 +140,8 @@ column(struct mu_log_reader *r, struct mu_log_json_token *key, size_t next)
 		return -1;
 	key->len = (size_t)len;
 	for (size_t i = next; i < r->stream.nfields && i < next + 4; i++)
-		if (strncmp(r->stream.fields[i].name, name, key->len) == 0 &&
-		    r->stream.fields[i].name[key->len] == '\0')
+		if (strlen(r->stream.fields[i].name) == key->len &&
+		    memcmp(r->stream.fields[i].name, name, key->len) == 0)
 			return (long)i;
 	return mu_log_stream_find(&r->stream, name, key->len);
 }

@@ -79,9 +79,10 @@ mu_log_stream_clear(struct mu_log_stream *s)
 long
 mu_log_stream_find(const struct mu_log_stream *s, const char *name, size_t len)
 {
+	/* The other name may hold a NUL: strncmp would end there. */
 	for (size_t i = 0; i < s->nfields; i++)
-		if (strncmp(s->fields[i].name, name, len) == 0 &&
-		    s->fields[i].name[len] == '\0')
+		if (strlen(s->fields[i].name) == len &&
+		    memcmp(s->fields[i].name, name, len) == 0)
 			return (long)i;
 	return -1;
 }
