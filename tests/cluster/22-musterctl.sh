@@ -19,7 +19,7 @@ ends() {
 
 say 'every command explains itself, with an example, and is in the manual'
 "$MUSTERCTL" --help >"$T/help"
-sed -n '/^commands:/,/^$/s/^  \([a-z-]*\( init\| issue\| show\| write\)\{0,1\}\) .*/\1/p' \
+sed -n '/^commands:/,/^$/s/^  \([a-z-]*\( init\| issue\| show\| write\| tail\)\{0,1\}\) .*/\1/p' \
     "$T/help" >"$T/commands"
 [ "$(wc -l <"$T/commands")" -ge 15 ] || fail 'commands are missing in --help'
 mandoc -Tascii man/musterctl.8 2>/dev/null | col -b >"$T/manual" ||
