@@ -104,7 +104,7 @@ START_TEST(idle_links_share_their_wake_ups)
 	    "  worker-[1-9]: {role: worker, host: 10.0.0.[2-10]}\n";
 	struct mu_layout *many = must_read(text);
 	struct link_facts facts;
-	char name[16];
+	char name[32];
 
 	net_clear(&net);
 	net_init(&net, many);
