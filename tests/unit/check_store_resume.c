@@ -1,6 +1,8 @@
 /* Copies on disk: what a restarted clone goes on with, and what it says. */
 #include "store_pair.h"
 
+#include "value/codec.h"
+
 #define MASTER PAIR_CLONES
 #define PAIRS  40
 
@@ -184,6 +186,83 @@ START_TEST(a_copy_of_an_earlier_life_waits_for_its_master)
 }
 END_TEST
 
+/* A piece as a master would send it, of pairs key: 1. */
+static void
+feed_chunk(uint64_t index, bool last, const char *const *keys, uint32_t n)
+{
+	struct mu_command chunk = {
+		.tag = MU_CMD_CHUNK,
+		.sender = pw.mc.entity,
+		.receiver = pair_entity(0),
+		.index = index,
+		.number = 1,
+		.flags = last,
+		.nentries = n,
+	};
+	struct muster_value *one = muster_value_count(1);
+	struct mu_buf pairs, b;
+
+	mu_buf_init(&pairs, 0);
+	mu_buf_init(&b, 0);
+	for (uint32_t i = 0; i < n; i++) {
+		struct muster_value *key = muster_value_cstring(keys[i]);
+
+		mu_value_enc(&pairs, key);
+		mu_value_enc(&pairs, one);
+		muster_value_unref(key);
+	}
+	chunk.entries = mu_buf_data(&pairs);
+	chunk.entries_len = mu_buf_len(&pairs);
+	mu_command_enc(&b, &chunk);
+	ck_assert_int_eq(mu_clone_feed(pw.clones[0], mu_buf_data(&b),
+			     mu_buf_len(&b), &pw.now),
+	    0);
+	mu_buf_clear(&b);
+	mu_buf_clear(&pairs);
+	muster_value_unref(one);
+}
+
+/* LMDB orders very long keys by their hashes. */
+START_TEST(pieces_may_overlap_and_be_out_of_order)
+{
+	static const char *const first[] = { "b", "d", "c" };
+	static const char *const second[] = { "c", "f", "e" };
+	static const char *const want[] = { "b", "c", "d", "e", "f" };
+	struct mu_command attached = {
+		.tag = MU_CMD_ATTACHED,
+		.receiver = pair_entity(0),
+		.epoch = 77,
+		.number = 1,
+		.newest = 1,
+		.heartbeat = MU_CHANNEL_HEARTBEAT,
+		.flags = MU_ATTACHED_FRESH,
+		.total = 5,
+	};
+	struct mu_clone_stats st;
+	struct mu_buf b;
+
+	pair_begin();
+	attached.sender = pw.mc.entity;
+	pair_open_clone(0, true);
+	mu_buf_init(&b, 0);
+	mu_command_enc(&b, &attached);
+	ck_assert_int_eq(mu_clone_feed(pw.clones[0], mu_buf_data(&b),
+			     mu_buf_len(&b), &pw.now),
+	    0);
+	mu_buf_clear(&b);
+	feed_chunk(0, false, first, 3);
+	feed_chunk(1, true, second, 3);
+	mu_clone_stats(pw.clones[0], &st);
+	ck_assert_int_eq((int)st.state, MU_STORE_FRESH);
+	ck_assert_uint_eq(st.entries, 5);
+	for (unsigned i = 0; i < 5; i++)
+		ck_assert(pair_reads(0, want[i], "count:1"));
+	ck_assert_uint_eq(pw.clone_events[MU_STORE_INSERT], 5);
+	ck_assert_uint_eq(pw.clone_events[MU_STORE_ERASED], 0);
+	pair_end();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -196,6 +275,7 @@ main(void)
 	tcase_add_test(tc, a_whole_copy_is_whole_after_a_restart);
 	tcase_add_test(tc, a_copy_too_old_begins_again);
 	tcase_add_test(tc, a_copy_of_an_earlier_life_waits_for_its_master);
+	tcase_add_test(tc, pieces_may_overlap_and_be_out_of_order);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_NORMAL);
