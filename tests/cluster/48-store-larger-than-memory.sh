@@ -47,6 +47,15 @@ is_fresh() {
 	[ "$(state)" = fresh ]
 }
 
+# in_steps COMMAND...: does it succeed when the master has worked for another
+# moment?  It stands still meanwhile and afterwards.
+in_steps() {
+	thaw manager
+	pause 0.03
+	freeze manager
+	"$@"
+}
+
 # begin ENTRIES: a master with so many
 begin() {
 	local folder=$T/var/lib/muster/manager/stores
@@ -83,23 +92,21 @@ begin "$ENTRIES"
 echo "  $(cat "$T/filled")"
 begun=$EPOCHREALTIME
 start worker-1
-until_true "$MANY_S" at_least $((ENTRIES / 20))
+until_true "$MANY_S" in_steps at_least $((ENTRIES / 20))
 case $(state) in
 'attaching '[0-9]*' %') ;;
 *) fail "no progress is shown: $(state)" ;;
 esac
 
 say 'the master is killed: the copy goes on where it was'
-freeze manager
 had=$(entries)
 [ "$had" -lt "$ENTRIES" ] || fail 'it was faster than this test'
 kill9 manager
 start manager
-until_true "$MANY_S" at_least $((had + 1))
+until_true "$MANY_S" in_steps at_least $((had + 1))
 
 say 'the clone is killed: it goes on with what its disk has'
-until_true "$MANY_S" at_least $((ENTRIES / 4))
-freeze manager
+until_true "$MANY_S" in_steps at_least $((ENTRIES / 4))
 on_disk() { # it writes once a second
 	[ "$(stat -c %s "$T/var/lib/muster/worker-1/clones/s/data.mdb")" -gt \
 	    $((ENTRIES / 6 * 130)) ]
@@ -108,19 +115,18 @@ until_true 20 on_disk
 had=$(entries)
 [ "$had" -lt "$ENTRIES" ] || fail 'it was faster than this test'
 kill9 worker-1
-thaw manager
 start worker-1
 attaching() {
-	note
 	case $(state) in
 	'attaching '*) ;;
 	*) false ;;
 	esac
 }
-until_true 20 attaching
+until_true 30 in_steps attaching
 percent=$(state)
 percent=${percent#attaching }
 [ "${percent% %}" -ge 12 ] || fail "it begins again: $percent"
+thaw manager
 
 say 'others write meanwhile'
 for i in $(seq 5000); do
