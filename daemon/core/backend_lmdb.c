@@ -288,6 +288,14 @@ lmdb_close(struct mu_backend *base)
 	lmdb_free(lmdb_of(base));
 }
 
+static bool
+behind(const struct mu_backend *base)
+{
+	const struct lmdb *b = (const struct lmdb *)base;
+
+	return b->pending > b->options.max_pending / LMDB_BEHIND;
+}
+
 static const struct mu_backend_ops lmdb_ops = {
 	.get = get,
 	.after = after,
@@ -302,6 +310,7 @@ static const struct mu_backend_ops lmdb_ops = {
 	.durable = lmdb_durable,
 	.snapshot = lmdb_snapshot,
 	.close = lmdb_close,
+	.behind = behind,
 };
 
 static struct lmdb *

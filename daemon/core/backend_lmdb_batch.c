@@ -31,7 +31,7 @@ lmdb_seal(struct mu_backend *base)
 		    b->taken_last == NULL ? b->oldest : b->taken_last->newer;
 	b->job_last = b->newest;
 	b->hold = false;
-	b->urgent = b->pending > b->options.max_pending / 2;
+	b->urgent = b->pending > b->options.max_pending / LMDB_BEHIND;
 	pthread_cond_signal(&b->wake);
 	pthread_mutex_unlock(&b->lock);
 	return b->sealed;

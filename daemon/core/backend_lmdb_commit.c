@@ -323,7 +323,7 @@ do_job(struct lmdb *b)
 	int rc;
 
 	b->taken_last = last;
-	b->urgent = false;
+	b->urgent = b->urgent && b->job_first != NULL;
 	pthread_mutex_unlock(&b->lock);
 	rc = true_cause(b, commit(b, first, last));
 	pthread_mutex_lock(&b->lock);

@@ -23,6 +23,8 @@
 /* Entries after which a sealed layer takes no more, and about as many as one
  * transaction writes: LMDB keeps the memory of its largest for good. */
 #define LMDB_LAYER_FULL   2048
+/* Part of max_pending from which on nothing rests and copies wait. */
+#define LMDB_BEHIND	  8
 #define LMDB_MAX_META_KEY 40 /* store/backend.h */
 
 /* An environment and its tables. */

@@ -63,6 +63,9 @@ struct mu_backend_ops {
 	struct mu_snapshot *(*snapshot)(
 	    struct mu_backend *b, struct mu_bytes after);
 	void (*close)(struct mu_backend *b);
+	/* Does much of what was written wait for the medium still?  Then who
+	 * can should write less for a while.  NULL: never. */
+	bool (*behind)(const struct mu_backend *b);
 };
 
 struct mu_backend {

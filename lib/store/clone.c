@@ -356,6 +356,7 @@ mu_clone_flush(struct mu_clone *c)
 	c->backend->ops->durable(c->backend, &err);
 	if (err != 0)
 		clone_restart(c, muster_strerror(err));
+	clone_go_on(c);
 }
 
 static void

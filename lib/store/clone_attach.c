@@ -12,7 +12,7 @@
 #define ASK_CHUNK     5  /* ticks between two want */
 #define ASK_SLOWLY    300
 #define GIVE_UP_CHUNK 100 /* ticks without a word of the master */
-#define OLD_AFTER     30 /* ticks of silence in which a copy counts as fresh */
+#define OLD_AFTER     30  /* ticks of silence in which a copy counts as fresh */
 
 /* --- asking ------------------------------------------------------------ */
 
@@ -209,9 +209,20 @@ want(struct mu_clone *c)
 	muster_value_unref(cmd.key);
 }
 
+static bool
+is_behind(const struct mu_clone *c)
+{
+	return c->backend->ops->behind != NULL &&
+	       c->backend->ops->behind(c->backend);
+}
+
+/* The flow is as fast as the slower of the way and the medium. */
 static void
 want_first(struct mu_clone *c)
 {
+	c->held_back = is_behind(c);
+	if (c->held_back)
+		return;
 	if (c->want_every < ASK_CHUNK)
 		c->want_every = ASK_CHUNK; /* a copy from before a restart */
 	c->first_wanted = c->ticks;
@@ -320,6 +331,10 @@ clone_on_chunk(struct mu_clone *c, const struct mu_command *cmd)
 		from = mu_bytes_of(&c->held);
 	mu_buf_init(&last, 0);
 	rc = clone_merge(c, from, cmd, (cmd->flags & 1) != 0, &last);
+	if (rc == MUSTER_ELIMIT) {
+		mu_buf_clear(&last);
+		return; /* no room at present: asked for again at its time */
+	}
 	if (rc != 0) {
 		mu_buf_clear(&last);
 		clone_restart(c, muster_strerror(rc));
@@ -355,6 +370,13 @@ is_due(const struct mu_clone *c)
 }
 
 void
+clone_go_on(struct mu_clone *c)
+{
+	if (c->held_back && c->loading && !c->seeking)
+		want_first(c);
+}
+
+void
 clone_tick_attach(struct mu_clone *c)
 {
 	if (c->seeking) {
@@ -364,6 +386,8 @@ clone_tick_attach(struct mu_clone *c)
 	}
 	if (c->loading && c->ticks - c->heard >= GIVE_UP_CHUNK)
 		clone_seek(c);
+	else if (c->held_back)
+		clone_go_on(c);
 	else if (c->loading && c->ticks - c->wanted >= c->want_every)
 		want_again(c);
 }

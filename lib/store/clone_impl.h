@@ -55,6 +55,7 @@ struct mu_clone {
 	uint64_t epoch;         /* 0: history unknown */
 	uint64_t applied;       /* last action applied */
 	bool loading;           /* chunks are on their way */
+	bool held_back;         /* the next one, until the medium is ready */
 	struct mu_buf held;     /* last encoded key we hold; empty: none */
 	uint64_t index;         /* of the chunk wanted */
 	uint64_t wanted;        /* tick at which it was asked for */
@@ -100,6 +101,8 @@ void clone_on_ack_clone(struct mu_clone *c, const struct mu_command *cmd);
 void clone_on_attached(struct mu_clone *c, const struct mu_command *cmd);
 void clone_on_chunk(struct mu_clone *c, const struct mu_command *cmd);
 void clone_tick_attach(struct mu_clone *c);
+/* The medium may have done what a chunk waits for. */
+void clone_go_on(struct mu_clone *c);
 /* The copy is of no use: fetch all of it again. */
 void clone_restart(struct mu_clone *c, const char *why);
 /* The copy may have become whole. */

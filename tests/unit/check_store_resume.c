@@ -186,6 +186,31 @@ START_TEST(a_copy_of_an_earlier_life_waits_for_its_master)
 }
 END_TEST
 
+START_TEST(a_copy_waits_for_its_disk)
+{
+	struct mu_clone_stats st;
+	unsigned before;
+
+	begin();
+	open_clone();
+	fetch_some();
+	clone_disk->lags = true;
+	pair_settle();
+	before = chunks();
+	pair_pass(3 * PAIR_SECOND);
+	ck_assert_uint_eq(chunks(), before);
+	mu_clone_stats(pw.clones[0], &st);
+	ck_assert_int_eq((int)st.state, MU_STORE_ATTACHING);
+	ck_assert_uint_eq(st.attached, 1);
+	clone_disk->lags = false;
+	pair_settle(); /* no tick is needed */
+	mu_clone_stats(pw.clones[0], &st);
+	ck_assert_int_eq((int)st.state, MU_STORE_FRESH);
+	ck_assert_uint_eq(st.entries, PAIRS);
+	end();
+}
+END_TEST
+
 /* A piece as a master would send it, of pairs key: 1. */
 static void
 feed_chunk(uint64_t index, bool last, const char *const *keys, uint32_t n)
@@ -275,6 +300,7 @@ main(void)
 	tcase_add_test(tc, a_whole_copy_is_whole_after_a_restart);
 	tcase_add_test(tc, a_copy_too_old_begins_again);
 	tcase_add_test(tc, a_copy_of_an_earlier_life_waits_for_its_master);
+	tcase_add_test(tc, a_copy_waits_for_its_disk);
 	tcase_add_test(tc, pieces_may_overlap_and_be_out_of_order);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);

@@ -32,6 +32,7 @@ struct disk {
 	struct disk_op *ops, **tail;
 	uint64_t sealed, durable;
 	bool interval; /* what is sealed counts as durable */
+	bool lags;     /* much waits for it */
 	int fail;   /* error of the next commit */
 	int refuse; /* error of every write */
 	struct mu_bytes damaged; /* a key whose record cannot be read */
@@ -309,6 +310,12 @@ disk_close(struct mu_backend *b)
 	free(d);
 }
 
+static bool
+disk_behind(const struct mu_backend *b)
+{
+	return ((const struct disk *)b)->lags;
+}
+
 /* A backend over what is on the platter (a memory backend of the test's). */
 __attribute__((unused)) static struct disk *
 disk_open(struct mu_backend *platter)
@@ -325,6 +332,7 @@ disk_open(struct mu_backend *platter)
 		.seal = disk_seal,
 		.durable = disk_durable,
 		.snapshot = disk_snapshot,
+		.behind = disk_behind,
 		.close = disk_close };
 	struct disk *d = calloc(1, sizeof *d);
 
