@@ -168,6 +168,7 @@ ctl_SRCS = \
 	daemon/ctl/id.c \
 	daemon/ctl/log_write.c \
 	daemon/ctl/logs.c \
+	daemon/ctl/logs_inputs.c \
 	daemon/ctl/options.c \
 	daemon/ctl/output.c \
 	daemon/ctl/pool.c \

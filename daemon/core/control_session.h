@@ -69,6 +69,7 @@ struct control {
 	const struct control_logger *logger; /* or NULL */
 	size_t ntailing;
 	uint64_t asked;        /* requests to them so far: their numbers */
+	const struct inputs *inputs; /* or NULL */
 	struct shipper *shipper; /* or NULL */
 	struct idents *idents;   /* or NULL */
 	uint64_t logged; /* requests to it so far: their numbers */

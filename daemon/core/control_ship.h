@@ -14,6 +14,7 @@
 struct control;
 struct control_args;
 struct control_session;
+struct inputs;
 struct outbox_out;
 struct shipper;
 
@@ -23,6 +24,9 @@ struct shipper;
 /* The shipper of this node, borrowed: sessions may write from now on, until it
  * is NULL again.  Both must happen while there are no sessions. */
 void control_set_shipper(struct control *c, struct shipper *s);
+/* The files that this node follows, borrowed, for what is told of them; NULL:
+ * none. */
+void control_set_inputs(struct control *c, const struct inputs *in);
 /* What shipper_next gave with kind DONE: its caller is a session. */
 void control_log_done(struct control *c, const struct outbox_out *out);
 /* Once per turn: requests that waited for the disk are tried again. */

@@ -5,6 +5,7 @@
 #include "core/control_answer.h"
 #include "core/control_request.h"
 #include "core/control_session.h"
+#include "core/inputs.h"
 #include "core/outbox.h"
 #include "core/shipper.h"
 
@@ -79,6 +80,40 @@ put_streams(struct mu_buf *b, const struct outbox *o)
 	answer_close(b, ']');
 }
 
+static void
+put_inputs(struct mu_buf *b, const struct inputs *in)
+{
+	struct input_facts f;
+
+	if (in == NULL)
+		return;
+	answer_open(b, "inputs", '[');
+	for (size_t i = 0; i < inputs_count(in); i++) {
+		inputs_facts(in, i, &f);
+		answer_open(b, NULL, '{');
+		answer_text(b, "file", f.file);
+		answer_text(b, "stream", f.stream);
+		answer_text(b, "path", f.path);
+		answer_text(b, "state", f.state);
+		answer_number(b, "accepted", f.records);
+		answer_number(b, "wrong", f.wrong);
+		answer_number(b, "line", f.line);
+		answer_number(b, "lag_bytes", f.lag);
+		answer_number(b, "rotations", f.rotations);
+		answer_number(b, "truncations", f.truncations);
+		answer_number(b, "lost", f.lost);
+		answer_text(b, "error", f.error[0] == '\0' ? NULL : f.error);
+		answer_close(b, '}');
+	}
+	answer_close(b, ']');
+}
+
+void
+control_set_inputs(struct control *c, const struct inputs *in)
+{
+	c->inputs = in;
+}
+
 void
 control_put_sender(const struct control *c, struct mu_buf *b)
 {
@@ -91,6 +126,7 @@ control_put_sender(const struct control *c, struct mu_buf *b)
 	put_spool(b, o);
 	put_loggers(b, o);
 	put_streams(b, o);
+	put_inputs(b, c->inputs);
 	answer_close(b, '}');
 }
 

@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "ctl/client.h"
 #include "ctl/ctl.h"
+#include "ctl/logs_inputs.h"
 #include "ctl/table.h"
 #include "muster/err.h"
 #include "proto/jtext.h"
@@ -201,6 +202,7 @@ print_answer(const json_t *v)
 		print_spool(json_object_get(sender, "spool"));
 		print_loggers(sender);
 		print_sent(sender);
+		print_log_inputs(json_object_get(sender, "inputs"));
 	} else if (!json_is_object(logger)) {
 		printf("this node neither writes nor sends logs\n");
 	}

@@ -1,6 +1,7 @@
 /* Followed files in the turns of a node; see inputs.h. */
 #include "node/inputs.h"
 
+#include "core/control_ship.h"
 #include "core/inputs.h"
 #include "core/outbox.h"
 #include "io/infile.h"
@@ -37,12 +38,16 @@ node_inputs_open(struct node *n)
 	}
 	n->inputs =
 	    inputs_new(n->layout, n->name, out, &infile_hooks, clock_now());
+	control_set_inputs(n->control, n->inputs);
 	return n->inputs == NULL ? MUSTER_ENOMEM : 0;
 }
 
 void
 node_inputs_close(struct node *n)
 {
+	if (n->inputs == NULL)
+		return;
+	control_set_inputs(n->control, NULL);
 	inputs_free(n->inputs);
 	n->inputs = NULL;
 }

@@ -96,6 +96,13 @@ more 5
 until_true 20 all
 until_true 10 has "$T/worker-1.out" "field n: 'x' is no count"
 
+say 'logs shows how far it is'
+ctl worker-1 logs >"$T/logs"
+has "$T/logs" "$f" || fail "$(cat "$T/logs")"
+is worker-1 logs '.sender.inputs[0] | .state == "following" and
+    .path == "app" and .wrong == 1 and .lost == 0 and .lag_bytes == 0' ||
+    fail "$(ctl worker-1 logs --json)"
+
 say 'JSON lines on another node'
 for i in 1 2 3; do
 	echo "{\"n\":$i,\"open\":true}"
