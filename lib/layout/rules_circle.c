@@ -52,10 +52,13 @@ static size_t
 next_of(const struct circles *c, const struct mu_layout_relay *r)
 {
 	const struct mu_layout *l = c->layout;
-	const char *behind = behind_node(c, r->to);
-	const struct mu_layout_relay *next =
-	    mu_layout_relay_of(l, r->to, strlen(r->to));
+	const struct mu_layout_relay *next;
+	const char *behind;
 
+	if (r->to == NULL || r->topic == NULL)
+		return NOWHERE; /* that was reported */
+	behind = behind_node(c, r->to);
+	next = mu_layout_relay_of(l, r->to, strlen(r->to));
 	if (next == NULL && behind != NULL)
 		next = mu_layout_relay_of(l, behind, strlen(behind));
 	return next == NULL ? NOWHERE : (size_t)(next - l->relays);
