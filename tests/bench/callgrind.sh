@@ -17,9 +17,9 @@ cd "$(dirname "$0")/../.."
 B=${B:-build}
 payload=${1:-164} subs=${2:-1}
 options=("${@:3}")
-few=20000 many=60000
+few=20000 many=60000 window=1000
 if [ "$payload" -gt 4000 ]; then
-	few=2000 many=6000
+	few=2000 many=6000 window=100 # what a queue has room for
 fi
 command -v valgrind >/dev/null || { echo "skipped: no valgrind"; exit 77; }
 
@@ -54,13 +54,13 @@ measure() {
 	node=$!
 	# Under valgrind on a busy machine this takes its time.
 	for i in {1..600}; do
-		! grep -q 'cluster started' "$T/log" || break
+		! grep -qs 'cluster started' "$T/log" || break
 		read -r -t 0.1 <> <(:) || :
 	done
 	"$B/tests/muster-bench" --connect "$port" --ca "$T/tls/ca.pem" \
 	    --cert "$T/tls/generator.pem" --key "$T/tls/generator.key" \
 	    --payload "$payload" --subs "$subs" --events "$1" --seconds 100 \
-	    --window 1000 --lossy "${options[@]}" >"$T/$1.json" || {
+	    --window "$window" --lossy "${options[@]}" >"$T/$1.json" || {
 		cat "$T/$1.json" "$T/log"
 		exit 1
 	}
