@@ -17,6 +17,7 @@
 #include "layout/layout.h"
 #include "layout/read.h"
 #include "model_disk.h"
+#include "nomem.h"
 
 #define PATH   "/log/t.log"
 #define NFILES 400
@@ -576,6 +577,32 @@ START_TEST(other_columns_stall_the_input_until_they_fit)
 }
 END_TEST
 
+static bool
+make_inputs(void *ctx)
+{
+	struct world *w = ctx;
+	struct input_hooks hooks = fs;
+	struct inputs *in;
+
+	hooks.ctx = w;
+	in = inputs_new(w->layout, "worker-1", w->o, &hooks, w->now);
+	inputs_free(in);
+	return in != NULL;
+}
+
+START_TEST(memory_may_run_out)
+{
+	static struct world w;
+
+	world_init(&w, 1,
+	    "file: " PATH ", stream: T::LOG, on: [worker-1],"
+	    " format: json, types: [n:count, s:string]");
+	start(&w);
+	ck_assert_uint_gt(nomem_each(make_inputs, &w), 8);
+	world_clear(&w);
+}
+END_TEST
+
 START_TEST(the_layout_knows_the_types_of_logs)
 {
 	static const char *const types[] = { "bool", "int", "count", "double",
@@ -612,6 +639,7 @@ main(void)
 	tcase_add_test(t, wrong_lines_are_said_once_and_counted);
 	tcase_add_test(t, other_columns_stall_the_input_until_they_fit);
 	tcase_add_test(t, the_layout_knows_the_types_of_logs);
+	tcase_add_test(t, memory_may_run_out);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);
