@@ -10,6 +10,7 @@
 #include "core/control_logger.h"
 #include "core/control_store.h"
 #include "core/control_session.h"
+#include "core/control_ship.h"
 #include "core/endpoint.h"
 #include "muster/err.h"
 #include "muster/topic.h"
@@ -210,6 +211,7 @@ control_answer_status(struct control *c, struct mu_buf *b)
 	control_put_stores(c, b);
 	control_put_failing(c, b);
 	control_put_logger_trouble(c, b);
+	control_put_logs(c, b);
 	put_limits(c, b);
 	answer_end(b);
 }

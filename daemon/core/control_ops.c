@@ -289,7 +289,6 @@ static const struct op ops[] = {
 	{ "stores",    0,           0,                            control_on_stores },
 	{ "log_write", HAS(CREATE) | HAS(RECORDS),
 	  HAS(FLUSH) | HAS(ID),                                   control_on_log_write },
-	{ "log_sender", 0,          0,                            control_on_log_sender },
 	{ "logs",      0,           0,                            control_on_logs },
 	{ "log_tail",  0,           HAS(STREAM),                  control_on_log_tail },
 	{ "ids",       0,           0,                            control_on_ids },

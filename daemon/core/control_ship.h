@@ -32,14 +32,14 @@ void control_log_done(struct control *c, const struct outbox_out *out);
 /* Once per turn: requests that waited for the disk are tried again. */
 void control_log_turn(struct control *c);
 
+/* Append the member "logs": in short, for status. */
+void control_put_logs(const struct control *c, struct mu_buf *b);
 /* Append the member "sender" with what is under way, if this node sends logs.
  */
 void control_put_sender(const struct control *c, struct mu_buf *b);
 
 /* --- for the other files of the control server --- */
 void control_on_log_write(
-    struct control_session *s, const struct control_args *a);
-void control_on_log_sender(
     struct control_session *s, const struct control_args *a);
 /* The session ends: forget everything. */
 void control_ship_end(struct control_session *s);

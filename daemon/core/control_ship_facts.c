@@ -3,7 +3,6 @@
 
 #include "base/buf.h"
 #include "core/control_answer.h"
-#include "core/control_request.h"
 #include "core/control_session.h"
 #include "core/inputs.h"
 #include "core/outbox.h"
@@ -131,10 +130,23 @@ control_put_sender(const struct control *c, struct mu_buf *b)
 }
 
 void
-control_on_log_sender(struct control_session *s, const struct control_args *a)
+control_put_logs(const struct control *c, struct mu_buf *b)
 {
-	(void)a;
-	answer_ok(&s->out);
-	control_put_sender(s->control, &s->out);
-	answer_end(&s->out);
+	struct outbox_facts f;
+
+	if (c->shipper == NULL)
+		return;
+	outbox_facts(shipper_outbox(c->shipper), &f);
+	answer_open(b, "logs", '{');
+	answer_number(b, "loggers", f.up);
+	answer_number(b, "waiting", f.waiting);
+	answer_number(b, "bytes", f.bytes);
+	answer_number(b, "limit", f.limit);
+	answer_bool(b, "full", f.full);
+	answer_number(b, "refused", f.refused);
+	answer_number(b, "dropped", f.dropped);
+	answer_number(b, "damaged", f.damaged);
+	answer_number(b, "doubtful", f.doubtful);
+	answer_text(b, "error", f.error[0] == '\0' ? NULL : f.error);
+	answer_close(b, '}');
 }

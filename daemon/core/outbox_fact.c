@@ -16,8 +16,11 @@ outbox_facts(const struct outbox *o, struct outbox_facts *out)
 		.batches = o->nbatches,
 		.bytes = o->bytes,
 		.limit = o->cfg.spool_bytes,
+		.full = o->full,
 		.error = o->disk_error,
 	};
+	for (const struct logger *l = o->loggers; l != NULL; l = l->next)
+		out->up += l->listed && l->up && !l->stalled;
 	for (size_t i = 0; i < o->nstreams; i++) {
 		out->waiting += o->streams[i]->waiting;
 		out->collected += o->streams[i]->ncollected;

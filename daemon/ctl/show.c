@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "ctl/client.h"
 #include "ctl/ctl.h"
+#include "ctl/log_trouble.h"
 #include "ctl/table.h"
 #include "sys/exit.h"
 
@@ -140,6 +141,7 @@ print_head(const json_t *v)
 	if (json_is_string(json_object_get(v, "logger_error")))
 		printf("logger: %sfailing%s: %s\n", colour_on(RED),
 		    colour_off(RED), text(v, "logger_error"));
+	print_log_trouble(json_object_get(v, "logs"));
 	putchar('\n');
 }
 

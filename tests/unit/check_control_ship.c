@@ -541,8 +541,8 @@ START_TEST(a_node_may_send_no_logs)
 	ck_assert_str_eq(output(s),
 	    "{\"ok\":false,\"id\":4,\"error\":\"this node sends no logs\","
 	    "\"code\":\"off\"}\n");
-	say(s, "{\"op\":\"log_sender\"}\n");
-	ck_assert_str_eq(output(s), "{\"ok\":true}\n");
+	say(s, "{\"op\":\"logs\"}\n");
+	ck_assert_str_eq(output(s), "{\"ok\":true,\"logger\":null}\n");
 	control_session_free(s);
 }
 END_TEST
@@ -556,7 +556,7 @@ START_TEST(logs_tells_of_the_spool)
 	turn();
 	commit();
 	output(s);
-	say(s, "{\"op\":\"log_sender\"}\n");
+	say(s, "{\"op\":\"logs\"}\n");
 	text = output(s);
 	ck_assert_ptr_nonnull(strstr(text, "\"sender\":{\"spool\":"));
 	ck_assert_ptr_nonnull(strstr(text, "\"accepted\":3,"));

@@ -1,0 +1,40 @@
+#!/bin/bash
+# A node that is stopped sends what it had collected before it says goodbye; when
+# it starts again nothing of that is there twice.
+set -eu
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/sending.sh"
+
+five_nodes 'tls: none
+logs: {rotate: never, batch_interval: 1 min}'
+start $NODES
+await started $NODES
+
+say 'what is collected waits for more'
+stop proxy-1
+start proxy-1
+until_true 10 sender_is worker-1 '.spool.collected > 1'
+of_worker() {
+	records cluster | awk -F'\t' '$2 == "worker-1"' | sort >"$T/there"
+}
+grep -v '^#' "$(log_of worker-1 cluster)" | sort >"$T/before"
+of_worker
+[ -n "$(comm -23 "$T/before" "$T/there")" ] || fail 'it did not wait'
+
+say 'the node is stopped: what it said is on disk'
+stop worker-1
+all_there() {
+	of_worker
+	[ -z "$(comm -23 "$T/before" "$T/there")" ]
+}
+until_true 10 all_there
+
+say 'it starts again: nothing is there twice'
+start worker-1
+await connected worker-1
+ship worker-1 Again::LOG 1 10
+until_true 20 sender_is worker-1 '.streams[] | select(.path == "again") |
+    .waiting == 0'
+stop worker-1
+until_true 10 all_there
+[ -z "$(uniq -d "$T/there")" ] || fail "twice: $(uniq -d "$T/there")"
