@@ -190,10 +190,9 @@ struct outbox_facts {
 	size_t batches;     /* now on disk */
 	uint64_t bytes;     /* as they count against the limit */
 	uint64_t limit;
-	uint64_t oldest_ns; /* age of the oldest batch of this life, or 0 */
-	bool full;          /* it has reached the limit */
-	size_t up;          /* loggers that take records */
-	const char *error;  /* of the disk, "" when it works */
+	bool full;         /* it has reached the limit */
+	size_t up;         /* loggers that take records */
+	const char *error; /* of the disk, "" when it works */
 };
 void outbox_facts(const struct outbox *o, struct outbox_facts *out);
 

@@ -55,7 +55,6 @@ struct batch {
 	bool sent;  /* on this connection */
 	bool anew;  /* ... and never before */
 	bool maybe; /* logger may have it, or have written it */
-	bool doubt; /* another logger may have written it */
 	bool fresh; /* its body is not on disk yet */
 	bool redo;  /* what was to be written of it was not */
 	bool dead;  /* over: its erasure is not on disk yet */

@@ -127,10 +127,8 @@ fail_over(struct outbox *o, struct logger *l)
 	struct batch *b;
 
 	while ((b = l->queue.first) != NULL) {
-		if (b->maybe) {
-			b->doubt = true;
+		if (b->maybe)
 			n += b->nrecords;
-		}
 		outbox_return(o, b);
 	}
 	o->doubtful += n;

@@ -125,7 +125,7 @@ static const struct mu_field logs_fields[] = {
 	{ "remote", MU_KIND_BOOL, MU_FIELD_FIXED, LOGS(remote),
 	  .fallback = "true",
 	  .about = "nodes send records to the loggers" },
-	{ "spool", MU_KIND_SIZE, 0, LOGS(spool_bytes),
+	{ "spool", MU_KIND_SIZE, MU_FIELD_FIXED, LOGS(spool_bytes),
 	  .fallback = "1 GiB", .min = 64 * KiB, .max = TiB,
 	  .about = "records of a node that no logger has taken yet" },
 	{ "spool_full", MU_KIND_CHOICE, 0, LOGS(when_full),

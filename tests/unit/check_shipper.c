@@ -274,6 +274,72 @@ START_TEST(others_cannot_acknowledge)
 }
 END_TEST
 
+static struct outbox_logger_facts
+logger_facts(size_t i)
+{
+	struct outbox_logger_facts f;
+
+	outbox_logger_facts(shipper_outbox(shipper), i, &f);
+	return f;
+}
+
+/* A logger more, then that one alone: what waited for the other goes to it. */
+START_TEST(a_reload_may_change_the_loggers)
+{
+	static const char more[] =
+	    "cluster: t\ntls: none\nlogs: {failover: 1 s}\n"
+	    "nodes:\n"
+	    "  manager:  {role: manager, host: 127.0.0.1, port: 27761}\n"
+	    "  logger-2: {role: logger, host: 127.0.0.1, port: 27763}\n";
+	char *both = mu_asprintf("%s  logger-1: {role: logger, "
+				 "host: 127.0.0.1, port: 27762}\n"
+				 "  worker-1: {role: worker, "
+				 "host: 127.0.0.1}\n",
+	    more);
+	char *one = mu_asprintf(
+	    "%s  worker-1: {role: worker, host: 127.0.0.1}\n", more);
+	struct mu_layout *l2 = must_read(both), *l3 = must_read(one);
+	uint32_t s = outbox_counts(shipper_outbox(shipper), "A::LOG");
+
+	listen_to("muster/logs/batch/logger-1/");
+	run(NET_S);
+	outbox_add_counts(
+	    shipper_outbox(shipper), s, 0, 400, NULL, 0, false, net.now);
+	run(NET_S);
+	ck_assert_uint_eq(facts().waiting, 400);
+	ck_assert_int_eq(endpoint_reload(net.nodes[worker].e, l2, net.now), 0);
+	ck_assert_int_eq(shipper_reload(shipper, l2), 0);
+	run(NET_S);
+	ck_assert_uint_eq(outbox_nloggers(shipper_outbox(shipper)), 2);
+	ck_assert_str_eq(logger_facts(0).state, "up");
+	ck_assert_str_eq(logger_facts(1).state, "down");
+	ck_assert_int_eq(endpoint_reload(net.nodes[worker].e, l3, net.now), 0);
+	ck_assert_int_eq(shipper_reload(shipper, l3), 0);
+	run(NET_S);
+	ck_assert_str_eq(logger_facts(0).state, "gone");
+	ck_assert_uint_eq(logger_facts(0).batches, 1);
+	/* the node that takes its place */
+	router_detach(endpoint_router(net.nodes[logger].e), &ear);
+	net_kill(&net, logger);
+	net.layout = l3;
+	logger = net_start(&net, "logger-2");
+	muster_filter_free(wants);
+	wants = muster_filter_new();
+	listen_to("muster/logs/batch/logger-2/");
+	run(5 * NET_S);
+	ck_assert_uint_eq(count("muster/logs/batch/logger-2/"), 1);
+	ck_assert_uint_eq(facts().doubtful, 400);
+	ck_assert_uint_eq(outbox_nloggers(shipper_outbox(shipper)), 1);
+	shipper_free(shipper);
+	shipper = NULL;
+	net_clear(&net);
+	mu_layout_free(l2);
+	mu_layout_free(l3);
+	mu_free(both);
+	mu_free(one);
+}
+END_TEST
+
 START_TEST(who_is_to_send)
 {
 	struct mu_layout *l = must_read(
@@ -311,6 +377,7 @@ main(void)
 	tcase_add_test(t, a_muster_node_without_a_logger_gets_nothing);
 	tcase_add_test(t, a_logger_that_was_killed_is_sent_it_again);
 	tcase_add_test(t, others_cannot_acknowledge);
+	tcase_add_test(t, a_reload_may_change_the_loggers);
 	tcase_add_test(t, who_is_to_send);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);
