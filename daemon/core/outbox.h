@@ -122,6 +122,10 @@ struct outbox_add {
  * there is no DONE.
  */
 int outbox_add(struct outbox *o, const struct outbox_add *a, uint64_t now);
+/* n records of somebody who does not come back with them were not accepted, or
+ * not even made: counts them, and says so once until records are accepted
+ * again. */
+void outbox_lost(struct outbox *o, size_t n);
 /* The caller is gone: no DONE for it. */
 void outbox_forget(struct outbox *o, const void *caller);
 

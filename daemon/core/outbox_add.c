@@ -80,6 +80,7 @@ store_group(struct outbox *o, struct stream *st, struct group *g)
 		return rc;
 	}
 	o->accepted += b->nrecords;
+	o->losing = false;
 	o->bytes += outbox_cost(b);
 	o->nbatches++;
 	st->accepted += b->nrecords;
@@ -358,6 +359,18 @@ outbox_add(struct outbox *o, const struct outbox_add *a, uint64_t now)
 		give_up(o, st, rc);
 	}
 	return rc;
+}
+
+void
+outbox_lost(struct outbox *o, size_t n)
+{
+	o->refused += n;
+	if (o->losing)
+		return;
+	o->losing = true;
+	outbox_say(o, LOG_LEVEL_WARN, "logs: records of this node are lost: %s",
+	    o->disk_error[0] != '\0' ? o->disk_error
+				     : "the disk is behind, or memory is out");
 }
 
 static void

@@ -209,6 +209,7 @@ struct outbox {
 	size_t nbatches;
 	size_t nwaiting; /* of them in queues of streams */
 	uint64_t due;    /* when the first stream is; not later */
+	bool losing;     /* an episode of outbox_lost */
 	bool full;       /* an episode at the limit */
 	uint64_t full_records;
 	uint64_t accepted, refused, delivered, dropped, damaged, doubtful,

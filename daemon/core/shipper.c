@@ -316,8 +316,9 @@ send_batch(struct shipper *s, const struct outbox_out *out)
 	t = shipper_target(s, out->logger);
 	if (t == NULL || !t->up)
 		return false;
+	/* somebody else may hear it, too: that does not count */
 	if (!t->muster)
-		return publish(s, out) > 0;
+		return shipper_hears(s, t, out->topic) && publish(s, out) > 0;
 	return router_unicast(endpoint_router(s->e), &s->sub, &t->id,
 		   out->topic, strlen(out->topic), out->payload, out->len) > 0;
 }

@@ -47,6 +47,9 @@ struct target *shipper_target(struct shipper *s, const char *name);
 int shipper_tell_loggers(struct shipper *s);
 /* ... and who of them came or went. */
 void shipper_look_around(struct shipper *s, uint64_t now);
+/* Does it subscribe to that topic? */
+bool shipper_hears(
+    const struct shipper *s, const struct target *t, const char *topic);
 /* Bytes that may be queued for one; a hook of the outbox (ctx: the shipper). */
 size_t shipper_room(void *ctx, const char *name);
 

@@ -7,6 +7,7 @@
 #include "core/delivery.h"
 #include "core/members.h"
 #include "muster/err.h"
+#include "muster/topic.h"
 #include "topic/filter.h"
 
 /* --- the layout ---------------------------------------------------------- */
@@ -130,6 +131,16 @@ shipper_room(void *ctx, const char *name)
 	    f.out.messages >= limits->queue_messages / 2)
 		return 0;
 	return limits->queue_bytes / 2 - f.out.bytes;
+}
+
+bool
+shipper_hears(
+    const struct shipper *s, const struct target *t, const char *topic)
+{
+	const struct link *l = link_of(s, &t->id);
+
+	return l != NULL && link_filter(l) != NULL &&
+	       muster_filter_matches(link_filter(l), topic, strlen(topic));
 }
 
 /* What kind of logger is at the other end?  A Muster node that takes no

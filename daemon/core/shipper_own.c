@@ -84,7 +84,7 @@ set_optional(struct mu_log_value *v, const char *s)
 		set_text(v, s);
 }
 
-/* The outbox counts what it does not take, and says why. */
+/* At its limit the outbox counts what it does not take, and says so. */
 static void
 add(struct outbox *o, uint32_t stream, const struct mu_log_record *r,
     uint64_t now)
@@ -92,12 +92,16 @@ add(struct outbox *o, uint32_t stream, const struct mu_log_record *r,
 	struct mu_bytes bytes;
 	struct outbox_add a = { .stream = stream, .records = &bytes, .n = 1 };
 	struct mu_buf b;
+	int rc;
 
 	mu_buf_init(&b, 0);
 	mu_log_record_enc(&b, r);
 	bytes = (struct mu_bytes){ mu_buf_data(&b), mu_buf_len(&b) };
-	if (mu_buf_error(&b) == 0)
-		outbox_add(o, &a, now);
+	rc = mu_buf_error(&b);
+	if (rc == 0)
+		rc = outbox_add(o, &a, now);
+	if (rc != 0 && rc != MUSTER_ELIMIT)
+		outbox_lost(o, 1);
 	mu_buf_clear(&b);
 }
 
@@ -112,6 +116,8 @@ shipper_own_cluster(const struct shipper_own *own, struct outbox *o, int64_t ts,
 		set_text(&r.values[1], node);
 		set_text(&r.values[2], message);
 		add(o, own->cluster, &r, now);
+	} else {
+		outbox_lost(o, 1);
 	}
 	mu_log_record_clear(&r);
 }
@@ -134,6 +140,8 @@ shipper_own_broker(const struct shipper_own *own, struct outbox *o,
 		}
 		set_optional(&r.values[5], b->message);
 		add(o, own->broker, &r, now);
+	} else {
+		outbox_lost(o, 1);
 	}
 	mu_log_record_clear(&r);
 }

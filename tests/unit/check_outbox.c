@@ -435,6 +435,23 @@ START_TEST(marks_come_with_their_records)
 }
 END_TEST
 
+START_TEST(what_nobody_brings_again_is_counted)
+{
+	uint32_t a = outbox_counts(outbox, "A::LOG");
+
+	outbox_lost(outbox, 1);
+	outbox_lost(outbox, 2);
+	turn();
+	ck_assert_uint_eq(facts().refused, 3);
+	ck_assert_str_eq(lines, "logs: records of this node are lost: the disk "
+				"is behind, or memory is out\n");
+	add(a, 0, 400);
+	outbox_lost(outbox, 1);
+	turn();
+	ck_assert_ptr_nonnull(strchr(strchr(lines, '\n') + 1, '\n'));
+}
+END_TEST
+
 START_TEST(limits_are_errors)
 {
 	uint32_t a = outbox_counts(outbox, "A::LOG");
@@ -506,6 +523,7 @@ main(void)
 	tcase_add_test(t, a_failed_commit_refuses_and_recovers);
 	tcase_add_test(t, a_disk_that_refuses_at_once_refuses);
 	tcase_add_test(t, marks_come_with_their_records);
+	tcase_add_test(t, what_nobody_brings_again_is_counted);
 	tcase_add_test(t, limits_are_errors);
 	tcase_add_test(t, other_columns_are_told);
 	tcase_add_test(t, a_damaged_spool_is_not_opened);
