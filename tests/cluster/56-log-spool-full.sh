@@ -57,6 +57,6 @@ of_it=$(sender worker-2 '.streams[] | select(.path == "drop") | .dropped')
 start logger-1
 until_true 30 delivered worker-2
 once $((of_it + 1)) 20000 drop
-sender_is worker-2 '.spool | .accepted == .delivered + .dropped'
+until_true 10 sender_is worker-2 '.spool | .accepted == .delivered + .dropped'
 until_true 10 has "$T/worker-2.out" "records were dropped meanwhile"
 stop $NODES
