@@ -171,6 +171,9 @@ logger_tick(struct outbox *o, struct logger *l)
 	}
 	if (failover_at(o, l) <= o->now)
 		fail_over(o, l);
+	/* nothing is left to ask it with: it gets something new */
+	if (l->stalled && l->queue.n == 0)
+		outbox_set_up(o, l, true, false);
 }
 
 void

@@ -270,6 +270,17 @@ outbox_rewind(struct logger *l)
 }
 
 static void
+answers_again(struct outbox *o, struct logger *l)
+{
+	if (!l->stalled)
+		return;
+	outbox_collect_all(o);
+	outbox_set_up(o, l, true, false);
+	outbox_say(o, LOG_LEVEL_INFO, "logs: logger %s answers again", l->name);
+	outbox_rewind(l);
+}
+
+static void
 on_taken(struct outbox *o, struct logger *l, uint64_t seq)
 {
 	struct batch *b;
@@ -290,12 +301,7 @@ on_taken(struct outbox *o, struct logger *l, uint64_t seq)
 	}
 	l->progress = o->now;
 	l->rewind_at = UINT64_MAX;
-	if (!l->stalled)
-		return;
-	outbox_collect_all(o);
-	outbox_set_up(o, l, true, false);
-	outbox_say(o, LOG_LEVEL_INFO, "logs: logger %s answers again", l->name);
-	outbox_rewind(l);
+	answers_again(o, l);
 }
 
 /* Nothing from that batch on was written.  Its stream's batches go to whoever
@@ -318,6 +324,7 @@ on_refused(struct outbox *o, struct logger *l, const struct delivery_answer *a)
 	if (!outbox_held(o, l, st))
 		outbox_say(o, LOG_LEVEL_WARN, "logs: logger %s refuses %s: %s",
 		    l->name, st->about.stream, l->error);
+	answers_again(o, l);
 	outbox_hold(o, l, st);
 	for (; b != NULL; b = next) {
 		next = b->next;

@@ -170,7 +170,8 @@ check_files(struct world *w, uint64_t seed)
 	ck_assert_msg(missing <= w->dropped + f.dropped,
 	    "seed %llu: %llu accepted records are lost",
 	    (unsigned long long)seed, (unsigned long long)missing);
-	if (w->nloggers == 1)
+	/* what was dropped may come back late, after a crash */
+	if (w->nloggers == 1 && !w->cfg.drop_oldest)
 		check_order(w, seed);
 }
 
