@@ -12,6 +12,7 @@ sys_SRCS = \
 	daemon/sys/usage.c
 
 core_SRCS = \
+	daemon/core/accepted.c \
 	daemon/core/access.c \
 	daemon/core/backend_lmdb.c \
 	daemon/core/backend_lmdb_batch.c \

@@ -115,6 +115,7 @@ endpoint_free(struct endpoint *e)
 	for (size_t i = 0; i < e->nlinks; i++)
 		link_free(e->links[i]);
 	mu_free(e->links);
+	accepted_clear(&e->accepted);
 	mu_heap_clear(&e->dues);
 	outq_pool_clear(&e->chunks);
 	targets_free(e->targets, e->ntargets);
@@ -188,36 +189,6 @@ endpoint_link_of(const struct endpoint *e, const struct mu_uuid *id)
 	return s == NULL ? NULL : (struct link *)s;
 }
 
-static const char *
-limit_reached(const struct endpoint *e, const char *address)
-{
-	const struct mu_limits *limits = &e->layout->limits;
-	uint64_t all = 0, same = 0, handshakes = 0, begun = 0;
-
-	for (size_t i = 0; i < e->nlinks; i++) {
-		const struct link *l = e->links[i];
-
-		if (l->outbound || l->gone)
-			continue;
-		all++;
-		same += strcmp(l->address, address) == 0;
-		if (l->state != LINK_HANDSHAKE)
-			continue;
-		handshakes++;
-		begun += strcmp(l->address, address) == 0;
-	}
-	if (all >= limits->connections)
-		return "too many connections";
-	if (same >= limits->connections_per_address)
-		return "too many connections from this address";
-	if (handshakes >= limits->handshakes)
-		return "too many handshakes in progress";
-	/* A quarter stays for others: silence must not lock them out. */
-	if (begun >= limits->handshakes - limits->handshakes / 4)
-		return "too many handshakes in progress from this address";
-	return NULL;
-}
-
 struct link *
 endpoint_accepted(struct endpoint *e, const char *address, uint16_t port,
     const char **why, uint64_t now)
@@ -225,7 +196,9 @@ endpoint_accepted(struct endpoint *e, const char *address, uint16_t port,
 	struct link *l;
 
 	e->now = now;
-	*why = e->stopping ? "shutting down" : limit_reached(e, address);
+	*why = e->stopping ? "shutting down"
+			   : accepted_refusal(&e->accepted, &e->layout->limits,
+				 address);
 	if (*why != NULL)
 		return NULL;
 	l = endpoint_add_link(e, address, port, NULL);

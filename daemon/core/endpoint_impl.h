@@ -25,6 +25,7 @@
 
 #include "base/heap.h"
 #include "base/rng.h"
+#include "core/accepted.h"
 #include "core/dial.h"
 #include "core/endpoint.h"
 #include "core/link.h"
@@ -63,6 +64,7 @@ struct link {
 	uint16_t port;
 	bool outbound;
 	struct target *target; /* the row dialled, or NULL */
+	struct accepted_from *from; /* where it counts as accepted, or NULL */
 
 	enum link_state state;
 	uint64_t since;        /* of the state */
@@ -131,6 +133,7 @@ struct endpoint {
 	struct list_of_links kicked, dirty, closing, resumed;
 	uint64_t hold_due; /* when waiting for a pressed output ends, or MAX */
 	struct mu_heap dues; /* of the links */
+	struct accepted accepted; /* those that others opened */
 	struct outq_pool chunks;
 
 	struct target **targets;
@@ -176,6 +179,8 @@ void link_greet(const struct link *l);
 
 /* --- link_peer.c --------------------------------------------------------- */
 
+/* It takes no place among the accepted ones any more. */
+void link_uncount(struct link *l);
 /* Drain the machine. */
 void link_work(struct link *l);
 

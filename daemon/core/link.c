@@ -251,10 +251,21 @@ link_new(struct endpoint *e, const char *address, uint16_t port,
 	if (l->out != NULL)
 		l->peer = mu_peer_new(&cfg,
 		    target != NULL ? MU_PEER_DIALED : MU_PEER_ACCEPTED, e->now);
-	if (l->peer != NULL)
+	if (!l->outbound)
+		l->from = accepted_enter(&e->accepted, l->address);
+	if (l->peer != NULL && (l->outbound || l->from != NULL))
 		return l;
 	link_free(l);
 	return NULL;
+}
+
+void
+link_uncount(struct link *l)
+{
+	if (l->from != NULL)
+		accepted_leave(&l->e->accepted, l->from,
+		    l->state == LINK_HANDSHAKE);
+	l->from = NULL;
 }
 
 void
@@ -267,6 +278,7 @@ link_free(struct link *l)
 		router_detach(l->e->router, &l->sub);
 		members_peer_down(l->e->members, &l->sub.id, true, l->e->now);
 	}
+	link_uncount(l);
 	mu_heap_remove(&l->e->dues, &l->due);
 	mu_peer_free(l->peer);
 	outq_free(l->out);
@@ -360,6 +372,7 @@ link_closed(struct link *l, const char *text, uint64_t now)
 	l->e->now = now;
 	if (l->gone)
 		return;
+	link_uncount(l);
 	l->gone = true;
 	l->e->any_gone = true;
 	l->transport = NULL;

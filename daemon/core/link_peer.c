@@ -18,6 +18,15 @@
 
 /* --- up, changed, down --------------------------------------------------- */
 
+/* The handshake, if it was one, is over. */
+static void
+settle(struct link *l, enum link_state state)
+{
+	if (l->from != NULL && l->state == LINK_HANDSHAKE)
+		accepted_settled(&l->e->accepted, l->from);
+	l->state = state;
+}
+
 static bool
 speaks_muster(const struct muster_filter *f)
 {
@@ -58,7 +67,7 @@ on_up(struct link *l)
 		link_doom(l, MU_PEER_NOMEM, "out of memory");
 		return;
 	}
-	l->state = LINK_UP;
+	settle(l, LINK_UP);
 	l->since = l->e->now;
 	note_broker_log(l->e, STATUS, "peer-added", l->address, l->port,
 	    "handshake successful");
@@ -172,7 +181,7 @@ on_down(struct link *l, const struct mu_peer_out *down)
 	}
 	if (l->target != NULL)
 		target_down(l->e, l, down);
-	l->state = LINK_CLOSING;
+	settle(l, LINK_CLOSING);
 	l->since = l->e->now;
 	link_eased(l);
 	targets_peer_gone(l->e, &id);
