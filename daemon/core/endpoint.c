@@ -112,6 +112,8 @@ endpoint_free(struct endpoint *e)
 {
 	if (e == NULL)
 		return;
+	members_free(e->members);
+	e->members = NULL;
 	for (size_t i = 0; i < e->nlinks; i++)
 		link_free(e->links[i]);
 	mu_free(e->links);
@@ -122,7 +124,6 @@ endpoint_free(struct endpoint *e)
 	relays_free(e->relays);
 	if (e->router != NULL)
 		router_detach(e->router, &e->service);
-	members_free(e->members);
 	mu_pools_free(e->pools);
 	router_free(e->router);
 	mu_peer_table_free(e->table);

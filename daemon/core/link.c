@@ -276,7 +276,10 @@ link_free(struct link *l)
 	if (l->told) {
 		link_tell(l, NULL);
 		router_detach(l->e->router, &l->sub);
-		members_peer_down(l->e->members, &l->sub.id, true, l->e->now);
+		/* the end of the node is not an event of its cluster */
+		if (l->e->members != NULL)
+			members_peer_down(l->e->members, &l->sub.id, true,
+			    l->e->now);
 	}
 	link_uncount(l);
 	mu_heap_remove(&l->e->dues, &l->due);

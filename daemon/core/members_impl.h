@@ -105,6 +105,7 @@ struct row {
 struct list {
 	char **e; /* [n], owned */
 	size_t n, cap;
+	size_t most; /* it takes no more, then ELIMIT; 0: any number */
 };
 
 #define PEER_LISTS 256

@@ -53,6 +53,8 @@ mlist_add(struct list *l, const char *entry)
 
 	if (found)
 		return 0;
+	if (l->most != 0 && l->n == l->most)
+		return MUSTER_ELIMIT;
 	if (l->n == l->cap) {
 		size_t cap = l->cap == 0 ? 8 : l->cap * 2;
 		char **e = mu_reallocarray(l->e, cap, sizeof *e);

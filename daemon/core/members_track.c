@@ -262,12 +262,31 @@ say(struct members *m, struct list *l, uint64_t now)
 	return true;
 }
 
+static bool
+misses_any(const struct members *m)
+{
+	struct list l = { .most = 1 };
+	bool any = mtrack_missing(m, &l) != 0 || l.n > 0;
+
+	mlist_clear(&l);
+	return any;
+}
+
+/* Something else is missing than was shown a moment ago; in a storm each loss
+ * would list all others. */
+static bool
+can_wait(const struct members *m, uint64_t now)
+{
+	return m->shown.n > 0 && now < m->shown_at + CHANGE_PAUSE_NS &&
+	       misses_any(m);
+}
+
 void
 mtrack_update(struct members *m, uint64_t now)
 {
 	struct list l = { .n = 0 };
 
-	if (!m->changed || !m->started)
+	if (!m->changed || !m->started || can_wait(m, now))
 		return;
 	if (mtrack_missing(m, &l) != 0)
 		m->retry = now + RETRY_NS;
