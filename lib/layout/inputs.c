@@ -147,6 +147,26 @@ check_file(const struct check *c, size_t i)
 			    c->subject, k + 1, l->inputs[k].place.line);
 }
 
+/* Without logs.remote only loggers ship records, to themselves. */
+static void
+check_remote(const struct check *c, const struct mu_layout_input *in)
+{
+	const struct mu_layout *l = c->layout;
+
+	for (size_t i = 0; i < c->rows->n && !l->logs.remote; i++) {
+		const struct mu_layout_node *n = &c->rows->list[i].node;
+
+		if (n->role == MU_ROLE_LOGGER ||
+		    (n->role == MU_ROLE_MANAGER && l->manager_is_logger) ||
+		    !mu_layout_on(in->on, in->non, n))
+			continue;
+		mu_diags_add(c->diags, place_of(c, "on"),
+		    "%s: on: %s sends no records, as logs: remote is false",
+		    c->subject, n->name);
+		return;
+	}
+}
+
 int
 mu_inputs_check(struct mu_layout *l, const struct mu_rows *rows,
     const struct mu_yaml *top, struct mu_diags *diags)
@@ -162,6 +182,7 @@ mu_inputs_check(struct mu_layout *l, const struct mu_rows *rows,
 		check_stream(&c, &l->inputs[i]);
 		check_types(&c, &l->inputs[i]);
 		check_file(&c, i);
+		check_remote(&c, &l->inputs[i]);
 		rc = mu_rules_check_who(l, rows, top, diags, "inputs", i, "on",
 		    l->inputs[i].on, l->inputs[i].non);
 	}
