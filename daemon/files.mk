@@ -143,6 +143,7 @@ io_SRCS = \
 node_SRCS = \
 	daemon/node/all.c \
 	daemon/node/choose.c \
+	daemon/node/control.c \
 	daemon/node/id.c \
 	daemon/node/idents.c \
 	daemon/node/inputs.c \

@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "config.h"
 #include "core/control.h"
 #include "core/endpoint.h"
 #include "io/conn.h"
@@ -24,6 +23,7 @@
 #include "io/peers.h"
 #include "layout/layout.h"
 #include "muster/err.h"
+#include "node/control.h"
 #include "node/id.h"
 #include "node/idents.h"
 #include "node/inputs.h"
@@ -110,60 +110,6 @@ on_flushed(void *ctx)
 	const struct node *n = ctx;
 
 	control_server_drain(n->control_server);
-}
-
-static void
-on_fed(void *ctx)
-{
-	const struct node *n = ctx;
-
-	peers_drain(n->peers, clock_now());
-}
-
-static int
-hook_reload(void *ctx, char *err, size_t err_size)
-{
-	return reload_node(ctx, err, err_size);
-}
-
-static int
-hook_diff(void *ctx, char *err, size_t err_size)
-{
-	return reload_diff(ctx, err, err_size);
-}
-
-static int
-hook_log_level(void *ctx, const char *text)
-{
-	int level = log_level_parse(text);
-
-	(void)ctx;
-	if (level < 0)
-		return MUSTER_EINVAL;
-	log_set_level((enum log_level)level);
-	log_info("log level is now %s", text);
-	return 0;
-}
-
-static void
-hook_stop(void *ctx)
-{
-	turn_stop(ctx);
-}
-
-static int64_t
-hook_wall(void *ctx)
-{
-	(void)ctx;
-	return clock_wall();
-}
-
-static bool
-hook_listening(void *ctx)
-{
-	const struct node *n = ctx;
-
-	return n->listening;
 }
 
 /* --- the start, step by step: 0 or an exit status ---------------------- */
@@ -359,26 +305,10 @@ start_endpoint(struct node *n)
 static int
 start_control(struct node *n)
 {
-	struct control_hooks hooks = {
-		.reload = hook_reload,
-		.diff = hook_diff,
-		.log_level = hook_log_level,
-		.stop = hook_stop,
-		.wall = hook_wall,
-		.listening = hook_listening,
-		.ctx = n,
-	};
-	char err[512] = "out of memory";
+	char err[512];
 
-	n->control =
-	    control_new(n->endpoint, &hooks, PACKAGE_VERSION, clock_now());
-	if (n->control != NULL)
-		n->control_server = control_server_new(n->loop, n->conns,
-		    n->control, n->dirs.sock, err, sizeof err);
-	if (n->control_server != NULL) {
-		control_server_set_flush(n->control_server, on_fed, n);
+	if (node_control_open(n, err, sizeof err) == 0)
 		return 0;
-	}
 	log_err("%s", err);
 	return EXIT_CANTCREAT;
 }
