@@ -241,6 +241,18 @@ START_TEST(each_accepted_record_arrives_once)
 }
 END_TEST
 
+/* Seeds beyond the usual ones that found something once. */
+START_TEST(seeds_that_found_something)
+{
+	static const uint64_t seeds[] = {
+		2000096, /* a logger that stalled while it was refused */
+	};
+
+	for (size_t i = 0; i < sizeof seeds / sizeof seeds[0]; i++)
+		run(seeds[i], false, false);
+}
+END_TEST
+
 START_TEST(what_may_be_there_twice_is_counted)
 {
 	run_all(10, true, false);
@@ -263,6 +275,7 @@ main(void)
 
 	tcase_set_timeout(t, 300);
 	tcase_add_loop_test(t, each_accepted_record_arrives_once, 0, 4);
+	tcase_add_test(t, seeds_that_found_something);
 	tcase_add_test(t, what_may_be_there_twice_is_counted);
 	tcase_add_test(t, what_is_dropped_is_counted);
 	suite_add_tcase(s, t);
