@@ -89,6 +89,14 @@ store_group(struct outbox *o, struct stream *st, struct group *g)
 	return 0;
 }
 
+static void
+forget_collected(struct outbox *o, struct stream *st)
+{
+	o->collecting -= st->bytes;
+	o->promised -= st->cost;
+	st->ncollected = st->bytes = st->cost = 0;
+}
+
 /* Every group becomes a batch.  Beyond the first that cannot be stored none
  * is: the rest is refused. */
 static int
@@ -106,8 +114,7 @@ store_groups(struct outbox *o, struct stream *st)
 		}
 		group_free(g);
 	}
-	o->collecting -= st->bytes;
-	st->ncollected = st->bytes = 0;
+	forget_collected(o, st);
 	return rc;
 }
 
@@ -159,13 +166,24 @@ outbox_collect_all(struct outbox *o)
 
 /* --- adding -------------------------------------------------------------- */
 
+/* What a group counts against the limit, as the batch that it will be. */
+static uint64_t
+cost_of(const struct group *g)
+{
+	size_t len = mu_buf_len(&g->body);
+
+	return len > 0 && len < OUTBOX_LEAST ? OUTBOX_LEAST : len;
+}
+
 static int
 put_record(struct outbox *o, struct stream *st, struct mu_bytes r)
 {
 	struct group *g = group_of(st, outbox_choose(o));
+	uint64_t before;
 
 	if (g == NULL)
 		return MUSTER_ENOMEM;
+	before = cost_of(g);
 	mu_buf_u32(&g->body, (uint32_t)r.len);
 	mu_buf_put(&g->body, r.at, r.len);
 	if (mu_buf_error(&g->body) != 0)
@@ -174,6 +192,8 @@ put_record(struct outbox *o, struct stream *st, struct mu_bytes r)
 	st->ncollected++;
 	st->bytes += r.len + 4;
 	o->collecting += r.len + 4;
+	st->cost += cost_of(g) - before;
+	o->promised += cost_of(g) - before;
 	return 0;
 }
 
@@ -213,15 +233,29 @@ note_full(struct outbox *o, uint64_t n)
 			       : "records are refused");
 }
 
+/* What n more records of sum bytes count at most: as many batches as they may
+ * become, of which each counts as OUTBOX_LEAST. */
+static uint64_t
+most(const struct outbox *o, uint64_t sum, size_t n)
+{
+	size_t loggers = outbox_nloggers(o);
+	uint64_t batches =
+	    (n / o->cfg.batch_records + 1) * (loggers == 0 ? 1 : loggers);
+
+	if (batches == 1)
+		return sum < OUTBOX_LEAST ? OUTBOX_LEAST : sum;
+	return sum + (batches < n ? batches : n) * OUTBOX_LEAST;
+}
+
 static int
 make_space(struct outbox *o, uint64_t sum, size_t n)
 {
-	uint64_t least = sum < OUTBOX_LEAST ? OUTBOX_LEAST : sum;
+	uint64_t more = most(o, sum, n);
 	uint64_t behind = o->undurable + o->collecting;
 
 	if (behind > 0 && behind + sum > OUTBOX_UNDURABLE)
 		return MUSTER_EAGAIN;
-	while (o->bytes + o->collecting + least > o->cfg.spool_bytes) {
+	while (o->bytes + o->promised + more > o->cfg.spool_bytes) {
 		if (o->cfg.drop_oldest && outbox_drop_oldest(o)) {
 			note_full(o, 0);
 			continue;
@@ -297,8 +331,7 @@ give_up(struct outbox *o, struct stream *st, int rc)
 		outbox_tell(o, t, rc);
 	}
 	st->last_ticket = &st->tickets;
-	o->collecting -= st->bytes;
-	st->ncollected = st->bytes = 0;
+	forget_collected(o, st);
 	st->due = UINT64_MAX;
 }
 

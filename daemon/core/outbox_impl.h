@@ -139,6 +139,7 @@ struct stream {
 	struct ticket *tickets, **last_ticket;
 	struct mark *marks;
 	size_t ncollected, bytes;
+	uint64_t cost; /* of the groups, against the limit */
 	uint64_t due; /* when they become batches; UINT64_MAX: none */
 	uint64_t accepted, delivered, dropped;
 };
@@ -206,6 +207,7 @@ struct outbox {
 
 	uint64_t bytes;      /* of all batches, as they count */
 	uint64_t collecting; /* bytes of records that are no batch yet */
+	uint64_t promised;   /* ... as they will count against the limit */
 	size_t nbatches;
 	size_t nwaiting; /* of them in queues of streams */
 	uint64_t due;    /* when the first stream is; not later */

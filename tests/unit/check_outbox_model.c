@@ -187,6 +187,22 @@ world_free(struct world *w)
 	free(w);
 }
 
+/* The limit is one of bytes on disk, however small the batches.  What was
+ * dropped just before a crash may be back: then there is more until it has gone
+ * again, and nothing is added meanwhile. */
+static void
+check_limit(struct world *w, uint64_t seed)
+{
+	struct outbox_facts f;
+
+	outbox_facts(w->o, &f);
+	if (w->found > f.bytes)
+		w->found = f.bytes;
+	ck_assert_msg(f.bytes <= f.limit || f.bytes <= w->found, "seed %llu: %llu bytes of %llu",
+	    (unsigned long long)seed, (unsigned long long)f.bytes,
+	    (unsigned long long)f.limit);
+}
+
 static void
 run(uint64_t seed, bool give_up, bool drop)
 {
@@ -214,8 +230,10 @@ run(uint64_t seed, bool give_up, bool drop)
 		l->out.last = &l->out.first;
 	}
 	open_outbox(w);
-	for (int i = 0; i < STEPS; i++)
+	for (int i = 0; i < STEPS; i++) {
 		step(w);
+		check_limit(w, seed);
+	}
 	heal(w);
 	check_files(w, seed);
 	world_free(w);

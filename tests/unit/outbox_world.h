@@ -64,6 +64,7 @@ struct world {
 	size_t ntickets;
 	uint32_t nrecords;
 	uint64_t doubtful, dropped; /* by earlier lives */
+	uint64_t found; /* bytes that the present life began with */
 };
 
 static const char *const stream_names[STREAMS] = { "A::LOG", "B::LOG",
@@ -336,6 +337,8 @@ sender_crash(struct world *w)
 		if (w->fate[i] == PENDING)
 			w->fate[i] = UNKNOWN;
 	open_outbox(w);
+	outbox_facts(w->o, &f);
+	w->found = f.bytes;
 }
 
 static void
