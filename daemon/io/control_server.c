@@ -162,8 +162,8 @@ on_commit(void *owner, size_t n, uint64_t now)
 
 	watch_line(c, s->room, n, now);
 	if (control_session_feed(c->session, s->room, n, now) != 0)
-		end_when_written(c);
-	if (control_session_stuffed(c->session))
+		end_when_written(c); /* it may be gone now */
+	else if (control_session_stuffed(c->session))
 		conn_pause(c->conn, true);
 	s->unflushed += n;
 	if (s->unflushed < ROOM || s->flush == NULL)

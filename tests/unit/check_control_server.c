@@ -205,6 +205,22 @@ START_TEST(last_words_are_answered_after_a_half_close)
 }
 END_TEST
 
+/* The answer may leave at once, and then the client is gone within the call
+ * that read its words. */
+START_TEST(who_does_not_speak_json_is_told_and_let_go)
+{
+	for (int i = 0; i < 20; i++) {
+		int fd = client();
+
+		say(fd, "hello\n{\"op\":\"version\"}\n");
+		shutdown(fd, SHUT_WR);
+		ck_assert_ptr_nonnull(strstr(heard(fd), "\"json\""));
+		ck_assert_str_eq(heard(fd), "");
+		close(fd);
+	}
+}
+END_TEST
+
 START_TEST(places_are_limited_and_come_free)
 {
 	int fds[3], fd;
@@ -288,6 +304,7 @@ main(void)
 	tcase_add_test(t, what_took_our_place_is_not_removed);
 	tcase_add_test(t, requests_are_answered_in_any_split);
 	tcase_add_test(t, last_words_are_answered_after_a_half_close);
+	tcase_add_test(t, who_does_not_speak_json_is_told_and_let_go);
 	tcase_add_test(t, places_are_limited_and_come_free);
 	tcase_add_test(t, silent_and_half_requests_end_the_others_stay);
 	tcase_add_test(t, stream_of_requests_is_no_half_request);
