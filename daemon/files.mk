@@ -165,6 +165,7 @@ ctl_SRCS = \
 	daemon/ctl/commands.c \
 	daemon/ctl/completion.c \
 	daemon/ctl/find.c \
+	daemon/ctl/follow.c \
 	daemon/ctl/graph.c \
 	daemon/ctl/help.c \
 	daemon/ctl/id.c \

@@ -9,9 +9,9 @@
 #include "base/buf.h"
 #include "ctl/client.h"
 #include "ctl/ctl.h"
+#include "ctl/follow.h"
 #include "ctl/logs_inputs.h"
 #include "ctl/table.h"
-#include "muster/err.h"
 #include "proto/jtext.h"
 #include "sys/clock.h"
 #include "sys/exit.h"
@@ -242,6 +242,11 @@ struct filter {
 	const char *value;
 };
 
+struct tail {
+	const struct ctl *ctl;
+	struct filter filter;
+};
+
 static bool
 parse_filter(const char *text_, struct filter *f)
 {
@@ -298,24 +303,22 @@ matches(const struct filter *f, const struct mu_jtext *record)
 
 /* Returns the number of records shown. */
 static long
-on_line(
-    const struct ctl *c, const struct filter *f, const char *line, size_t len)
+on_line(void *ctx, const char *line, size_t len)
 {
-	struct mu_jtext v, log, record, path, dropped;
+	const struct tail *t = ctx;
+	struct mu_jtext v, log, record, path;
 	char *name;
 
 	if (mu_jtext_check(line, len, NULL) != 0)
 		return 0;
 	v = mu_jtext_over(line, len);
-	dropped = mu_jtext_member(&v, "dropped");
-	if (mu_jtext_kind(&dropped) == MU_JTEXT_NUMBER)
-		complain("%.*s records were not shown: too slow a reader",
-		    (int)dropped.len, dropped.at);
+	follow_dropped(&v, "records were not shown");
 	log = mu_jtext_member(&v, "log");
 	record = mu_jtext_member(&log, "record");
-	if (mu_jtext_kind(&record) != MU_JTEXT_OBJECT || !matches(f, &record))
+	if (mu_jtext_kind(&record) != MU_JTEXT_OBJECT ||
+	    !matches(&t->filter, &record))
 		return 0;
-	if (c->json) {
+	if (t->ctl->json) {
 		fwrite(line, 1, len, stdout);
 	} else {
 		path = mu_jtext_member(&log, "path");
@@ -329,47 +332,23 @@ on_line(
 	return 1;
 }
 
-static int
-follow(struct client *cl, const struct ctl *c, const struct filter *f,
-    long count, int64_t ms)
+int
+cmd_log_tail(struct ctl *c)
 {
-	uint64_t end = ms < 0 ? UINT64_MAX : clock_now() + (uint64_t)ms * MS;
-	long seen = 0;
-	char *line;
-	size_t len;
-
-	while (count == 0 || seen < count) {
-		uint64_t now = clock_now();
-		int left = -1, r = 0;
-
-		if (end != UINT64_MAX)
-			left = end <= now ? 0 : (int)((end - now) / MS);
-		if (!client_pending(cl, &line, &len)) {
-			if (fflush(stdout) != 0)
-				return EXIT_OK;
-			r = client_line(cl, &line, &len, left);
-		}
-		if (r == MUSTER_ETIMEOUT && count == 0)
-			return EXIT_OK; /* that long it should go on */
-		if (r == MUSTER_ETIMEOUT) {
-			complain("%ld of %ld records in time", seen, count);
-			return EXIT_FAILED;
-		}
-		if (r != 0)
-			return client_lost(r);
-		seen += on_line(c, f, line, len);
-	}
-	return EXIT_OK;
-}
-
-static int
-begin(struct client *cl, const struct ctl *c)
-{
+	struct tail t = { .ctl = c };
+	struct follow f = {
+		.saying = "following",
+		.things = "records",
+		.verdict = client_verdict,
+		.line = on_line,
+		.ctx = &t,
+	};
 	struct mu_buf b;
-	char *line;
-	size_t len;
-	int r;
+	char *request;
+	int status;
 
+	if (!parse_filter(c->filter, &t.filter))
+		return EXIT_USAGE;
 	mu_buf_init(&b, 0);
 	mu_buf_str(&b, "{\"op\":\"log_tail\"");
 	if (c->nargs > 0) {
@@ -377,41 +356,9 @@ begin(struct client *cl, const struct ctl *c)
 		mu_jtext_put_cstring(&b, c->args[0]);
 	}
 	mu_buf_str(&b, "}\n");
-	r = mu_buf_error(&b);
-	if (r == 0)
-		r = client_request(cl, &b, &line, &len, CLIENT_TIMEOUT_MS);
+	f.request = request = mu_buf_take_string(&b);
+	status = follow(c, &f);
+	mu_free(request);
 	mu_buf_clear(&b);
-	if (r != 0)
-		return client_lost(r);
-	return client_verdict(line, len);
-}
-
-int
-cmd_log_tail(struct ctl *c)
-{
-	struct filter f;
-	struct client cl;
-	int64_t ms = -1;
-	long count = 0;
-	int status;
-
-	if (!parse_filter(c->filter, &f))
-		return EXIT_USAGE;
-	if (c->count != NULL &&
-	    !number_option("count", c->count, 1, 1000000000, &count))
-		return EXIT_USAGE;
-	if (c->timeout != NULL &&
-	    (ms = duration_option("timeout", c->timeout)) < 0)
-		return EXIT_USAGE;
-	if (ms > INT32_MAX)
-		ms = INT32_MAX;
-	status = client_open(&cl, c);
-	if (status == EXIT_OK)
-		status = begin(&cl, c);
-	if (status == EXIT_OK && !c->quiet)
-		say("following at %s", cl.path);
-	if (status == EXIT_OK)
-		status = follow(&cl, c, &f, count, ms);
-	client_close(&cl);
 	return status;
 }

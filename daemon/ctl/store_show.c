@@ -1,5 +1,4 @@
 /* stores: a table of them.  store watch: what changes in one. */
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,15 +8,12 @@
 #include "base/buf.h"
 #include "ctl/client.h"
 #include "ctl/ctl.h"
+#include "ctl/follow.h"
 #include "ctl/store.h"
 #include "ctl/table.h"
 #include "ctl/value.h"
-#include "muster/err.h"
 #include "proto/jtext.h"
-#include "sys/clock.h"
 #include "sys/exit.h"
-
-#define MS 1000000u /* ns */
 
 /* --- stores ----------------------------------------------------------------
  */
@@ -151,91 +147,58 @@ print_event(const struct mu_jtext *event)
 
 /* Returns the number of events in the line. */
 static long
-on_line(const struct ctl *c, const char *line, size_t len)
+on_line(void *ctx, const char *line, size_t len)
 {
-	struct mu_jtext v, event, dropped;
+	const struct ctl *c = ctx;
+	struct mu_jtext v, event;
 
 	if (mu_jtext_check(line, len, NULL) != 0)
 		return 0;
 	v = mu_jtext_over(line, len);
 	event = mu_jtext_member(&v, "store_event");
-	dropped = mu_jtext_member(&v, "dropped");
 	if (c->json) {
 		fwrite(line, 1, len, stdout);
 		putchar('\n');
 	} else if (mu_jtext_kind(&event) == MU_JTEXT_OBJECT) {
 		print_event(&event);
 	}
-	if (mu_jtext_kind(&dropped) == MU_JTEXT_NUMBER)
-		complain("%.*s events were dropped: too slow a reader",
-		    (int)dropped.len, dropped.at);
+	follow_dropped(&v, "events were dropped");
 	return mu_jtext_kind(&event) == MU_JTEXT_OBJECT;
 }
 
 static int
-follow(struct client *cl, const struct ctl *c, long count, int64_t ms)
+watch_verdict(const char *line, size_t len)
 {
-	uint64_t end = ms < 0 ? UINT64_MAX : clock_now() + (uint64_t)ms * MS;
-	long seen = 0;
-	char *line;
-	size_t len;
-
-	while (count == 0 || seen < count) {
-		uint64_t now = clock_now();
-		int left = -1, r = 0;
-
-		if (end != UINT64_MAX)
-			left = end <= now ? 0 : (int)((end - now) / MS);
-		if (!client_pending(cl, &line, &len)) {
-			if (fflush(stdout) != 0)
-				return EXIT_OK;
-			r = client_line(cl, &line, &len, left);
-		}
-		if (r == MUSTER_ETIMEOUT && count == 0)
-			return EXIT_OK; /* that long it should go on */
-		if (r == MUSTER_ETIMEOUT) {
-			complain("%ld of %ld events in time", seen, count);
-			return EXIT_FAILED;
-		}
-		if (r != 0)
-			return client_lost(r);
-		seen += on_line(c, line, len);
-	}
-	return EXIT_OK;
+	return store_verdict("", line, len);
 }
 
 int
 store_watch(struct ctl *c, const char *name)
 {
-	struct client cl;
-	struct mu_buf b;
-	int64_t ms = -1;
-	long count = 0;
-	char *line;
-	size_t len;
-	int status, r;
+	struct follow f = {
+		.things = "events",
+		.verdict = watch_verdict,
+		.line = on_line,
+		.ctx = c,
+	};
+	struct mu_buf request, saying;
+	char *text[2];
+	int status;
 
-	if (c->count != NULL &&
-	    !number_option("count", c->count, 1, 1000000000, &count))
-		return EXIT_USAGE;
-	if (c->timeout != NULL &&
-	    (ms = duration_option("timeout", c->timeout)) < 0)
-		return EXIT_USAGE;
-	if (ms > INT_MAX)
-		ms = INT_MAX;
-	status = client_open(&cl, c);
-	mu_buf_init(&b, 0);
-	if (status == EXIT_OK) {
-		store_begin(&b, "store_watch", name, 0);
-		mu_buf_str(&b, "}\n");
-		r = client_request(&cl, &b, &line, &len, CLIENT_TIMEOUT_MS);
-		status = r == 0 ? store_verdict("", line, len) : client_lost(r);
-	}
-	if (status == EXIT_OK && !c->quiet)
-		say("watching %s at %s", name, cl.path);
-	if (status == EXIT_OK)
-		status = follow(&cl, c, count, ms);
-	mu_buf_clear(&b);
-	client_close(&cl);
+	mu_buf_init(&request, 0);
+	mu_buf_init(&saying, 0);
+	store_begin(&request, "store_watch", name, 0);
+	mu_buf_str(&request, "}\n");
+	mu_buf_str(&saying, "watching ");
+	mu_buf_str(&saying, name);
+	text[0] = mu_buf_take_string(&request);
+	text[1] = mu_buf_take_string(&saying);
+	f.request = text[0];
+	f.saying = text[1] == NULL ? "watching" : text[1];
+	status = follow(c, &f);
+	mu_free(text[0]);
+	mu_free(text[1]);
+	mu_buf_clear(&request);
+	mu_buf_clear(&saying);
 	return status;
 }
