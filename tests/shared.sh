@@ -46,5 +46,16 @@ if command -v jq >/dev/null && [ -f "$shared/data/events/sample.jsonl" ]; then
 	}
 	compared=$((compared + 1))
 fi
+while read -r copy; do
+	original=$shared/data/${copy#tests/data/}
+	[ -f "$original" ] || original=${original%.gz}
+	if [ -f "$original" ]; then
+		same "$copy" "$original"
+		compared=$((compared + 1))
+	elif [ -d "$shared/data/zeek-logs" ]; then
+		echo "$copy is a copy of nothing"
+		differ=1
+	fi
+done < <(find tests/data/zeek-logs -type f | sort)
 echo "$compared files compared"
 [ "$compared" -gt 0 ] && [ "$differ" -eq 0 ]
