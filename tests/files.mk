@@ -223,7 +223,7 @@ $(eval $(call bench_prog,bench-probe,$(PROBE_SRCS)))
 .PHONY: bench
 bench: $(PROGRAMS) $(B)/tests/muster-bench $(B)/tests/bench-probe \
     $(B)/tests/bench_logger $(B)/tests/bench_lmdb
-	@$(B)/tests/bench_logger --json '$(B)/bench-logger.json'
+	@$(B)/tests/bench_logger --seconds 2 --json '$(B)/bench-logger.json'
 	@$(B)/tests/muster-bench --programs '$(B)' --json '$(B)/bench.json' \
 	    $(if $(EARLIER),--earlier '$(EARLIER)') $(BENCH)
 
