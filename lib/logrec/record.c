@@ -265,6 +265,11 @@ dec_list(struct decoder *d, unsigned want)
 				fail(d, MUSTER_ETYPE, "sets do not nest");
 				return;
 			}
+			if (!mu_log_type_ok(type, 0)) {
+				fail(d, MUSTER_EPROTO,
+				    "an element of unknown type");
+				return;
+			}
 			want = type;
 			d->r->values[d->field].u.list.type = (uint8_t)type;
 		}
