@@ -131,6 +131,7 @@ logrec_SRCS = \
 	lib/logrec/reader_tsv.c \
 	lib/logrec/record.c \
 	lib/logrec/scalar.c \
+	lib/logrec/shown.c \
 	lib/logrec/shortest.c \
 	lib/logrec/stream.c \
 	lib/logrec/stream_message.c \

@@ -8,6 +8,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -317,21 +318,28 @@ number(const char *s, size_t len, size_t *at, size_t least, size_t most, int *v)
 	return *at - from >= least;
 }
 
-/* The digits behind the point; what is beyond nine is ignored. */
+/* The digits behind the point: n of scale; what is beyond nine is ignored. */
 static bool
-fraction(const char *s, size_t len, size_t *at, double *v)
+fraction(const char *s, size_t len, size_t *at, int64_t *n, int64_t *scale)
 {
-	double scale = 1;
 	size_t from = *at;
-	uint64_t n = 0;
 
 	for (; *at < len && s[*at] >= '0' && s[*at] <= '9'; ++*at)
 		if (*at - from < 9) {
-			n = n * 10 + (uint64_t)(s[*at] - '0');
-			scale *= 10;
+			*n = *n * 10 + (s[*at] - '0');
+			*scale *= 10;
 		}
-	*v = (double)n / scale;
 	return *at > from;
+}
+
+/* Rounded once, as the same number with a decimal point would be, as long as
+ * a double holds all of its digits. */
+static double
+join(int64_t whole, int64_t n, int64_t scale)
+{
+	if (llabs(whole) < (INT64_C(1) << 53) / scale)
+		return (double)(whole * scale + n) / (double)scale;
+	return (double)whole + (double)n / (double)scale;
 }
 
 /* Z, +hh:mm, +hhmm, +hh, or nothing; seconds east. */
@@ -361,9 +369,8 @@ bool
 mu_log_get_iso8601(const char *s, size_t len, double *seconds)
 {
 	struct tm tm = { .tm_isdst = 0 };
+	int64_t offset, frac = 0, scale = 1;
 	size_t at = 0;
-	double frac = 0;
-	int64_t offset;
 
 	if (!number(s, len, &at, 4, 9, &tm.tm_year) ||
 	    !skip(s, len, &at, '-') || !number(s, len, &at, 2, 2, &tm.tm_mon) ||
@@ -378,12 +385,12 @@ mu_log_get_iso8601(const char *s, size_t len, double *seconds)
 	    tm.tm_mday > 31 || tm.tm_hour > 23 || tm.tm_min > 59 ||
 	    tm.tm_sec > 60)
 		return false;
-	if (skip(s, len, &at, '.') && !fraction(s, len, &at, &frac))
+	if (skip(s, len, &at, '.') && !fraction(s, len, &at, &frac, &scale))
 		return false;
 	if (!zone(s, len, &at, &offset) || at != len)
 		return false;
 	tm.tm_year -= 1900;
 	tm.tm_mon--;
-	*seconds = (double)((int64_t)timegm(&tm) - offset) + frac;
+	*seconds = join((int64_t)timegm(&tm) - offset, frac, scale);
 	return true;
 }

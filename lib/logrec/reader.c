@@ -19,6 +19,7 @@ mu_log_reader_new(const struct mu_log_reader_config *c)
 	mu_buf_init(&r->in, 0);
 	r->form = c->form;
 	r->header_path = c->header_path;
+	r->zeek = c->zeek;
 	r->max_line = c->max_line == 0 ? MU_LOG_MAX_LINE : c->max_line;
 	r->fresh = true;
 	if (c->format != NULL)

@@ -8,8 +8,8 @@
  *		...
  *
  * Values are read as the writer writes them.  What that loses stays lost: the
- * protocol of ports, decimals beyond the sixth in TSV, and whether a set is
- * empty or holds one empty string.
+ * protocol of ports, decimals beyond the sixth in TSV, in TSV whether a set is
+ * empty or holds one empty string, in JSON infinities.
  */
 #ifndef MU_LOGREC_READER_H
 #define MU_LOGREC_READER_H
@@ -54,6 +54,11 @@ struct mu_log_reader_config {
 	const struct mu_log_stream *stream;
 	const struct mu_log_format *format; /* NULL: Zeek's; borrowed for new */
 	bool header_path;
+	/*
+	 * TSV: the file is Zeek's, so its numbers are read as those that Zeek's
+	 * writer shows so (shown.h).  A header with "#open" says the same.
+	 */
+	bool zeek;
 	size_t max_line; /* bytes; 0: MU_LOG_MAX_LINE */
 };
 

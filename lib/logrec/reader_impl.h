@@ -11,6 +11,8 @@ struct mu_log_reader {
 	struct mu_log_stream stream; /* with the columns in force */
 	struct mu_log_format format;
 	bool header_path;
+	bool zeek;   /* always */
+	bool opened; /* by this file's header */
 	bool known;    /* stream's columns are valid */
 	bool told;     /* COLUMNS was given out for them */
 	bool ended;    /* no more bytes */

@@ -9,6 +9,7 @@
 #include "logrec/number.h"
 #include "logrec/reader_impl.h"
 #include "logrec/scalar.h"
+#include "logrec/shown.h"
 #include "muster/err.h"
 
 /* A value of column i does not fit. */
@@ -54,7 +55,9 @@ read_time(const struct mu_log_format *f, struct mu_log_value *v,
 	int64_t ms;
 
 	if (t->kind == MU_LOG_JSON_STRING)
-		return mu_log_get_iso8601(s, t->len, &v->u.real);
+		return f->json_time == MU_LOG_JSON_ISO8601
+			   ? mu_log_get_shown_iso8601(s, t->len, &v->u.real)
+			   : mu_log_get_iso8601(s, t->len, &v->u.real);
 	if (f->json_time != MU_LOG_JSON_MILLIS &&
 	    f->json_time != MU_LOG_JSON_MILLIS_UNSIGNED)
 		return mu_log_get_double(s, t->len, &v->u.real);

@@ -8,6 +8,7 @@
 #include "logrec/escape.h"
 #include "logrec/reader_impl.h"
 #include "logrec/scalar.h"
+#include "logrec/shown.h"
 #include "muster/err.h"
 
 #define MAX_PREFIX 16 /* bytes of a meta prefix that a file may introduce */
@@ -162,7 +163,8 @@ on_header(struct mu_log_reader *r, uint8_t *s, size_t len)
 		return keep(&r->names, &r->names_len, s, len);
 	if (n == 5 && memcmp(name, "types", n) == 0)
 		return on_types(r, s, len);
-	return MU_LOG_MORE; /* open, close, and what we do not know */
+	r->opened = r->opened || (n == 4 && memcmp(name, "open", n) == 0);
+	return MU_LOG_MORE; /* close, and what we do not know */
 }
 
 /* PREFIXseparator TEXT begins a file. */
@@ -195,6 +197,7 @@ on_separator(struct mu_log_reader *r, uint8_t *s, size_t len, size_t prefix)
 		return mu_log_bad(r, "no header prefix");
 	mu_free(r->names);
 	r->names = NULL;
+	r->opened = false;
 	return set_marker(
 	    r, &r->format.separator, "separator", s + skip, len - skip);
 }
@@ -220,17 +223,20 @@ bad_value(struct mu_log_reader *r, size_t i, const uint8_t *s, size_t len)
 
 /* A value that is no set or vector, and not unset. */
 static bool
-read_scalar(const struct mu_log_format *f, struct mu_log_value *v, uint8_t *s,
+read_scalar(const struct mu_log_reader *r, struct mu_log_value *v, uint8_t *s,
     size_t len)
 {
+	bool empty = is(&r->format.empty, s, len);
+
 	if (mu_log_is_text(v->type)) {
 		v->set = true;
 		v->u.text.at = s;
-		v->u.text.len =
-		    is(&f->empty, s, len) ? 0 : mu_log_unescape(s, len);
+		v->u.text.len = empty ? 0 : mu_log_unescape(s, len);
 		return true;
 	}
-	return mu_log_get_scalar(v, (char *)s, mu_log_unescape(s, len));
+	len = mu_log_unescape(s, len);
+	return r->zeek || r->opened ? mu_log_get_shown(v, (char *)s, len)
+				    : mu_log_get_scalar(v, (char *)s, len);
 }
 
 static int
@@ -247,7 +253,7 @@ read_list(struct mu_log_reader *r, size_t i, uint8_t *s, size_t len)
 
 		if (e == NULL)
 			return MUSTER_ENOMEM;
-		if (!is(&f->unset, p, n) && !read_scalar(f, e, p, n))
+		if (!is(&f->unset, p, n) && !read_scalar(r, e, p, n))
 			return bad_value(r, i, p, n);
 	}
 	return 0;
@@ -262,7 +268,7 @@ read_value(struct mu_log_reader *r, size_t i, uint8_t *s, size_t len)
 		return 0;
 	if (mu_log_is_list(v->type))
 		return read_list(r, i, s, len);
-	return read_scalar(&r->format, v, s, len) ? 0 : bad_value(r, i, s, len);
+	return read_scalar(r, v, s, len) ? 0 : bad_value(r, i, s, len);
 }
 
 /* How many parts the line has, for a message. */
