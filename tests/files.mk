@@ -196,8 +196,9 @@ $(B)/tests/slowdisk.so: tests/cluster/slowdisk.c
 # The load generator is an implementation of its own: no room is linked.
 BENCH_COMMON = tests/bench/util.c tests/bench/wire.c tests/bench/peer.c \
 	tests/bench/shake.c tests/bench/tls.c
-BENCH_CASES = tests/bench/case_memory.c tests/bench/case_start.c \
-	tests/bench/case_store.c tests/bench/control.c tests/bench/store.c
+BENCH_CASES = tests/bench/case_logs.c tests/bench/case_memory.c \
+	tests/bench/case_start.c tests/bench/case_store.c \
+	tests/bench/control.c tests/bench/logload.c tests/bench/store.c
 BENCH_SRCS = $(BENCH_COMMON) $(BENCH_CASES) \
 	tests/bench/cases.c tests/bench/event.c \
 	tests/bench/gates.c tests/bench/hist.c tests/bench/limits.c \
@@ -206,16 +207,16 @@ BENCH_SRCS = $(BENCH_COMMON) $(BENCH_CASES) \
 	tests/bench/target.c tests/bench/track.c
 PROBE_SRCS = $(BENCH_COMMON) tests/bench/probe.c
 
-# bench_prog NAME,SOURCES
+# bench_prog NAME,SOURCES,LIBRARIES
 define bench_prog
 TEST_PROGS += $(B)/tests/$(1)
 TEST_OBJS += $$(patsubst %.c,$(B)/obj/%.o,$(2))
 $(B)/tests/$(1): $$(patsubst %.c,$(B)/obj/%.o,$(2))
 	$$(call say,LD,$$@)
 	@mkdir -p $$(@D)
-	$(Q)$$(CC) $$(CFLAGS_ALL) $$(LDFLAGS_ALL) -o $$@ $$^ $$(OPENSSL_LIBS)
+	$(Q)$$(CC) $$(CFLAGS_ALL) $$(LDFLAGS_ALL) -o $$@ $$^ $$(OPENSSL_LIBS) $(3)
 endef
-$(eval $(call bench_prog,muster-bench,$(BENCH_SRCS)))
+$(eval $(call bench_prog,muster-bench,$(BENCH_SRCS),$(ZLIB_LIBS) $(ZSTD_LIBS)))
 $(eval $(call bench_prog,bench-probe,$(PROBE_SRCS)))
 
 # The standard set in less than five minutes, results in $(B)/bench.json;
@@ -223,7 +224,7 @@ $(eval $(call bench_prog,bench-probe,$(PROBE_SRCS)))
 .PHONY: bench
 bench: $(PROGRAMS) $(B)/tests/muster-bench $(B)/tests/bench-probe \
     $(B)/tests/bench_logger $(B)/tests/bench_lmdb
-	@$(B)/tests/bench_logger --seconds 2 --json '$(B)/bench-logger.json'
+	@$(B)/tests/bench_logger --seconds 1 --json '$(B)/bench-logger.json'
 	@$(B)/tests/muster-bench --programs '$(B)' --json '$(B)/bench.json' \
 	    $(if $(EARLIER),--earlier '$(EARLIER)') $(BENCH)
 

@@ -39,6 +39,8 @@ void case_store_puts(const struct bench_case *c, const struct lab *lab,
     struct report *r);
 void case_store_copy(const struct bench_case *c, const struct lab *lab,
     struct report *r);
+void case_logs(const struct bench_case *c, const struct lab *lab,
+    struct report *r);
 void case_start(const struct bench_case *c, const struct lab *lab,
     struct report *r);
 

@@ -3,6 +3,7 @@
 
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -50,24 +51,46 @@ send_all(int fd, const char *text, size_t len)
 }
 
 bool
-control_says(int fd, const char *request, const char *text)
+control_ask(int fd, const char *request, char *answer, size_t size)
 {
-	char line[LINE];
+	char text[4096];
 	size_t n = 0;
+	ssize_t got;
 
 	if (!send_all(fd, request, strlen(request)))
 		return false;
-	while (n + 1 < sizeof line && readable(fd, 1000)) {
-		ssize_t got = read(fd, line + n, sizeof line - 1 - n);
+	do {
+		size_t fits;
 
+		got = readable(fd, 1000) ? read(fd, text, sizeof text) : 0;
 		if (got <= 0)
 			return false;
-		n += (size_t)got;
-		if (line[n - 1] == '\n')
-			break;
-	}
-	line[n] = '\0';
-	return strstr(line, text) != NULL;
+		fits = (size_t)got < size - 1 - n ? (size_t)got : size - 1 - n;
+		memcpy(answer + n, text, fits);
+		n += fits;
+	} while (text[got - 1] != '\n');
+	answer[n] = '\0';
+	return true;
+}
+
+uint64_t
+control_number(const char *answer, const char *name)
+{
+	char key[40];
+	const char *at;
+
+	snprintf(key, sizeof key, "\"%s\":", name);
+	at = strstr(answer, key);
+	return at == NULL ? 0 : strtoull(at + strlen(key), NULL, 10);
+}
+
+bool
+control_says(int fd, const char *request, const char *text)
+{
+	char line[LINE];
+
+	return control_ask(fd, request, line, sizeof line) &&
+	       strstr(line, text) != NULL;
 }
 
 /* --- reads -------------------------------------------------------------------

@@ -3,10 +3,18 @@
 #define BENCH_CONTROL_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Connect; -1: nobody listens there. */
 int control_open(const char *path);
+
+/* Ask one thing, a line; the answer, cut to fit.  False: there was none within
+ * a second. */
+bool control_ask(int fd, const char *request, char *answer, size_t size);
+
+/* The number behind the first "name": in an answer; 0: there is none. */
+uint64_t control_number(const char *answer, const char *name);
 
 /* Ask one thing, a line; is text in the answer?  False also when there is no
  * answer within a second. */

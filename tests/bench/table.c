@@ -62,6 +62,16 @@ const struct bench_case bench_cases[] = {
 	{ "store-copy", "a store of a million pairs: copied, read",
 	    { .publishers = 0 }, .rounds = 1, .own = true,
 	    .run = case_store_copy },
+#define LOGS(what, n)                                                  \
+	{ "logs-" what, "conn-like log records through a logger, " what,       \
+	    { .publishers = 0 }, .rounds = 1, .own = true, .run = case_logs,   \
+	    .number = (n) }
+	LOGS("tsv", 0),
+	LOGS("json", 1),
+	LOGS("tsv-gzip", 2),
+	LOGS("json-gzip", 3),
+	LOGS("tsv-zstd", 4),
+	LOGS("json-zstd", 5),
 	{ "start-5", "a cluster of 5, exec to cluster_started",
 	    { .publishers = 0 }, .rounds = 5, .own = true, .run = case_start,
 	    .number = 5 },

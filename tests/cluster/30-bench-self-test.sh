@@ -28,3 +28,11 @@ await started manager
 jq -e '.lost == 0 and .duplicate == 0 and .corrupt == 0 and .events > 0' \
     "$T/load.json" >/dev/null || fail "$(cat "$T/load.json")"
 stop manager
+
+say "records go through a logger, counted on disk"
+[ "${MUSTER_SANITIZED:-0}" != 0 ] || {
+	"$BENCH" --programs "$B" --only logs-tsv --speed 0.1 \
+	    --json "$T/logs.json" >"$T/logs.txt" || fail "$(cat "$T/logs.txt")"
+	! grep -q 'mean nothing' "$T/logs.txt" || fail "$(cat "$T/logs.txt")"
+	grep -q '"records/s"' "$T/logs.json" || fail "$(cat "$T/logs.json")"
+}
