@@ -232,6 +232,16 @@ zsh_action(enum complete kind)
 	}
 }
 
+/* "KEY", or "[KEY]" when it may be left out. */
+static void
+zsh_second(const char *arg)
+{
+	if (arg[0] == '[')
+		printf("::%.*s: ", (int)strcspn(arg + 1, "]"), arg + 1);
+	else
+		printf(":%s: ", arg);
+}
+
 static void
 zsh_option(const struct option_row *o, const char *dashes, const char *name)
 {
@@ -242,7 +252,7 @@ zsh_option(const struct option_row *o, const char *dashes, const char *name)
 		printf(":%.*s:", (int)strcspn(o->arg, " "), o->arg);
 		zsh_action(o->complete);
 		if (o->second != 0)
-			printf(":%s: ", strchr(o->arg, ' ') + 1);
+			zsh_second(strchr(o->arg, ' ') + 1);
 	}
 	printf("'");
 }

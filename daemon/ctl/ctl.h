@@ -34,8 +34,9 @@ struct ctl {
 	char *types;      /* --types */
 	char *path;       /* --path */
 	char *format;     /* --format */
-	char *hrw, *key;  /* --hrw, its second argument; --key */
-	char *rr;         /* --rr */
+	char *hrw, *rr;   /* --hrw, --rr: a pool */
+	char *pool_key;   /* the second argument of either */
+	char *key;        /* --key */
 	char *without;    /* --without */
 	bool assume_alive; /* --assume-alive */
 	char *filter;     /* --filter */
@@ -74,6 +75,7 @@ struct option_row {
 	size_t offset;     /* in struct ctl: char * or bool */
 	enum complete complete;
 	size_t second; /* of its second argument's char *, or 0 */
+	bool may_end;  /* that one may be left out: "[KEY]" */
 };
 
 struct command {
@@ -105,6 +107,11 @@ extern const char *const id_operation_names[];
 /* The row of a name; NULL after a message with the nearest one. */
 const struct command *command_find(
     const char *word, const char *second, int *nwords);
+
+/* options.c: the words into c, whose args have room for all of them; false
+ * after a message.  cmd NULL: none was named. */
+bool ctl_parse(
+    struct ctl *c, int argc, char **argv, const struct command **cmd);
 
 /* options.c: parse and run; returns the exit status. */
 int ctl_main(int argc, char **argv);

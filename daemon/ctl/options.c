@@ -69,6 +69,33 @@ unknown_option(const struct parse *p, const char *word)
 	    near == NULL ? "" : "?)");
 }
 
+/*
+ * Is the next word the second argument of an option that may do without?  It
+ * is where it can be nothing else: behind the operands, as in "publish EVENT
+ * --rr POOL KEY", or in front of "--", as in "publish --rr POOL KEY -- EVENT".
+ */
+static bool
+second_follows(const struct parse *p)
+{
+	if (p->at == p->argc || is_option(p, p->argv[p->at]))
+		return false;
+	return p->ctl->nargs > 0 ||
+	       (p->at + 1 < p->argc && strcmp(p->argv[p->at + 1], "--") == 0);
+}
+
+static bool
+set_second(struct parse *p, const struct option_row *row)
+{
+	if (row->may_end && !second_follows(p))
+		return true;
+	if (p->at == p->argc) {
+		complain("--%s wants two arguments: %s", row->name, row->arg);
+		return false;
+	}
+	*(char **)((char *)p->ctl + row->second) = p->argv[p->at++];
+	return true;
+}
+
 static bool
 set_option(struct parse *p, const struct option_row *row, char *value)
 {
@@ -89,14 +116,7 @@ set_option(struct parse *p, const struct option_row *row, char *value)
 		return false;
 	}
 	*(char **)at = value;
-	if (row->second == 0)
-		return true;
-	if (p->at == p->argc) {
-		complain("--%s wants two arguments: %s", row->name, row->arg);
-		return false;
-	}
-	*(char **)((char *)p->ctl + row->second) = p->argv[p->at++];
-	return true;
+	return row->second == 0 || set_second(p, row);
 }
 
 /* --name, --name=value, -x, -xVALUE, -xy */
@@ -167,17 +187,26 @@ take_all(struct parse *p)
 	return true;
 }
 
-static int
-run(struct parse *p)
+bool
+ctl_parse(struct ctl *c, int argc, char **argv, const struct command **cmd)
 {
-	const struct command *cmd = p->cmd;
-	int n = p->ctl->nargs;
+	struct parse p = { .ctl = c, .argv = argv, .argc = argc, .at = 1 };
+	bool good = take_all(&p);
 
-	if (p->ctl->version) {
+	*cmd = p.cmd;
+	return good;
+}
+
+static int
+run(struct ctl *c, const struct command *cmd)
+{
+	int n = c->nargs;
+
+	if (c->version) {
 		printf("musterctl %s\n", PACKAGE_VERSION);
 		return EXIT_OK;
 	}
-	if (p->ctl->help) {
+	if (c->help) {
 		if (cmd == NULL)
 			help_all();
 		else
@@ -194,14 +223,14 @@ run(struct parse *p)
 				 : "too many operands");
 		return EXIT_USAGE;
 	}
-	return cmd->run(p->ctl);
+	return cmd->run(c);
 }
 
 int
 ctl_main(int argc, char **argv)
 {
 	struct ctl ctl = { .args = calloc((size_t)argc + 1, sizeof(char *)) };
-	struct parse p = { .ctl = &ctl, .argv = argv, .argc = argc, .at = 1 };
+	const struct command *cmd;
 	int status = EXIT_USAGE;
 
 	/* A reader or a daemon that went away is an error to be told, not a
@@ -211,8 +240,8 @@ ctl_main(int argc, char **argv)
 		complain("out of memory");
 		return EXIT_FAILED;
 	}
-	if (take_all(&p))
-		status = finish(run(&p));
+	if (ctl_parse(&ctl, argc, argv, &cmd))
+		status = finish(run(&ctl, cmd));
 	free(ctl.args);
 	return status;
 }

@@ -50,6 +50,8 @@ put_args(struct mu_buf *b, const struct ctl *c)
 static bool
 put_target(struct mu_buf *b, const struct ctl *c)
 {
+	const char *key = c->pool_key != NULL ? c->pool_key : c->key;
+
 	if (first_operand(c) == 1) {
 		mu_buf_str(b, "\"topic\":");
 		mu_jtext_put_cstring(b, c->args[0]);
@@ -57,12 +59,12 @@ put_target(struct mu_buf *b, const struct ctl *c)
 	}
 	mu_buf_str(b, c->hrw != NULL ? "\"hrw\":" : "\"rr\":");
 	mu_jtext_put_cstring(b, c->hrw != NULL ? c->hrw : c->rr);
-	if (c->key == NULL)
+	if (key == NULL)
 		return true;
 	mu_buf_str(b, ",\"key\":");
 	if (c->hrw == NULL)
-		return pool_put_key(b, "string", c->key);
-	if (!pool_put_key(b, c->type, c->key))
+		return pool_put_key(b, "string", key);
+	if (!pool_put_key(b, c->type, key))
 		return false;
 	pool_put_type(b, c->type);
 	return true;
@@ -156,8 +158,13 @@ usage_is_right(const struct ctl *c)
 		complain("publish takes --hrw or --rr, not both");
 		return false;
 	}
-	if (first == 1 && c->key != NULL) {
+	if (c->rr == NULL && c->key != NULL) {
 		complain("publish: --key is of use with --rr only");
+		return false;
+	}
+	if (c->pool_key != NULL && c->key != NULL) {
+		complain("publish: two keys, \"%s\" and --key \"%s\"",
+		    c->pool_key, c->key);
 		return false;
 	}
 	if (c->nargs > first && (!c->data || c->nargs == first + 1))

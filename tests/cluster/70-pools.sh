@@ -84,6 +84,14 @@ second=$(turn)
 [ "$(turn)" = "$first" ]
 [ "$(turn --key x)" = proxy-1 ]
 [ "$(turn --key x)" = proxy-2 ]
+[ "$(turn x --)" = proxy-1 ]
+[ "$(ctl worker-1 publish Test::turn 7 --rr proxy x)" = proxy-2 ]
+[ "$(ctl worker-1 publish Test::turn --rr proxy y)" = proxy-1 ]
+[ "$(turn --key x)" = proxy-1 ]
+rc=0
+ctl worker-1 publish Test::turn --rr proxy x --key z 2>"$T/err" || rc=$?
+[ "$rc" -eq 64 ]
+has "$T/err" 'two keys, "x" and --key "z"'
 
 say "questions: types, missing nodes, JSON, mistakes"
 [ "$(ctl worker-1 pool where proxy count:0 string:abc 1.2.3.4 80/tcp)" = \

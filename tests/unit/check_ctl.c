@@ -56,6 +56,88 @@ START_TEST(commands_are_found_by_one_or_two_words)
 }
 END_TEST
 
+/* --- the command line --------------------------------------------------- */
+
+static struct ctl ctl;
+static char *ctl_words[16];
+
+/* Parse a line of words; quotes are not needed here. */
+static bool
+parse(const char *line)
+{
+	static char words[256];
+	char *argv[16] = { words }, *save = NULL;
+	const struct command *cmd;
+	int argc = 0;
+
+	snprintf(words, sizeof words, "musterctl %s", line);
+	for (char *w = strtok_r(words, " ", &save); w != NULL;
+	     w = strtok_r(NULL, " ", &save))
+		argv[argc++] = w;
+	ctl = (struct ctl) { .args = ctl_words };
+	return ctl_parse(&ctl, argc, argv, &cmd);
+}
+
+/* The operands, with blanks between them. */
+static const char *
+operands(void)
+{
+	static char text[256];
+
+	text[0] = '\0';
+	for (int i = 0; i < ctl.nargs; i++) {
+		strcat(text, i == 0 ? "" : " ");
+		strcat(text, ctl.args[i]);
+	}
+	return text;
+}
+
+START_TEST(a_pool_may_have_a_key_behind_it)
+{
+	static const struct {
+		const char *line, *pool, *key, *operands;
+	} cases[] = {
+		{ "publish --rr proxy E", "proxy", NULL, "E" },
+		{ "publish --rr proxy E 1 2", "proxy", NULL, "E 1 2" },
+		{ "publish --rr proxy --data 1", "proxy", NULL, "1" },
+		{ "publish --rr=proxy E 1", "proxy", NULL, "E 1" },
+		{ "publish E --rr proxy", "proxy", NULL, "E" },
+		{ "publish E --rr proxy --json", "proxy", NULL, "E" },
+		{ "publish E --rr proxy -- -x", "proxy", NULL, "E -x" },
+		{ "publish E 1 --rr proxy k", "proxy", "k", "E 1" },
+		{ "publish E 1 --rr proxy -7", "proxy", "-7", "E 1" },
+		{ "publish E --rr proxy k 1", "proxy", "k", "E 1" },
+		{ "publish --rr proxy k -- E 1", "proxy", "k", "E 1" },
+		{ "publish --rr=proxy k -- E -x", "proxy", "k", "E -x" },
+		{ "publish --rr proxy -- E 1", "proxy", NULL, "E 1" },
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		ck_assert_msg(parse(cases[i].line), "%s", cases[i].line);
+		ck_assert_str_eq(ctl.rr, cases[i].pool);
+		ck_assert_msg(cases[i].key == NULL
+				  ? ctl.pool_key == NULL
+				  : ctl.pool_key != NULL &&
+					strcmp(ctl.pool_key, cases[i].key) == 0,
+		    "%s", cases[i].line);
+		ck_assert_str_eq(operands(), cases[i].operands);
+	}
+}
+END_TEST
+
+START_TEST(a_key_that_must_be_is_the_next_word)
+{
+	ck_assert(parse("publish --hrw proxy k E 1"));
+	ck_assert_str_eq(ctl.hrw, "proxy");
+	ck_assert_str_eq(ctl.pool_key, "k");
+	ck_assert_str_eq(operands(), "E 1");
+	ck_assert(!parse("publish E --hrw proxy"));
+	ck_assert(parse("publish --rr proxy E --key k"));
+	ck_assert_str_eq(ctl.key, "k");
+	ck_assert_ptr_null(ctl.pool_key);
+}
+END_TEST
+
 START_TEST(units_are_readable)
 {
 	static const struct {
@@ -151,6 +233,8 @@ main(void)
 	tcase_add_test(c, every_command_is_explained);
 	tcase_add_test(c, names_and_options_are_unique);
 	tcase_add_test(c, commands_are_found_by_one_or_two_words);
+	tcase_add_test(c, a_pool_may_have_a_key_behind_it);
+	tcase_add_test(c, a_key_that_must_be_is_the_next_word);
 	tcase_add_test(c, units_are_readable);
 	tcase_add_test(c, elements_are_values_or_short_text);
 	tcase_add_test(c, null_and_arrays_are_no_elements);
