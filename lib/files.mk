@@ -24,6 +24,8 @@ value_SRCS = \
 	lib/value/json_read.c \
 	lib/value/json_write.c \
 	lib/value/key.c \
+	lib/value/key_plain.c \
+	lib/value/key_type.c \
 	lib/value/net.c \
 	lib/value/order.c \
 	lib/value/peek.c \

@@ -48,9 +48,9 @@ find_pool(struct control_session *s, const struct mu_jtext *field)
 	return pool;
 }
 
-/* The name of the enum's type, or NULL; owned by the caller. */
+/* The type of the keys, or NULL; owned by the caller. */
 static char *
-enum_type(const struct control_args *a)
+key_type(const struct control_args *a)
 {
 	return (a->present & HAS(TYPE)) == 0
 		   ? NULL
@@ -58,17 +58,14 @@ enum_type(const struct control_args *a)
 }
 
 static void
-refuse_key(struct control_session *s, int r)
+refuse_key(struct control_session *s, int r, const char *why)
 {
 	if (r == MUSTER_ENOMEM)
 		answer_refuse(&s->out, "memory", "out of memory");
-	else if (r == MUSTER_EINVAL)
-		answer_refuse(&s->out, "usage",
-		    "key: an enum needs the name of its type (type)");
+	else if (r == MUSTER_ELIMIT)
+		answer_refuse(&s->out, "usage", "key: too large");
 	else
-		answer_refuse(&s->out, "usage",
-		    "key: not a value that can be a key (none, a set, a "
-		    "table or a vector cannot)");
+		answer_refuse(&s->out, "usage", "key: %s", why);
 }
 
 /* A key's digest, from its JSON; false after a refusal. */
@@ -77,15 +74,14 @@ read_key(struct control_session *s, const struct mu_jtext *json,
     const char *type, uint32_t *digest)
 {
 	struct muster_value *v = NULL;
+	const char *why = "not a value in the JSON form";
 	int r = muster_value_from_json(json->at, json->len, &v);
 
 	if (r == 0)
-		r = pools_digest(v, type, digest);
-	else if (r != MUSTER_ENOMEM)
-		r = MUSTER_ETYPE;
+		r = pools_digest(v, type, digest, &why);
 	muster_value_unref(v);
 	if (r != 0)
-		refuse_key(s, r);
+		refuse_key(s, r, why);
 	return r == 0;
 }
 
@@ -110,7 +106,7 @@ static bool
 choose_by_key(struct control_session *s, const struct control_args *a,
     struct mu_pool *pool, struct choice *c)
 {
-	char *type = enum_type(a);
+	char *type = key_type(a);
 	uint32_t digest;
 	bool good;
 
@@ -427,7 +423,7 @@ control_on_pool_where(struct control_session *s, const struct control_args *a)
 	}
 	q.view.everybody = (a->present & HAS(EVERYBODY)) != 0 &&
 			   *a->field[CONTROL_EVERYBODY].at == 't';
-	q.type = enum_type(a);
+	q.type = key_type(a);
 	if (read_without(s, a, &q))
 		answer_where(s, &q, keys);
 	mu_free(q.type);

@@ -132,14 +132,14 @@ pools_subscribe(const struct mu_pools *p, const struct mu_layout_node *node,
 /* --- questions ------------------------------------------------------------ */
 
 int
-pools_digest(
-    const struct muster_value *key, const char *enum_type, uint32_t *digest)
+pools_digest(const struct muster_value *key, const char *type,
+    uint32_t *digest, const char **why)
 {
 	struct mu_buf b;
 	int rc;
 
-	mu_buf_init(&b, 0);
-	rc = mu_key_enc(&b, key, enum_type);
+	mu_buf_init(&b, MU_KEY_BYTES);
+	rc = mu_key_enc(&b, key, type, why);
 	if (rc == 0)
 		rc = mu_buf_error(&b);
 	if (rc == 0)

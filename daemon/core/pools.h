@@ -33,12 +33,14 @@ int pools_subscribe(const struct mu_pools *p, const struct mu_layout_node *node,
 /*
  * The digest of a key.
  *
- * enum_type  of an enum, or NULL
+ * type  of the key where it does not tell it itself, or NULL
+ * why   what was wrong
  *
- * 0; MUSTER_ETYPE, MUSTER_EINVAL as mu_key_enc (value/key.h); MUSTER_ENOMEM.
+ * 0, or an error as mu_key_enc (value/key.h); MUSTER_ELIMIT for a key of more
+ * than MU_KEY_BYTES.
  */
-int pools_digest(
-    const struct muster_value *key, const char *enum_type, uint32_t *digest);
+int pools_digest(const struct muster_value *key, const char *type,
+    uint32_t *digest, const char **why);
 
 /* The topic that reaches a member, owned by the caller; NULL: no memory. */
 char *pools_topic(const struct mu_layout *layout, const char *member);

@@ -52,24 +52,42 @@ type_name(const char *type)
 	return type;
 }
 
+/* Is it a type that the daemon has to know, as the key does not tell it? */
+static bool
+has_parts(const char *type)
+{
+	return strpbrk(type, "[{ ") != NULL && strncmp(type, "enum", 4) != 0;
+}
+
+/* "TYPE:TEXT" as the reader of values wants it; NULL after a message. */
+static char *
+typed_text(const char *type, const char *text)
+{
+	char *typed;
+
+	/* An unknown type would be a string that looks odd. */
+	if (muster_type_from_name(type_name(type)) < 0) {
+		complain("--type: no type \"%s\"", type);
+		return NULL;
+	}
+	typed = mu_asprintf("%s:%s", type_name(type), text);
+	if (typed == NULL)
+		complain("out of memory");
+	return typed;
+}
+
 bool
 pool_put_key(struct mu_buf *b, const char *type, const char *text)
 {
 	char *typed = NULL;
-	int r = 0;
+	int r;
 
-	if (type != NULL) {
-		typed = mu_asprintf("%s:%s", type_name(type), text);
-		r = typed == NULL ? MUSTER_ENOMEM : 0;
-		/* An unknown type would be a string that looks odd. */
-		if (r == 0 && muster_type_from_name(type_name(type)) < 0) {
-			complain("--type: no type \"%s\"", type);
-			mu_free(typed);
+	if (type != NULL && !has_parts(type)) {
+		typed = typed_text(type, text);
+		if (typed == NULL)
 			return false;
-		}
 	}
-	if (r == 0)
-		r = value_from_text(b, type == NULL ? text : typed);
+	r = value_from_text(b, typed == NULL ? text : typed);
 	mu_free(typed);
 	if (r == MUSTER_ENOMEM)
 		complain("out of memory");
@@ -83,10 +101,12 @@ pool_put_key(struct mu_buf *b, const char *type, const char *text)
 void
 pool_put_type(struct mu_buf *b, const char *type)
 {
-	if (type == NULL || strncmp(type, ENUM, strlen(ENUM)) != 0)
+	bool is_enum = type != NULL && strncmp(type, ENUM, strlen(ENUM)) == 0;
+
+	if (type == NULL || (!is_enum && !has_parts(type)))
 		return;
 	mu_buf_str(b, ",\"type\":");
-	mu_jtext_put_cstring(b, type + strlen(ENUM));
+	mu_jtext_put_cstring(b, is_enum ? type + strlen(ENUM) : type);
 }
 
 /* --- pools ---------------------------------------------------------------- */

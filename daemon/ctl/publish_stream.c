@@ -86,7 +86,7 @@ strange_member(const struct mu_jtext *object)
 {
 	static const char *const names[] = { "topic", "event", "name", "args",
 		"data", "payload", "@data-type", "type", "from", "meta", "hrw",
-		"rr", "key" };
+		"rr", "key", "key_type" };
 	static char shown[80];
 	struct mu_jtext_walk w = mu_jtext_walk(object);
 	struct mu_jtext key, v;
@@ -121,6 +121,7 @@ put_where(struct mu_buf *out, const struct mu_jtext *v)
 {
 	static const char *const names[] = { "topic", "hrw", "rr" };
 	struct mu_jtext key = mu_jtext_member(v, "key");
+	struct mu_jtext type = mu_jtext_member(v, "key_type");
 	size_t n = 0;
 
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -136,12 +137,18 @@ put_where(struct mu_buf *out, const struct mu_jtext *v)
 	if (mu_jtext_kind(&key) == MU_JTEXT_NONE)
 		return NULL;
 	mu_buf_str(out, ",\"key\":");
-	return value_from_element(out, &key) == 0 ? NULL : "key is no value";
+	if (value_from_element(out, &key) != 0)
+		return "key is no value";
+	if (mu_jtext_kind(&type) == MU_JTEXT_STRING)
+		put_member(out, "type", &type);
+	else if (mu_jtext_kind(&type) != MU_JTEXT_NONE)
+		return "key_type is no string";
+	return NULL;
 }
 
 /*
  * A line as a request behind out: {topic, event, args}, {topic, data},
- * {topic, payload}, these with {hrw, key} or {rr} in place of the topic, a data
+ * {topic, payload}, these with {hrw, key, key_type} or {rr} in place of the topic, a data
  * message of the WebSocket API, or a line of "watch --json".  NULL, or what is
  * wrong.
  */

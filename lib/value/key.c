@@ -1,258 +1,222 @@
 /*
- * Keys as Zeek hashes them; see key.h.  Texts inside a description end with a
- * NUL where Zeek adds a C string and without one where it adds a name, hence
- * the two ways below.
+ * Keys as Zeek hashes them; see key.h.  What has parts is described by its
+ * type, how many parts there are, and the parts, each with its own type again;
+ * found from what Zeek hashed for known keys (tests/golden/hrw-zeek.jsonl).
  */
 #include "value/key.h"
 
-#include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "muster/err.h"
 #include "muster/value.h"
-#include "value/net.h"
+#include "value/key_plain.h"
+#include "value/key_type.h"
 
-#define NS_PER_S   INT64_C(1000000000)
-#define EXACT_BITS 53 /* of a double */
-
-/* Numbers of Zeek's types. */
-enum zeek_type {
-	ZEEK_BOOL = 1,
-	ZEEK_INT = 2,
-	ZEEK_COUNT = 3,
-	ZEEK_DOUBLE = 4,
-	ZEEK_TIME = 5,
-	ZEEK_INTERVAL = 6,
-	ZEEK_ENUM = 9,
-	ZEEK_PORT = 10,
-	ZEEK_ADDR = 11,
-	ZEEK_SUBNET = 12
-};
+static int put_value(struct mu_buf *b, const struct mu_key_type *t,
+    const struct muster_value *v);
 
 static void
-put_u32(struct mu_buf *b, uint32_t v)
+put_type(struct mu_buf *b, const struct mu_key_type *t)
 {
-	for (int i = 0; i < 4; i++)
-		mu_buf_u8(b, (uint8_t)(v >> (8 * i)));
-}
+	const struct mu_key_type *p;
 
-static void
-put_u64(struct mu_buf *b, uint64_t v)
-{
-	for (int i = 0; i < 8; i++)
-		mu_buf_u8(b, (uint8_t)(v >> (8 * i)));
-}
-
-static void
-put_double(struct mu_buf *b, double d)
-{
-	uint64_t bits;
-
-	memcpy(&bits, &d, sizeof bits);
-	put_u64(b, bits);
-}
-
-static void
-put_text(struct mu_buf *b, const char *s)
-{
-	mu_buf_put(b, s, strlen(s) + 1);
-}
-
-/* The double next to ns / 10^9.  Today's time in nanoseconds is no double any
- * more, so its seconds and the rest are taken apart. */
-static double
-seconds(int64_t ns)
-{
-	if (ns < INT64_C(1) << EXACT_BITS && ns > -(INT64_C(1) << EXACT_BITS))
-		return (double)ns / (double)NS_PER_S;
-	return (double)(ns / NS_PER_S) +
-	       (double)(ns % NS_PER_S) / (double)NS_PER_S;
-}
-
-static int
-enc_number(struct mu_buf *b, enum zeek_type type, uint64_t v)
-{
-	put_u32(b, type);
-	put_u64(b, v);
-	return 0;
-}
-
-static int
-enc_double(struct mu_buf *b, enum zeek_type type, double d)
-{
-	put_u32(b, type);
-	put_double(b, d);
-	return 0;
-}
-
-static bool
-near(double a, double b)
-{
-	return fabs(a - b) < 1e-6;
-}
-
-static void
-put_amount(struct mu_buf *b, double amount, const char *unit)
-{
-	put_double(b, amount);
-	put_text(b, unit);
-	if (!near(fabs(amount), 1))
-		put_text(b, "s");
-}
-
-/* Whole parts of each unit; what remains is told in microseconds.  Doubles as
- * in Zeek, whose rounding is part of the key. */
-static int
-enc_interval(struct mu_buf *b, int64_t ns)
-{
-	static const struct {
-		double seconds;
-		const char *name;
-	} units[] = { { 86400, "day" }, { 3600, "hr" }, { 60, "min" },
-		{ 1, "sec" }, { 1e-3, "msec" } };
-	double v = seconds(ns);
-	bool any = false;
-
-	put_u32(b, ZEEK_INTERVAL);
-	for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
-		double whole = trunc(v / units[i].seconds);
-
-		if (whole == 0)
-			continue;
-		v -= whole * units[i].seconds;
-		put_amount(b, whole, units[i].name);
-		any = true;
+	mu_key_u32(b, t->tag);
+	if (t->tag == ZEEK_ENUM)
+		mu_buf_str(b, t->name);
+	if (t->tag == ZEEK_RECORD) {
+		mu_key_u64(b, 0);
+		mu_key_u64(b, mu_key_type_parts(t));
 	}
-	v /= 1e-6;
-	if (!near(v, 0))
-		put_amount(b, v, "usec");
-	else if (!any)
-		put_text(b, "0 secs");
-	return 0;
-}
-
-static int
-enc_port(struct mu_buf *b, const struct muster_value *v)
-{
-	static const char *const names[] = {
-		[MUSTER_PROTO_UNKNOWN] = "unknown",
-		[MUSTER_PROTO_TCP] = "tcp",
-		[MUSTER_PROTO_UDP] = "udp",
-		[MUSTER_PROTO_ICMP] = "icmp",
-	};
-	enum muster_proto proto;
-	uint16_t number = muster_value_get_port(v, &proto);
-
-	put_u32(b, ZEEK_PORT);
-	put_u32(b, number);
-	put_text(b, "/");
-	mu_buf_str(b, names[proto]);
-	return 0;
-}
-
-/* Zeek writes ::1.2.3.4, by the rule of ISC's inet_ntop, where Broker and all
- * else here write ::102:304. */
-static const char *
-zeek_address(const uint8_t addr[16], char out[MU_NET_TEXT])
-{
-	static const uint8_t zeros[12];
-
-	if (memcmp(addr, zeros, sizeof zeros) == 0 &&
-	    (addr[12] != 0 || addr[13] != 0)) {
-		snprintf(out, MU_NET_TEXT, "::%u.%u.%u.%u", addr[12], addr[13],
-		    addr[14], addr[15]);
-		return out;
+	for (p = t->parts; p != NULL; p = p->next) {
+		if (p->field != NULL)
+			mu_key_text(b, p->field);
+		put_type(b, p);
 	}
-	return mu_net_format_address(addr, out);
+	if (t->yield != NULL)
+		put_type(b, t->yield);
 }
 
+/* A string that is a part says how long it is. */
 static int
-enc_address(struct mu_buf *b, const struct muster_value *v)
-{
-	char text[MU_NET_TEXT];
-
-	put_u32(b, ZEEK_ADDR);
-	put_text(b, zeek_address(muster_value_get_address(v), text));
-	return 0;
-}
-
-static int
-enc_subnet(struct mu_buf *b, const struct muster_value *v)
-{
-	const uint8_t *addr = muster_value_get_address(v);
-	unsigned width = muster_value_get_width(v);
-	char text[MU_NET_TEXT];
-
-	if (mu_net_is_v4(addr) && width >= 96)
-		width -= 96;
-	put_u32(b, ZEEK_SUBNET);
-	mu_buf_str(b, zeek_address(addr, text));
-	mu_buf_printf(b, "/%u", width);
-	mu_buf_u8(b, 0);
-	return 0;
-}
-
-static int
-enc_enum(struct mu_buf *b, const struct muster_value *v, const char *type)
-{
-	size_t len;
-	const char *name = muster_value_get_string(v, &len);
-
-	if (type == NULL)
-		return MUSTER_EINVAL;
-	put_u32(b, ZEEK_ENUM);
-	mu_buf_str(b, type);
-	mu_buf_put(b, name, len);
-	mu_buf_u8(b, 0);
-	return 0;
-}
-
-static int
-enc_string(struct mu_buf *b, const struct muster_value *v)
+put_string(struct mu_buf *b, const struct muster_value *v)
 {
 	size_t len;
 	const char *bytes = muster_value_get_string(v, &len);
 
+	mu_key_u32(b, ZEEK_STRING);
+	mu_key_u32(b, (uint32_t)len);
 	mu_buf_put(b, bytes, len);
 	return 0;
 }
 
-int
-mu_key_enc(
-    struct mu_buf *b, const struct muster_value *v, const char *enum_type)
+static int
+put_vector(struct mu_buf *b, const struct mu_key_type *t,
+    const struct muster_value *v)
 {
-	switch (muster_value_type(v)) {
-	case MUSTER_STRING:
-		return enc_string(b, v);
-	case MUSTER_BOOLEAN:
-		return enc_number(b, ZEEK_BOOL, muster_value_get_boolean(v));
-	case MUSTER_INTEGER:
-		return enc_number(
-		    b, ZEEK_INT, (uint64_t)muster_value_get_integer(v));
-	case MUSTER_COUNT:
-		return enc_number(b, ZEEK_COUNT, muster_value_get_count(v));
-	case MUSTER_REAL:
-		return enc_double(b, ZEEK_DOUBLE, muster_value_get_real(v));
-	case MUSTER_TIMESTAMP:
-		return enc_double(
-		    b, ZEEK_TIME, seconds(muster_value_get_ns(v)));
-	case MUSTER_TIMESPAN:
-		return enc_interval(b, muster_value_get_ns(v));
-	case MUSTER_PORT:
-		return enc_port(b, v);
-	case MUSTER_ADDRESS:
-		return enc_address(b, v);
-	case MUSTER_SUBNET:
-		return enc_subnet(b, v);
-	case MUSTER_ENUM:
-		return enc_enum(b, v, enum_type);
-	case MUSTER_NONE:
-	case MUSTER_SET:
-	case MUSTER_TABLE:
-	case MUSTER_VECTOR:
-		break;
+	size_t n = muster_value_size(v);
+	int rc = 0;
+
+	put_type(b, t);
+	mu_key_text(b, "[");
+	for (size_t i = 0; i < n && rc == 0; i++) {
+		const struct muster_value *e = muster_value_at(v, i);
+
+		if (i > 0)
+			mu_key_text(b, ", ");
+		if (muster_value_type(e) != MUSTER_NONE)
+			rc = put_value(b, t->parts, e);
 	}
-	return MUSTER_ETYPE;
+	mu_key_text(b, "]");
+	return rc;
+}
+
+static int
+put_record(struct mu_buf *b, const struct mu_key_type *t,
+    const struct muster_value *v)
+{
+	const struct mu_key_type *p = t->parts;
+	size_t n = muster_value_size(v);
+	int rc = 0;
+
+	if (n != mu_key_type_parts(t))
+		return MUSTER_ETYPE;
+	put_type(b, t);
+	mu_key_u64(b, n);
+	for (size_t i = 0; i < n && rc == 0; i++, p = p->next) {
+		const struct muster_value *e = muster_value_at(v, i);
+
+		mu_key_text(b, p->field);
+		if (muster_value_type(e) != MUSTER_NONE)
+			rc = put_value(b, p, e);
+		else
+			mu_key_text(b, "<uninitialized>");
+	}
+	return rc;
+}
+
+/* One index is the value itself, several are a vector of them. */
+static int
+put_index(struct mu_buf *b, const struct mu_key_type *t, size_t n,
+    const struct muster_value *v)
+{
+	const struct mu_key_type *p;
+	size_t i = 0;
+	int rc = 0;
+
+	if (n > 1 && (muster_value_type(v) != MUSTER_VECTOR ||
+			 muster_value_size(v) != n))
+		return MUSTER_ETYPE;
+	mu_key_u32(b, (uint32_t)n);
+	mu_key_u32(b, ZEEK_LIST);
+	mu_key_u32(b, 0);
+	mu_key_u64(b, n);
+	for (p = t->parts; p != NULL; p = p->next)
+		put_type(b, p);
+	mu_key_u64(b, n);
+	for (p = t->parts; p != NULL && rc == 0; p = p->next, i++)
+		rc = put_value(b, p, n > 1 ? muster_value_at(v, i) : v);
+	return rc;
+}
+
+/* Zeek walks its hash table, in an order that is another in each process; here
+ * it is that of the value. */
+static int
+put_table(struct mu_buf *b, const struct mu_key_type *t,
+    const struct muster_value *v)
+{
+	size_t n = muster_value_size(v), nindexes = mu_key_type_parts(t);
+	int rc = 0;
+
+	put_type(b, t);
+	mu_key_u32(b, (uint32_t)n);
+	for (size_t i = 0; i < n && rc == 0; i++) {
+		if (i > 0)
+			mu_key_text(b, "\n");
+		rc = put_index(b, t, nindexes, muster_value_at(v, i));
+		if (rc == 0 && t->yield != NULL)
+			rc = put_value(
+			    b, t->yield, muster_value_at_value(v, i));
+	}
+	return rc;
+}
+
+static bool
+is_of(const struct mu_key_type *t, const struct muster_value *v)
+{
+	enum muster_type type = muster_value_type(v);
+
+	if (t->tag == ZEEK_RECORD)
+		return type == MUSTER_VECTOR;
+	if (t->tag == ZEEK_TABLE)
+		return type == (t->yield == NULL ? MUSTER_SET : MUSTER_TABLE);
+	return mu_zeek_type_of(type) == t->tag;
+}
+
+/* A value as a part of another, or one with parts. */
+static int
+put_value(struct mu_buf *b, const struct mu_key_type *t,
+    const struct muster_value *v)
+{
+	if (!is_of(t, v))
+		return MUSTER_ETYPE;
+	if (mu_buf_error(b) != 0)
+		return mu_buf_error(b);
+	switch (t->tag) {
+	case ZEEK_STRING:
+		return put_string(b, v);
+	case ZEEK_VECTOR:
+		return put_vector(b, t, v);
+	case ZEEK_RECORD:
+		return put_record(b, t, v);
+	case ZEEK_TABLE:
+		return put_table(b, t, v);
+	default:
+		return mu_key_plain_enc(b, v, t->name);
+	}
+}
+
+/* The type that was told, or none where it says nothing about v. */
+static int
+told_type(const char *text, const struct muster_value *v,
+    struct mu_key_type **out)
+{
+	int rc = mu_key_type_parse(text, strlen(text), out);
+
+	if (rc == 0 && (*out)->tag == ZEEK_ENUM &&
+	    muster_value_type(v) != MUSTER_ENUM) {
+		mu_key_type_free(*out);
+		*out = NULL;
+	}
+	return rc;
+}
+
+int
+mu_key_enc(struct mu_buf *b, const struct muster_value *v, const char *type,
+    const char **why)
+{
+	size_t before = mu_buf_len(b);
+	struct mu_key_type *t = NULL;
+	int rc = 0;
+
+	*why = "type: no type of Zeek's (such as vector of addr, set[addr, "
+	       "port], table[string] of count, record { a: addr; p: port })";
+	if (type != NULL)
+		rc = told_type(type, v, &t);
+	if (rc == 0 && t == NULL) {
+		rc = mu_key_type_of(v, &t, why);
+		if (rc == 0)
+			*why = "its parts are not of one type: tell it (type, "
+			       "such as record { a: addr; p: port })";
+	} else if (rc == 0) {
+		*why = "not of the type that was told (type)";
+	}
+	if (rc == 0)
+		rc = t->tag == ZEEK_STRING && is_of(t, v)
+			 ? mu_key_plain_enc(b, v, NULL)
+			 : put_value(b, t, v);
+	if (rc != 0)
+		mu_buf_truncate(b, before);
+	mu_key_type_free(t);
+	return rc;
 }

@@ -100,6 +100,23 @@ say "questions: types, missing nodes, JSON, mistakes"
 [ "$(ctl worker-1 pool where --type string proxy 1.2.3.4)" = '1.2.3.4	proxy-2' ]
 [ "$(ctl worker-1 pool where --type enum:transport_proto proxy tcp \
     --json | jq -c '.keys[0].digest')" = 3073364589 ]
+part() { # TYPE DATA: a value in the JSON form
+	printf '{"@data-type":"%s","data":%s}' "$1" "$2"
+}
+digest() { # KEY [OPTION...]
+	ctl worker-1 pool where proxy --json "$@" | jq -c '.keys[0].digest'
+}
+pair="$(part address '"1.2.3.4"'),$(part port '"80/tcp"')"
+fields='record { a: addr; p: port; s: string &optional; }'
+[ "$(digest "$(part vector "[$pair,$(part none '{}')]")" \
+    --type "$fields")" = 1721541016 ]
+[ "$(digest "$(part set "[$(part count 5)]")")" = 2937863005 ]
+[ "$(ctl worker-1 publish --hrw proxy "$(part vector "[$pair,$(part string '"x"')]")" \
+    --type "$fields" Test::record)" = proxy-2 ]
+rc=0
+ctl worker-1 pool where proxy "$(part vector '[]')" 2>"$T/err" || rc=$?
+[ "$rc" -eq 64 ]
+has "$T/err" 'key: an empty container does not tell its type'
 [ "$(ctl worker-1 pool where proxy count:0 --without proxy-2)" = 'count:0	proxy-1' ]
 is worker-1 'pools' '.pools | map(.name) == ["logger", "proxy", "worker"]'
 for wrong in 'where proxi count:1' 'where proxy' 'were proxy count:1' \
@@ -115,7 +132,8 @@ has "$T/table" 'proxy: 2 of 2 alive, topic zeek/cluster/pool/proxy'
 ctl worker-1 status >"$T/table" || :
 has "$T/table" 'active: 1 manager, 2 proxy'
 printf '%s\n' '{"hrw":"proxy","key":{"@data-type":"count","data":1},"event":"Test::stream"}' \
-    '{"rr":"proxy","event":"Test::stream","args":[1]}' '{"hrw":"proxy","event":"x"}' |
+    '{"rr":"proxy","event":"Test::stream","args":[1]}' '{"hrw":"proxy","event":"x"}' \
+    '{"hrw":"proxy","key":'"$(part vector "[$pair]")"',"key_type":"record { a: addr; p: port; }","event":"Test::stream"}' |
     { ctl worker-1 publish - 2>"$T/err" || [ $? -eq 1 ]; }
-has "$T/err" '2 published, 1 refused, 2 deliveries'
+has "$T/err" '3 published, 1 refused, 3 deliveries'
 stop worker-1 proxy-1 proxy-2 manager

@@ -111,6 +111,10 @@ START_TEST(a_key_is_published_to_its_node)
 	       "{\"@data-type\":\"enum-value\",\"data\":\"tcp\"},"
 	       "\"type\":\"transport_proto\",\"event\":\"E\"}",
 	    "\"ok\":true");
+	expect(HRW("{\"@data-type\":\"vector\",\"data\":[" COUNT(
+		   "1") "," STRING("a") "]},\"type\":"
+					"\"record { n: count; s: string; }\""),
+	    "\"ok\":true");
 }
 END_TEST
 
@@ -186,10 +190,14 @@ END_TEST
 
 START_TEST(what_makes_no_sense_is_refused)
 {
-	expect(HRW("{\"@data-type\":\"set\",\"data\":[]}"), "can be a key");
+	expect(HRW("{\"@data-type\":\"set\",\"data\":[]}"),
+	    "key: an empty container does not tell its type");
 	expect(HRW("{\"@data-type\":\"enum-value\",\"data\":\"tcp\"}"),
 	    "needs the name of its type");
-	expect(HRW("{\"x\":1}"), "can be a key");
+	expect(HRW("{\"x\":1}"), "key: not a value in the JSON form");
+	expect(HRW("{\"@data-type\":\"none\",\"data\":{}}"),
+	    "key: none cannot be a key");
+	expect(HRW(COUNT("1") ",\"type\":\"set[\""), "key: type: no type of");
 	expect(RR(",\"key\":" COUNT("1")), "key: not a string");
 	expect("{\"op\":\"publish\",\"hrw\":\"proxy\",\"event\":\"E\"}",
 	    "wants key");
@@ -206,7 +214,7 @@ START_TEST(what_makes_no_sense_is_refused)
 	    "without: no node \\\"worker-1\\\" in pool \\\"proxy\\\"");
 	expect(WHERE(",\"without\":[1]"), "without: no node");
 	expect("{\"op\":\"pool_where\",\"pool\":\"proxy\",\"keys\":[1]}",
-	    "can be a key");
+	    "key: not a value in the JSON form");
 	expect("{\"op\":\"pool_where\",\"pool\":\"\",\"keys\":[]}",
 	    "no pool \\\"\\\"");
 }

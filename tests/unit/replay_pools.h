@@ -96,9 +96,10 @@ hrw(struct endpoint *e, const char *pool, const struct muster_value *key,
     const char *type)
 {
 	const struct mu_pool_member *m = NULL;
+	const char *why;
 	uint32_t digest;
 
-	ck_assert_int_eq(pools_digest(key, type, &digest), 0);
+	ck_assert_int_eq(pools_digest(key, type, &digest, &why), 0);
 	mu_pool_choose(mu_pools_find(endpoint_pools(e), pool), digest, &m, 1);
 	return m;
 }
