@@ -59,6 +59,7 @@ static const struct field_row fields[CONTROL_NFIELDS] = {
 	[CONTROL_RECORDS] = { "records",    MU_JTEXT_STRING,  "a string of base64" },
 	[CONTROL_NAME] =    { "name",       MU_JTEXT_STRING,  "a string" },
 	[CONTROL_FLUSH] =   { "flush",      MU_JTEXT_BOOLEAN, "true or false" },
+	[CONTROL_ORDERED] = { "ordered",    MU_JTEXT_BOOLEAN, "true or false" },
 	[CONTROL_STREAM] =  { "stream",     MU_JTEXT_STRING,  "a string" },
 };
 /* clang-format on */
@@ -288,7 +289,7 @@ static const struct op ops[] = {
 	  HAS(ID),                                                control_on_store },
 	{ "stores",    0,           0,                            control_on_stores },
 	{ "log_write", HAS(CREATE) | HAS(RECORDS),
-	  HAS(FLUSH) | HAS(ID),                                   control_on_log_write },
+	  HAS(FLUSH) | HAS(ID) | HAS(ORDERED),                    control_on_log_write },
 	{ "logs",      0,           0,                            control_on_logs },
 	{ "log_tail",  0,           HAS(STREAM),                  control_on_log_tail },
 	{ "ids",       0,           0,                            control_on_ids },

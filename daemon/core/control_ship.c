@@ -26,6 +26,7 @@ struct log_ask {
 	struct log_ask *next;
 	uint64_t number;
 	bool tagged; /* the client gave an id: others may overtake */
+	bool ordered; /* only if all before it were accepted */
 	int64_t tag;
 };
 
@@ -44,6 +45,7 @@ struct control_ship {
 	struct log_ask *asks;
 	size_t nasks;
 	bool untagged;     /* one of them is */
+	bool broken;       /* an ordered one was refused */
 	struct wish *late; /* waits for the disk, or NULL */
 };
 
@@ -63,6 +65,8 @@ refuse(struct control_session *s, const struct log_ask *how, const char *code,
 	char text[512];
 	va_list ap;
 
+	if (how->ordered)
+		s->ship->broken = true;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
@@ -247,6 +251,22 @@ find_stream(struct control_session *s, struct wish *w)
 	return rc;
 }
 
+static bool
+is_true(const struct control_args *a, uint64_t bit, int field)
+{
+	return (a->present & bit) != 0 && a->field[field].at[0] == 't';
+}
+
+/* What comes behind a refused one would change places with it. */
+static bool
+in_order(struct control_session *s, const struct log_ask *how)
+{
+	if (!how->ordered || !s->ship->broken)
+		return true;
+	refuse(s, how, "order", "an earlier request was refused");
+	return false;
+}
+
 /* false after a refusal. */
 static bool
 wish_read(
@@ -260,14 +280,14 @@ wish_read(
 		refuse(s, &w->how, "usage", "id: not a whole number");
 		return false;
 	}
-	w->flush = (a->present & HAS(FLUSH)) != 0 &&
-		   a->field[CONTROL_FLUSH].at[0] == 't';
+	w->flush = is_true(a, HAS(FLUSH), CONTROL_FLUSH);
+	w->how.ordered = is_true(a, HAS(ORDERED), CONTROL_ORDERED);
 	if (s->control->shipper == NULL) {
 		refuse(s, &w->how, "off", "this node sends no logs");
 		return false;
 	}
-	return read_create(s, a, w) == 0 && read_records(s, a, w) == 0 &&
-	       find_stream(s, w) == 0;
+	return in_order(s, &w->how) && read_create(s, a, w) == 0 &&
+	       read_records(s, a, w) == 0 && find_stream(s, w) == 0;
 }
 
 /* --- asking -------------------------------------------------------------- */
@@ -414,7 +434,7 @@ try_late(struct control_session *s)
 {
 	struct wish *w = s->ship->late;
 	size_t before = mu_buf_len(&s->out);
-	int rc = ask(s, w);
+	int rc = in_order(s, &w->how) ? ask(s, w) : 0;
 
 	if (rc == MUSTER_EAGAIN)
 		return;

@@ -312,10 +312,8 @@ set_mark(struct stream *st, const struct outbox_mark *mark)
 					  : mu_buf_error(&m->value);
 }
 
-/* Memory gave out in the middle: everything that was collected is refused, and
- * whoever brought it is told. */
-static void
-give_up(struct outbox *o, struct stream *st, int rc)
+void
+outbox_give_up(struct outbox *o, struct stream *st, int rc)
 {
 	struct group *g;
 	struct ticket *t;
@@ -389,7 +387,7 @@ outbox_add(struct outbox *o, const struct outbox_add *a, uint64_t now)
 	rc = put_records(o, st, a, t);
 	if (rc != 0) {
 		mu_free(t);
-		give_up(o, st, rc);
+		outbox_give_up(o, st, rc);
 	}
 	return rc;
 }

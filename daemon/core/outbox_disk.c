@@ -384,6 +384,11 @@ fail_all(struct outbox *o, int err)
 		mu_free(e);
 	}
 	free_unstored(o);
+	/* Who was told of a failure must not see accepted what it sent behind
+	 * that.  Records of this node itself wait for the disk. */
+	for (size_t i = 0; i < o->nstreams; i++)
+		if (o->streams[i]->tickets != NULL)
+			outbox_give_up(o, o->streams[i], err);
 	o->settled = o->journal;
 	o->redo_at = o->now + OUTBOX_DISK;
 }

@@ -248,6 +248,9 @@ void outbox_collect(struct outbox *o, struct stream *st);
 /* ... of all streams: before loggers come or go, so that the records of one
  * logger do not overtake those for which there was none. */
 void outbox_collect_all(struct outbox *o);
+/* Everything collected of that stream is refused, and whoever brought it is
+ * told rc. */
+void outbox_give_up(struct outbox *o, struct stream *st, int rc);
 
 /* --- outbox_disk.c --- */
 /* Store a new batch, whose body is body; then it is in no queue yet.  0 or an

@@ -2,7 +2,8 @@
  * log write: a file of log records to the cluster's loggers.  The file is read
  * here, TSV or JSON lines, and the records are sent serialized, so that the
  * daemon never sees its format.  A window of requests is under way; each is
- * answered when its records are on the daemon's disk.
+ * answered when its records are on the daemon's disk.  They are ordered: after
+ * a refused one none is accepted, so that --after can go on exactly there.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -150,11 +151,14 @@ answer(struct shipment *s)
 		s->accepted += a->n;
 		return 0;
 	}
-	text = mu_jtext_cstring(&error);
-	complain("%s:%llu-%llu: %zu records not accepted: %s", s->name,
-	    (unsigned long long)a->first, (unsigned long long)a->last, a->n,
-	    text == NULL ? "refused" : text);
-	mu_free(text);
+	/* What was on its way behind a refused one is refused with it. */
+	if (!s->stop) {
+		text = mu_jtext_cstring(&error);
+		complain("%s:%llu-%llu: %zu records not accepted: %s", s->name,
+		    (unsigned long long)a->first, (unsigned long long)a->last,
+		    a->n, text == NULL ? "refused" : text);
+		mu_free(text);
+	}
 	s->refused += a->n;
 	if (s->bad_line == 0 || a->first < s->bad_line)
 		s->bad_line = a->first;
@@ -191,7 +195,8 @@ send_records(struct shipment *s, bool last)
 	mu_buf_put(&s->out, mu_buf_data(&s->create), mu_buf_len(&s->create));
 	mu_buf_str(&s->out, "\",\"records\":\"");
 	put_base64(&s->out, &s->records);
-	mu_buf_printf(&s->out, "\",\"flush\":%s,\"id\":%llu}\n",
+	mu_buf_printf(&s->out,
+	    "\",\"flush\":%s,\"ordered\":true,\"id\":%llu}\n",
 	    last ? "true" : "false", (unsigned long long)s->nsent);
 	s->nsent++;
 	s->n = 0;

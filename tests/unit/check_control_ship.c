@@ -176,6 +176,64 @@ START_TEST(a_full_spool_says_so)
 }
 END_TEST
 
+/* The spool has room again when the second request comes; accepted before the
+ * first, it would come again when the client sends everything from there. */
+START_TEST(ordered_ones_stay_in_order)
+{
+	struct control_session *s = session(), *other = session();
+	size_t before;
+
+	taking = false;
+	ordered = true;
+	disk->fail = MUSTER_ELIMIT;
+	write_counts(s, 1, 3, 1, true);
+	turn();
+	ck_assert_ptr_nonnull(strstr(output(s), "\"code\":\"full\""));
+	write_counts(s, 4, 3, 2, true);
+	write_counts(other, 7, 3, 3, true);
+	turn();
+	commit();
+	ck_assert_str_eq(output(s),
+	    "{\"ok\":false,\"id\":2,\"error\":\"an earlier request was "
+	    "refused\",\"code\":\"order\"}\n");
+	ck_assert_str_eq(
+	    output(other), "{\"ok\":true,\"id\":3,\"accepted\":3}\n");
+	/* who asks for no order is not held to it */
+	ordered = false;
+	before = facts().accepted;
+	write_counts(s, 10, 2, 4, true);
+	turn();
+	commit();
+	ck_assert_uint_eq(facts().accepted, before + 2);
+	control_session_free(s);
+	control_session_free(other);
+}
+END_TEST
+
+START_TEST(what_was_collected_falls_with_what_was_written)
+{
+	struct control_session *s = session();
+	const char *text;
+
+	ordered = true;
+	write_counts(s, 1, 3, 1, true);
+	turn();
+	write_counts(s, 4, 3, 2, false); /* waits for more, in memory */
+	disk->fail = MUSTER_ELIMIT;
+	turn();
+	text = output(s);
+	ck_assert_ptr_nonnull(strstr(text, "{\"ok\":false,\"id\":1,"));
+	ck_assert_ptr_nonnull(strstr(text, "{\"ok\":false,\"id\":2,"));
+	now += 2 * SECOND;
+	turn();
+	commit();
+	ck_assert_uint_eq(facts().accepted, 0);
+	ck_assert_uint_eq(facts().refused, 6);
+	control_session_free(s);
+	ordered = false;
+}
+END_TEST
+
 START_TEST(the_disk_may_be_behind)
 {
 	struct control_session *s = session();
@@ -357,6 +415,8 @@ main(void)
 	tcase_add_test(t, what_is_no_record_is_refused);
 	tcase_add_test(t, columns_stay_as_they_are);
 	tcase_add_test(t, a_full_spool_says_so);
+	tcase_add_test(t, ordered_ones_stay_in_order);
+	tcase_add_test(t, what_was_collected_falls_with_what_was_written);
 	tcase_add_test(t, the_disk_may_be_behind);
 	tcase_add_test(t, a_session_may_end_in_between);
 	tcase_add_test(t, a_node_may_send_no_logs);

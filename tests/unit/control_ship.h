@@ -239,6 +239,8 @@ say(struct control_session *s, const char *line)
 	control_session_feed(s, line, strlen(line), now);
 }
 
+static bool ordered; /* requests say so */
+
 /* id < 0: none */
 __attribute__((unused)) static void
 write_as(struct control_session *s, const char *create, const char *records,
@@ -250,8 +252,9 @@ write_as(struct control_session *s, const char *create, const char *records,
 	if (id >= 0)
 		snprintf(tag, sizeof tag, ",\"id\":%d", id);
 	line = mu_asprintf("{\"op\":\"log_write\",\"create\":\"%s\","
-			   "\"records\":\"%s\"%s%s}\n",
-	    create, records, tag, flush ? ",\"flush\":true" : "");
+			   "\"records\":\"%s\"%s%s%s}\n",
+	    create, records, tag, flush ? ",\"flush\":true" : "",
+	    ordered ? ",\"ordered\":true" : "");
 	say(s, line);
 	mu_free(line);
 }
