@@ -130,6 +130,8 @@ io_SRCS = \
 	daemon/io/local.c \
 	daemon/io/logdir.c \
 	daemon/io/logdisk.c \
+	daemon/io/logdisk_in.c \
+	daemon/io/logdisk_out.c \
 	daemon/io/logfile.c \
 	daemon/io/logpost.c \
 	daemon/io/logpost_compress.c \
