@@ -63,6 +63,7 @@ core_SRCS = \
 	daemon/core/logger.c \
 	daemon/core/logjournal.c \
 	daemon/core/logsink.c \
+	daemon/core/logsink_anew.c \
 	daemon/core/logsink_fact.c \
 	daemon/core/logsink_format.c \
 	daemon/core/logsink_item.c \

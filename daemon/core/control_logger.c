@@ -70,6 +70,7 @@ put_disk(struct mu_buf *b, const struct logger_report *r)
 	answer_number(b, "failures", d->failures);
 	answer_number(b, "flush_ms", d->flush_ns / MS);
 	answer_number(b, "flush_max_ms", d->flush_max_ns / MS);
+	answer_text(b, "journal", or_null(d->damaged));
 	answer_text(b, "error", or_null(d->error));
 	answer_number(b, "error_ms", (uint64_t)(d->error_at / MS));
 }
@@ -142,4 +143,6 @@ control_put_logger_trouble(const struct control *c, struct mu_buf *b)
 	l->report(l->ctx, &r);
 	if (r.disk.trouble)
 		answer_text(b, "logger_error", r.disk.error);
+	if (r.disk.damaged[0] != '\0')
+		answer_text(b, "logger_journal", r.disk.damaged);
 }

@@ -23,7 +23,8 @@ struct control_logger {
 void control_on_logs(struct control_session *s, const struct control_args *a);
 void control_on_log_tail(
     struct control_session *s, const struct control_args *a);
-/* The member "logger_error" of the answer to "status", if there is trouble. */
+/* The members "logger_error" and "logger_journal" of the answer to "status", if
+ * there is trouble, and if the journal was damaged. */
 struct mu_buf;
 void control_put_logger_trouble(const struct control *c, struct mu_buf *b);
 /* The session ends. */

@@ -2,17 +2,26 @@
 #include "core/logjournal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <lmdb.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/alloc.h"
+#include "core/backend_lmdb_check.h"
+#include "muster/err.h"
 #include "sys/file.h"
 
 #define MAP_BYTES (256u << 20)
 
 struct logjournal_lmdb {
 	char *folder;
+	char why[200]; /* what is damaged, or "" */
 	bool sync;
 	MDB_env *env; /* NULL: not open */
 	MDB_dbi dbi;
@@ -45,6 +54,42 @@ logjournal_lmdb_free(struct logjournal_lmdb *j)
 		mdb_env_close(j->env);
 	mu_free(j->folder);
 	mu_free(j);
+}
+
+/* Is its file sound?  LMDB would trust it.  0, EBADMSG, or another errno. */
+static int
+check(struct logjournal_lmdb *j)
+{
+	char *path = mu_asprintf("%s/data.mdb", j->folder);
+	int fd = path == NULL ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+	int rc = path == NULL ? ENOMEM : fd < 0 ? errno : 0;
+	struct stat st;
+	void *map;
+
+	mu_free(path);
+	if (fd < 0)
+		return rc == ENOENT ? 0 : rc; /* there is none yet */
+	if (fstat(fd, &st) != 0) {
+		rc = errno;
+	} else if (st.st_size == 0) {
+		snprintf(j->why, sizeof j->why, "it is empty");
+		rc = EBADMSG;
+	} else {
+		map = mmap(
+		    NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+		if (map == MAP_FAILED) {
+			rc = errno;
+		} else {
+			rc = lmdb_check(map, (uint64_t)st.st_size, true, j->why,
+			    sizeof j->why);
+			rc = rc == 0               ? 0
+			     : rc == MUSTER_ENOMEM ? ENOMEM
+						   : EBADMSG;
+			munmap(map, (size_t)st.st_size);
+		}
+	}
+	close(fd);
+	return rc;
 }
 
 /* LMDB's errors as negative numbers of errno. */
@@ -92,6 +137,9 @@ open_env(struct logjournal_lmdb *j)
 		return 0;
 	if (file_make_folder(j->folder, 0700, NULL) != 0)
 		return errno;
+	rc = check(j);
+	if (rc != 0)
+		return rc;
 	rc = mdb_env_create(&j->env);
 	if (rc != 0) {
 		j->env = NULL;
@@ -200,6 +248,31 @@ hook_each(void *ctx,
 	return rc;
 }
 
+static int
+hook_set_aside(void *ctx, int64_t wall, char *text, size_t size)
+{
+	struct logjournal_lmdb *j = ctx;
+	time_t t = (time_t)(wall / 1000000000);
+	char stamp[40] = "0";
+	struct tm tm;
+	char *to;
+	int rc;
+
+	if (localtime_r(&t, &tm) != NULL)
+		strftime(stamp, sizeof stamp, "%Y-%m-%d-%H-%M-%S", &tm);
+	if (j->env != NULL)
+		mdb_env_close(j->env);
+	j->env = NULL;
+	to = mu_asprintf("%s.damaged-%s", j->folder, stamp);
+	rc = to == NULL ? -ENOMEM : rename(j->folder, to) != 0 ? -errno : 0;
+	if (rc == 0)
+		snprintf(text, size, "%s, kept as %s",
+		    j->why[0] == '\0' ? "a record cannot be read" : j->why, to);
+	j->why[0] = '\0';
+	mu_free(to);
+	return rc;
+}
+
 void
 logjournal_lmdb_hooks(struct logjournal_lmdb *j, struct logjournal *out)
 {
@@ -209,5 +282,6 @@ logjournal_lmdb_hooks(struct logjournal_lmdb *j, struct logjournal *out)
 	out->commit = hook_commit;
 	out->abort = hook_abort;
 	out->each = hook_each;
+	out->set_aside = hook_set_aside;
 	out->ctx = j;
 }

@@ -274,6 +274,10 @@ try_recover(struct logsink *s)
 {
 	int rc = recover(s);
 
+	if (rc != 0 && s->damaged) {
+		anew(s);
+		rc = s->damaged ? rc : recover(s);
+	}
 	s->ready = rc == 0;
 	if (rc == 0) {
 		sink_end_trouble(s);
@@ -287,6 +291,7 @@ void
 logsink_tick(struct logsink *s, const struct logsink_now *now)
 {
 	s->now = *now;
+	anew(s);
 	forgive(s);
 	if (!s->ready && now->mono >= s->recover_at)
 		try_recover(s);

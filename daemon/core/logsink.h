@@ -85,6 +85,10 @@ struct logjournal {
 	    int (*each)(void *arg, const uint8_t *key, size_t key_len,
 		const uint8_t *value, size_t len),
 	    void *arg);
+	/* After -EBADMSG from any of them: move the journal away, for good; the
+	 * next call finds an empty one.  text [size] receives what is wrong and
+	 * where it is kept. */
+	int (*set_aside)(void *ctx, int64_t wall, char *text, size_t size);
 	void *ctx;
 };
 
@@ -179,6 +183,7 @@ struct logsink_fact {
 	int64_t last;     /* wall time of the last record on disk */
 };
 
+#define SINK_DAMAGED 320
 struct logsink_total {
 	uint64_t records, bytes, rejected, dropped;
 	uint64_t batches, repeated, refused, gaps; /* numbered ones */
@@ -190,6 +195,7 @@ struct logsink_total {
 	bool ready, trouble;
 	char error[200];  /* last trouble, or "" */
 	int64_t error_at; /* wall */
+	char damaged[SINK_DAMAGED]; /* what became of a damaged journal, or "" */
 };
 
 size_t logsink_count(const struct logsink *s);

@@ -10,6 +10,7 @@
  *   logsink_session.c  numbered batches
  *   logsink_journal.c  what is remembered over a crash
  *   logsink_rotate.c   ending and renaming files
+ *   logsink_anew.c     a journal that is damaged
  *   logsink_recover.c  what a life before left
  *   logsink_fact.c     for status
  */
@@ -32,7 +33,7 @@
 #define SINK_SESSION_NS                                                        \
 	(INT64_C(90) * 86400 * 1000000000) /* unused: forgotten */
 #define SINK_LINES (1u << 20) /* bytes for those who follow, per group */
-#define SINK_TEXT  256        /* of a message */
+#define SINK_TEXT  640        /* of a message */
 
 struct format;
 struct left;
@@ -146,6 +147,9 @@ struct logsink {
 	bool nomem;             /* or memory */
 	bool again;             /* the group is done once more: count nothing */
 	uint64_t journal_retry; /* monotonic; 0: it works */
+	bool damaged;           /* the journal is */
+	bool incomplete;        /* a new one has not everything yet */
+	uint64_t anew_at;       /* monotonic: no other new one before */
 	bool trouble;           /* said, and not over */
 	bool rotation_trouble;  /* the folder of rotated files is of no use */
 	bool rotation_waits;    /* for the next second */
@@ -289,6 +293,13 @@ int rotate_move(
     struct logsink *s, const char *name, const char *target, bool *here);
 /* A file that nobody knows is in the way of a writer's. */
 int rotate_foreign(struct logsink *s, const struct writer *w);
+
+/* Everything that is known: files, sessions. */
+int journal_commit_all(struct logsink *s);
+
+/* --- logsink_anew.c --- */
+/* If the journal is damaged, begin a new one. */
+void anew(struct logsink *s);
 
 /* --- logsink_recover.c --- */
 /* 0 or a negative errno: then it is to be tried again. */

@@ -82,8 +82,9 @@ put_file(struct logsink *s, const struct writer *w, uint64_t size)
 	return put_entry(s, &f);
 }
 
+/* Up to that number everything is on disk. */
 static int
-put_session(struct logsink *s, const struct session *ss)
+put_session(struct logsink *s, const struct session *ss, uint64_t number)
 {
 	uint8_t key[1 + sizeof ss->id.bytes];
 	struct mu_buf *b = &s->scratch;
@@ -91,7 +92,7 @@ put_session(struct logsink *s, const struct session *ss)
 	key[0] = 's';
 	memcpy(key + 1, ss->id.bytes, sizeof ss->id.bytes);
 	mu_buf_reset(b);
-	mu_buf_u64(b, ss->seen);
+	mu_buf_u64(b, number);
 	mu_buf_u64(b, (uint64_t)ss->used);
 	return put(s, key, sizeof key);
 }
@@ -111,19 +112,27 @@ put_post(struct logsink *s, const struct logsink_rotated *r)
 	return put(s, key, make_key(key, 'p', r->name));
 }
 
+/* Remember whether it is damaged. */
+static int
+heed(struct logsink *s, int rc)
+{
+	s->damaged = s->damaged || rc == -EBADMSG;
+	return rc;
+}
+
 static int
 begin(struct logsink *s)
 {
-	return s->journal.begin(s->journal.ctx);
+	return heed(s, s->journal.begin(s->journal.ctx));
 }
 
 static int
 end(struct logsink *s, int rc)
 {
 	if (rc == 0)
-		return s->journal.commit(s->journal.ctx);
+		return heed(s, s->journal.commit(s->journal.ctx));
 	s->journal.abort(s->journal.ctx);
-	return rc;
+	return heed(s, rc);
 }
 
 /* --- transactions ------------------------------------------------------ */
@@ -169,8 +178,27 @@ journal_commit_group(struct logsink *s)
 			continue;
 		ss = session_find(s, &it->session);
 		if (ss != NULL && ss != last)
-			rc = put_session(s, ss);
+			rc = put_session(s, ss, ss->seen);
 		last = ss;
+	}
+	return end(s, rc);
+}
+
+int
+journal_commit_all(struct logsink *s)
+{
+	const struct session *ss, *next;
+	int rc = begin(s);
+
+	if (rc != 0)
+		return rc;
+	for (struct writer *w = s->writers; w != NULL && rc == 0; w = w->next)
+		if (w->file >= 0)
+			rc = put_file(s, w, w->size);
+	HASH_ITER(hh, s->sessions, ss, next)
+	{
+		if (rc == 0 && ss->taken > 0)
+			rc = put_session(s, ss, ss->taken);
 	}
 	return end(s, rc);
 }
@@ -375,5 +403,5 @@ journal_read(struct logsink *s, const struct journal_reader *r)
 {
 	struct reading reading = { s, r };
 
-	return s->journal.each(s->journal.ctx, read_pair, &reading);
+	return heed(s, s->journal.each(s->journal.ctx, read_pair, &reading));
 }

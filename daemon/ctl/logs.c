@@ -113,6 +113,8 @@ print_logger(const json_t *l)
 	    number(l, "rotations"),
 	    number(l, "post_waiting") + number(l, "post_running"),
 	    number(l, "post_failed"), number(l, "removed"));
+	if (json_is_string(json_object_get(l, "journal")))
+		printf("the journal was damaged: %s\n", text(l, "journal"));
 	if (json_is_string(json_object_get(l, "error")))
 		printf("last trouble: %s\n", text(l, "error"));
 	print_streams(l);

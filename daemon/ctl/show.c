@@ -141,6 +141,9 @@ print_head(const json_t *v)
 	if (json_is_string(json_object_get(v, "logger_error")))
 		printf("logger: %sfailing%s: %s\n", colour_on(RED),
 		    colour_off(RED), text(v, "logger_error"));
+	if (json_is_string(json_object_get(v, "logger_journal")))
+		printf("logger: the journal was %sdamaged%s: %s\n",
+		    colour_on(RED), colour_off(RED), text(v, "logger_journal"));
 	print_log_trouble(json_object_get(v, "logs"));
 	putchar('\n');
 }

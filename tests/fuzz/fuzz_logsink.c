@@ -5,6 +5,7 @@
  * value.  The disk takes everything and keeps nothing.
  */
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -155,6 +156,16 @@ f_each(void *ctx,
 	    pair_size - 1 - pair[0]);
 }
 
+static int
+f_set_aside(void *ctx, int64_t wall, char *text, size_t size)
+{
+	(void)ctx;
+	(void)wall;
+	pair = NULL;
+	snprintf(text, size, "spoilt");
+	return 0;
+}
+
 static void
 drain(struct logsink *s)
 {
@@ -204,7 +215,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		f_sync, f_close, f_stat, f_rename, f_name, f_nothing, f_head,
 		NULL };
 	static const struct logjournal journal = { f_nothing, f_put, f_del,
-		f_nothing, f_abort, f_each, NULL };
+		f_nothing, f_abort, f_each, f_set_aside, NULL };
 	struct mu_logs logs = { .flush_ns = 1000000000,
 		.rotate_ns = 1000000000,
 		.buffer_bytes = 1 << 20,

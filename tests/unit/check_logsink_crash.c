@@ -80,6 +80,91 @@ START_TEST(crashes_while_recovering_are_no_worse)
 }
 END_TEST
 
+/* Everything but what was answered may be written again. */
+static void
+allow_twice(struct world *w)
+{
+	for (size_t i = 0; i < SENDERS; i++)
+		for (size_t k = 0; k < w->senders[i].nout; k++) {
+			const struct flying *f = &w->senders[i].out[k];
+
+			for (uint64_t n = 0; n < f->n; n++)
+				w->twice[f->first + 2 * n] = 1;
+		}
+}
+
+START_TEST(a_damaged_journal_is_begun_anew)
+{
+	struct world w;
+
+	world_init(&w, (uint64_t)_i);
+	w.logs.rotate_ns = 2 * (int64_t)NS;
+	start(&w);
+	for (int i = 0; i < ROUNDS; i++)
+		round_of(&w, true);
+	crash(&w);
+	w.disk->damaged = true;
+	allow_twice(&w);
+	start(&w);
+	drain(&w);
+	ck_assert_uint_eq(w.disk->aside, 1);
+	ck_assert_ptr_nonnull(strstr(
+	    w.last_log, "the journal was damaged: spoilt, kept elsewhere"));
+	for (int i = 0; i < 5; i++)
+		round_of(&w, true);
+	finish(&w);
+}
+END_TEST
+
+START_TEST(damaged_while_it_runs_it_loses_nothing)
+{
+	struct logsink_total t;
+	struct world w;
+
+	world_init(&w, (uint64_t)_i);
+	w.logs.rotate_ns = 2 * (int64_t)NS;
+	start(&w);
+	for (int i = 0; i < ROUNDS; i++)
+		round_of(&w, true);
+	w.disk->damaged = true;
+	for (int i = 0; i < ROUNDS; i++)
+		round_of(&w, true);
+	ck_assert_uint_eq(w.disk->aside, 1);
+	logsink_total(w.sink, &t);
+	ck_assert_str_eq(t.damaged, "spoilt, kept elsewhere");
+	ck_assert(!t.trouble);
+	/* The new one knows as much as the old one did. */
+	crash(&w);
+	start(&w);
+	for (int i = 0; i < 5; i++)
+		round_of(&w, true);
+	finish(&w);
+}
+END_TEST
+
+START_TEST(a_disk_that_spoils_each_new_one_is_not_filled)
+{
+	struct logsink_total t;
+	struct world w;
+
+	world_init(&w, 1);
+	start(&w);
+	for (int i = 0; i < ROUNDS; i++)
+		round_of(&w, true);
+	for (int i = 0; i < 3 * ROUNDS; i++) {
+		w.disk->damaged = true;
+		round_of(&w, true);
+	}
+	ck_assert_uint_eq(w.disk->aside, 1);
+	logsink_total(w.sink, &t);
+	ck_assert(t.trouble);
+	pass(&w, 3600 * NS);
+	round_of(&w, true);
+	ck_assert_uint_eq(w.disk->aside, 2);
+	finish(&w);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -94,6 +179,9 @@ main(void)
 	    c, a_kill_at_any_step_loses_and_doubles_nothing, 0, 3);
 	tcase_add_loop_test(c, nor_does_a_power_cut, 0, 3);
 	tcase_add_loop_test(c, crashes_while_recovering_are_no_worse, 0, 20);
+	tcase_add_loop_test(c, a_damaged_journal_is_begun_anew, 0, 20);
+	tcase_add_loop_test(c, damaged_while_it_runs_it_loses_nothing, 0, 20);
+	tcase_add_test(c, a_disk_that_spoils_each_new_one_is_not_filled);
 	suite_add_tcase(s, c);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_ENV);

@@ -35,6 +35,8 @@ struct mdisk {
 	struct mpair txn[MODEL_PAIRS];
 	size_t npairs, ntxn;
 	bool in_txn;
+	bool damaged; /* the journal is, until it is set aside */
+	size_t aside; /* how often it was */
 	uint64_t next_id;
 	struct mu_rng rng;
 	uint64_t step, crash_at; /* 0: never */
@@ -295,6 +297,8 @@ m_begin(void *ctx)
 	int rc = step(d, true, &half);
 
 	ck_assert(!d->in_txn);
+	if (rc == 0 && d->damaged)
+		rc = -EBADMSG;
 	if (rc != 0)
 		return rc;
 	memcpy(d->txn, d->pairs, sizeof d->pairs);
@@ -377,10 +381,31 @@ m_each(void *ctx,
 	bool half;
 	int rc = step(d, true, &half);
 
+	/* Some of it can be read. */
 	for (size_t i = 0; rc == 0 && i < d->npairs; i++)
-		rc = each(arg, d->pairs[i].key, d->pairs[i].key_len,
-		    d->pairs[i].value, d->pairs[i].len);
-	return rc;
+		rc = d->damaged && i == d->npairs / 2
+			 ? -EBADMSG
+			 : each(arg, d->pairs[i].key, d->pairs[i].key_len,
+			       d->pairs[i].value, d->pairs[i].len);
+	return rc == 0 && d->damaged ? -EBADMSG : rc;
+}
+
+static int
+m_set_aside(void *ctx, int64_t wall, char *text, size_t size)
+{
+	struct mdisk *d = ctx;
+	bool half;
+	int rc = step(d, true, &half);
+
+	(void)wall;
+	if (rc != 0)
+		return rc;
+	ck_assert(d->damaged && !d->in_txn);
+	d->damaged = false;
+	d->npairs = 0;
+	d->aside++;
+	snprintf(text, size, "spoilt, kept elsewhere");
+	return 0;
 }
 
 /* --- lives ------------------------------------------------------------- */
@@ -414,7 +439,7 @@ mdisk_hooks(struct mdisk *d, struct logfs *fs, struct logjournal *j)
 	const struct logfs f = { m_create, m_open, m_write, m_truncate, m_sync,
 		m_close, m_stat, m_rename, m_remove, m_sync_names, m_head, d };
 	const struct logjournal l = { m_begin, m_put, m_del, m_commit, m_abort,
-		m_each, d };
+		m_each, m_set_aside, d };
 
 	*fs = f;
 	*j = l;
