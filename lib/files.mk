@@ -100,7 +100,9 @@ proto_SRCS = \
 store_SRCS = \
 	lib/store/apply.c \
 	lib/store/clone.c \
+	lib/store/clone_aside.c \
 	lib/store/clone_attach.c \
+	lib/store/clone_chunks.c \
 	lib/store/clone_copy.c \
 	lib/store/clone_merge.c \
 	lib/store/clone_query.c \
@@ -109,6 +111,7 @@ store_SRCS = \
 	lib/store/consumer.c \
 	lib/store/entry.c \
 	lib/store/master.c \
+	lib/store/master_chunks.c \
 	lib/store/master_clones.c \
 	lib/store/master_release.c \
 	lib/store/master_trouble.c \

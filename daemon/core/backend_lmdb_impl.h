@@ -22,9 +22,9 @@
 #define LMDB_REASON 512
 /* Entries after which a sealed layer takes no more, and about as many as one
  * transaction writes: LMDB keeps the memory of its largest for good. */
-#define LMDB_LAYER_FULL   2048
+#define LMDB_LAYER_FULL 2048
 /* Part of max_pending from which on nothing rests and copies wait. */
-#define LMDB_BEHIND	  8
+#define LMDB_BEHIND       8
 #define LMDB_MAX_META_KEY 40 /* store/backend.h */
 
 /* An environment and its tables. */
@@ -105,8 +105,11 @@ struct lmdb_snapshot {
 	struct lmdb_view view;
 	uint8_t after[RECORD_STORED_KEY]; /* stored key returned last */
 	size_t after_len;
-	bool begun; /* after is set */
-	int err;    /* it ended before its time */
+	bool begun;         /* after is set */
+	int err;            /* it ended before its time */
+	size_t last_page;   /* of the file when it was opened */
+	size_t page_size;   /* bytes */
+	size_t layer_bytes; /* of layers held */
 };
 
 static inline struct lmdb *

@@ -5,13 +5,27 @@
  * the layers of that moment lie over it.
  *
  * While one is open LMDB cannot reuse pages freed since: the file grows by
- * what is rewritten meanwhile.  How old one may get is the owner's to say.
+ * what is rewritten meanwhile, and with an interval its layers stay in memory.
+ * How much of either is too much is said here, how old one may get is the
+ * owner's to say.
  */
 #include <string.h>
 
 #include "base/alloc.h"
 #include "core/backend_lmdb_impl.h"
 #include "muster/err.h"
+
+#define MAX_GROWTH (64u << 20) /* bytes of the file since it was opened */
+#define MAX_LAYERS (4u << 20)  /* bytes of layers held */
+
+/* The end of the file, in pages. */
+static size_t
+last_page(const struct lmdb *b)
+{
+	MDB_envinfo info;
+
+	return mdb_env_info(b->env.env, &info) == 0 ? info.me_last_pgno : 0;
+}
 
 static void
 release(struct lmdb_snapshot *s)
@@ -56,6 +70,29 @@ snapshot_next(struct mu_snapshot *base, struct mu_bytes *key,
 }
 
 static void
+snapshot_back(struct mu_snapshot *base, struct mu_bytes after)
+{
+	struct lmdb_snapshot *s = (struct lmdb_snapshot *)base;
+	struct mu_bytes stored = record_stored_key(after, s->after);
+
+	if (stored.at != s->after)
+		memcpy(s->after, stored.at, stored.len);
+	s->after_len = stored.len;
+	s->view.loaded = false;
+}
+
+static bool
+snapshot_is_costly(const struct mu_snapshot *base)
+{
+	const struct lmdb_snapshot *s = (const struct lmdb_snapshot *)base;
+
+	if (s->b == NULL)
+		return true;
+	return s->layer_bytes > MAX_LAYERS ||
+	       (last_page(s->b) - s->last_page) * s->page_size > MAX_GROWTH;
+}
+
+static void
 snapshot_close(struct mu_snapshot *base)
 {
 	struct lmdb_snapshot *s = (struct lmdb_snapshot *)base, **at;
@@ -84,11 +121,25 @@ keep_layers(struct lmdb *b, struct lmdb_view *v)
 		layer_ref(l);
 }
 
+/* What it costs is counted from here. */
+static void
+begin_count(struct lmdb *b, struct lmdb_snapshot *s)
+{
+	MDB_stat st = { .ms_psize = 4096 };
+
+	mdb_env_stat(b->env.env, &st);
+	s->page_size = st.ms_psize;
+	s->last_page = last_page(b);
+	s->layer_bytes = s->view.newest != NULL ? b->pending : 0;
+}
+
 struct mu_snapshot *
 lmdb_snapshot(struct mu_backend *base, struct mu_bytes after)
 {
 	static const struct mu_snapshot_ops ops = {
 		.next = snapshot_next,
+		.back = snapshot_back,
+		.is_costly = snapshot_is_costly,
 		.close = snapshot_close,
 	};
 	struct lmdb *b = lmdb_of(base);
@@ -110,6 +161,7 @@ lmdb_snapshot(struct mu_backend *base, struct mu_bytes after)
 	}
 	if (b->options.sync_interval_ms > 0)
 		keep_layers(b, &s->view);
+	begin_count(b, s);
 	if (after.len > 0) {
 		stored = record_stored_key(after, s->after);
 		if (stored.at != s->after)

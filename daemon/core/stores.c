@@ -75,8 +75,7 @@ smaller(uint64_t a, uint64_t b)
 static uint64_t
 frame_room(const struct mu_layout *l)
 {
-	uint64_t room =
-	    smaller(l->limits.frame_bytes, l->limits.queue_bytes);
+	uint64_t room = smaller(l->limits.frame_bytes, l->limits.queue_bytes);
 
 	return room > 2 * FRAME_ROOM ? room - FRAME_ROOM : room / 2;
 }
@@ -104,7 +103,7 @@ open_master(struct store *st, const struct mu_layout *l,
 	cfg.resume = true;
 	cfg.default_expiry_ns = row->expiry_ns;
 	cfg.max_snapshot = (size_t)smaller(cfg.max_snapshot, room);
-	cfg.chunk_bytes = (size_t)smaller(cfg.chunk_bytes, room / 4);
+	cfg.chunk_bytes = (size_t)smaller(cfg.chunk_bytes, room / 16);
 	cfg.max_value = (size_t)smaller(cfg.max_value, room / 2);
 	st->master = mu_master_new(&cfg, st->backend, &s->now);
 }
@@ -135,8 +134,8 @@ name_store(struct store *st, const struct mu_layout_store *row)
 	st->row_master = mu_strdup(row->master);
 	st->to_master = mu_store_topic(row->name, true, &st->to_master_len);
 	st->to_clones = mu_store_topic(row->name, false, &st->to_clones_len);
-	st->claim = mu_asprintf(
-	    MU_STORE_MASTER "%zu/%s", strlen(row->name), row->name);
+	st->claim =
+	    mu_asprintf(MU_STORE_MASTER "%zu/%s", strlen(row->name), row->name);
 	st->name = st->row_name;
 	return st->row_name == NULL || st->row_master == NULL ||
 		       st->to_master == NULL || st->to_clones == NULL ||
@@ -156,8 +155,8 @@ open_store(struct store *st, const struct mu_layout *l,
 	if (rc != 0)
 		return rc;
 	st->kind = st->is_master ? row->backend : row->clone_backend;
-	rc = hooks->open(hooks->ctx, row, st->is_master, &st->backend, text,
-	    sizeof text);
+	rc = hooks->open(
+	    hooks->ctx, row, st->is_master, &st->backend, text, sizeof text);
 	if (rc != 0) {
 		st->backend = NULL;
 		fail(st, text);
@@ -211,8 +210,8 @@ subscribe(struct stores *s)
 	/* Without stores, too: whoever says it has no master it does not
 	 * claim. */
 	if (rc == 0)
-		rc = add_topic(f, MU_STORE_CAPABILITY,
-		    strlen(MU_STORE_CAPABILITY));
+		rc = add_topic(
+		    f, MU_STORE_CAPABILITY, strlen(MU_STORE_CAPABILITY));
 	if (rc == 0)
 		rc = router_attach(endpoint_router(s->e), &s->sub, f);
 	muster_filter_free(f);
@@ -235,7 +234,7 @@ build(struct stores *s, const struct mu_layout *l,
 
 		st->is_master = strcmp(row->master, node->name) == 0;
 		if (!st->is_master && !mu_layout_has_clone(row, node,
-		    mu_layout_node(l, row->master)))
+					  mu_layout_node(l, row->master)))
 			continue;
 		st->all = s;
 		s->n++;
@@ -252,8 +251,7 @@ build(struct stores *s, const struct mu_layout *l,
 
 struct stores *
 stores_new(struct endpoint *e, const struct mu_layout *layout,
-    const struct stores_hooks *hooks, uint64_t seed, uint64_t now,
-    int64_t wall)
+    const struct stores_hooks *hooks, uint64_t seed, uint64_t now, int64_t wall)
 {
 	struct stores *s = mu_calloc(1, sizeof *s);
 

@@ -77,11 +77,18 @@ struct mu_snapshot_ops {
 	 * the end (*err 0) or on failure. */
 	bool (*next)(struct mu_snapshot *s, struct mu_bytes *key,
 	    struct mu_bytes *value, int64_t *deadline, int *err);
+	/* Go back: next gives the pair behind after (not empty), which it has
+	 * given before. */
+	void (*back)(struct mu_snapshot *s, struct mu_bytes after);
+	/* Does keeping it open cost the medium more room than it should?  NULL:
+	 * never. */
+	bool (*is_costly)(const struct mu_snapshot *s);
 	void (*close)(struct mu_snapshot *s);
 };
 
 struct mu_snapshot {
 	const struct mu_snapshot_ops *ops;
+	bool is_live; /* shows later writes, too, as they are made */
 };
 
 /* Entries in memory; seal is durable at once and nothing is ever undone.

@@ -20,6 +20,7 @@ mu_clone_config_init(struct mu_clone_config *config)
 	config->max_write_bytes = 64u << 20;
 	config->max_queries = 10000;
 	config->max_early = 65536;
+	config->max_aside = 16u << 20;
 	config->max_value = 4u << 20;
 	config->max_keys = 1000000;
 	config->max_stale_ns = 300 * UINT64_C(1000000000);
@@ -67,6 +68,7 @@ mu_clone_free(struct mu_clone *c)
 	mu_producer_free(c->writer);
 	mu_outq_clear(&c->out);
 	mu_buf_clear(&c->held);
+	clone_aside_drop(c);
 	c->backend->ops->close(c->backend);
 	mu_free(c);
 }

@@ -26,6 +26,8 @@ struct mu_clone_config {
 	size_t max_write_bytes;  /* their payloads */
 	size_t max_queries;      /* waiting for a fresh copy; beyond: BUSY */
 	size_t max_early;
+	size_t max_aside;          /* bytes of actions on keys that a copy on
+				      its way does not have yet */
 	size_t max_value;          /* bytes of an encoded key and value */
 	uint32_t max_keys;         /* in one answer */
 	uint64_t max_stale_ns;     /* how old an answer may be */

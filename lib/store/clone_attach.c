@@ -7,27 +7,13 @@
 #include "muster/err.h"
 #include "store/clone_impl.h"
 
-#define ASK_BROKER    2  /* ticks between two nack{0} */
-#define ASK_OURS      10 /* ticks between two attach */
-#define ASK_CHUNK     5  /* ticks between two want */
-#define ASK_SLOWLY    300
+#define ASK_BROKER    2   /* ticks between two nack{0} */
+#define ASK_OURS      10  /* ticks between two attach */
+#define MAX_PATIENCE  600 /* ticks before a copy that fails is begun again */
 #define GIVE_UP_CHUNK 100 /* ticks without a word of the master */
 #define OLD_AFTER     30  /* ticks of silence in which a copy counts as fresh */
 
 /* --- asking ------------------------------------------------------------ */
-
-static struct muster_value *
-last_held(const struct mu_clone *c)
-{
-	struct muster_value *v = NULL;
-
-	if (!c->loading || mu_buf_len(&c->held) == 0)
-		return NULL;
-	if (muster_value_dec(mu_buf_data(&c->held), mu_buf_len(&c->held), &v) !=
-	    0)
-		return NULL;
-	return v;
-}
 
 static void
 ask_ours(struct mu_clone *c)
@@ -39,7 +25,7 @@ ask_ours(struct mu_clone *c)
 		.writer = c->answered,
 	};
 
-	cmd.key = last_held(c);
+	cmd.key = clone_last_held(c);
 	clone_send(c, &cmd, &c->peer, NULL);
 	muster_value_unref(cmd.key);
 }
@@ -114,6 +100,20 @@ drop_copy(struct mu_clone *c)
 		    muster_strerror(rc));
 }
 
+/* A copy that fails again and again, as on a full disk, is begun ever more
+ * rarely. */
+static void
+note_failure(struct mu_clone *c)
+{
+	if (c->ticks - c->failed > 2 * MAX_PATIENCE)
+		c->patience = 0;
+	else
+		c->patience = c->patience == 0 ? ASK_OURS : 2 * c->patience;
+	if (c->patience > MAX_PATIENCE)
+		c->patience = MAX_PATIENCE;
+	c->failed = c->ticks;
+}
+
 void
 clone_restart(struct mu_clone *c, const char *why)
 {
@@ -125,6 +125,8 @@ clone_restart(struct mu_clone *c, const char *why)
 	c->complete = false;
 	c->loading = false;
 	c->seeking = true; /* at the next tick that is due, not at once */
+	note_failure(c);
+	clone_aside_drop(c);
 	c->writer_open = false;
 	c->asked = c->ticks;
 	if (c->attached > 0 && !c->is_ours)
@@ -194,60 +196,7 @@ clone_on_ack_clone(struct mu_clone *c, const struct mu_command *cmd)
 	clone_check_whole(c);
 }
 
-/* --- chunks ------------------------------------------------------------ */
-
-static void
-want(struct mu_clone *c)
-{
-	struct mu_command cmd = { .tag = MU_CMD_WANT, .index = c->index };
-
-	cmd.key = last_held(c);
-	if (cmd.key == NULL && mu_buf_len(&c->held) > 0)
-		return; /* no memory: at the next tick */
-	c->wanted = c->ticks;
-	clone_send(c, &cmd, &c->master.endpoint, &c->master);
-	muster_value_unref(cmd.key);
-}
-
-static bool
-is_behind(const struct mu_clone *c)
-{
-	return c->backend->ops->behind != NULL &&
-	       c->backend->ops->behind(c->backend);
-}
-
-/* The flow is as fast as the slower of the way and the medium. */
-static void
-want_first(struct mu_clone *c)
-{
-	c->held_back = is_behind(c);
-	if (c->held_back)
-		return;
-	if (c->want_every < ASK_CHUNK)
-		c->want_every = ASK_CHUNK; /* a copy from before a restart */
-	c->first_wanted = c->ticks;
-	want(c);
-}
-
-/* On a slow way a chunk takes its time, and asking again meanwhile would only
- * bring it twice: be patient for twice as long as the last one took, and more
- * each time. */
-static void
-want_again(struct mu_clone *c)
-{
-	c->want_every *= 2;
-	if (c->want_every > ASK_SLOWLY)
-		c->want_every = ASK_SLOWLY;
-	want(c);
-}
-
-static void
-measure_way(struct mu_clone *c)
-{
-	uint64_t took = c->ticks - c->first_wanted;
-
-	c->want_every = 2 * took < ASK_CHUNK ? ASK_CHUNK : 2 * took;
-}
+/* --- our own kind ------------------------------------------------------ */
 
 static bool
 begin_loading(struct mu_clone *c, const struct mu_command *cmd)
@@ -261,7 +210,8 @@ begin_loading(struct mu_clone *c, const struct mu_command *cmd)
 	c->loaded = 0;
 	c->total = cmd->total;
 	c->index = 0;
-	c->want_every = ASK_CHUNK;
+	c->passed = cmd->number;
+	clone_aside_drop(c);
 	c->saved_index = UINT64_MAX; /* it speaks of another load */
 	mu_buf_reset(&c->held);
 	return true;
@@ -299,7 +249,7 @@ clone_on_attached(struct mu_clone *c, const struct mu_command *cmd)
 	is_attached(c, cmd, true);
 	c->need = cmd->newest;
 	if (c->loading)
-		want_first(c);
+		clone_want_first(c);
 	else
 		send_ack(c, c->applied);
 	clone_open_writer(
@@ -314,51 +264,6 @@ clone_on_attached(struct mu_clone *c, const struct mu_command *cmd)
 	clone_answer_writes(c);
 }
 
-void
-clone_on_chunk(struct mu_clone *c, const struct mu_command *cmd)
-{
-	struct mu_bytes from = { NULL, 0 };
-	struct mu_buf last;
-	int rc;
-
-	if (!c->loading || c->seeking || cmd->index != c->index)
-		return;
-	if (cmd->number < c->applied) {
-		want(c); /* older than what we passed over */
-		return;
-	}
-	if (mu_buf_len(&c->held) > 0)
-		from = mu_bytes_of(&c->held);
-	mu_buf_init(&last, 0);
-	rc = clone_merge(c, from, cmd, (cmd->flags & 1) != 0, &last);
-	if (rc == MUSTER_ELIMIT) {
-		mu_buf_clear(&last);
-		return; /* no room at present: asked for again at its time */
-	}
-	if (rc != 0) {
-		mu_buf_clear(&last);
-		clone_restart(c, muster_strerror(rc));
-		return;
-	}
-	if (mu_buf_len(&last) > 0) {
-		mu_buf_clear(&c->held);
-		c->held = last;
-	}
-	c->loaded += cmd->nentries;
-	measure_way(c);
-	c->index++;
-	if (c->need < cmd->number)
-		c->need = cmd->number;
-	if ((cmd->flags & 1) != 0) {
-		c->loading = false;
-		mu_buf_clear(&c->held);
-		clone_check_whole(c);
-		clone_answer_writes(c);
-	} else {
-		want_first(c);
-	}
-}
-
 /* --- time -------------------------------------------------------------- */
 
 static bool
@@ -366,14 +271,9 @@ is_due(const struct mu_clone *c)
 {
 	uint64_t every = c->has_peer && c->peer_is_ours ? ASK_OURS : ASK_BROKER;
 
+	if (every < c->patience)
+		every = c->patience;
 	return c->ticks - c->asked >= every;
-}
-
-void
-clone_go_on(struct mu_clone *c)
-{
-	if (c->held_back && c->loading && !c->seeking)
-		want_first(c);
 }
 
 void
@@ -386,10 +286,8 @@ clone_tick_attach(struct mu_clone *c)
 	}
 	if (c->loading && c->ticks - c->heard >= GIVE_UP_CHUNK)
 		clone_seek(c);
-	else if (c->held_back)
-		clone_go_on(c);
-	else if (c->loading && c->ticks - c->wanted >= c->want_every)
-		want_again(c);
+	else
+		clone_tick_chunks(c);
 }
 
 enum mu_store_state

@@ -1,8 +1,7 @@
 /*
  * The copy: actions in their order, and ranges of keys made equal to what a
  * snapshot says.  While chunks arrive, actions on keys beyond the last chunk
- * are passed over: the chunk that brings them is read later than the action
- * was sent.
+ * are set aside: see clone_aside.c.
  */
 #include <string.h>
 
@@ -16,17 +15,6 @@ static const struct mu_bytes seq_key = { (const uint8_t *)"seq", 3 };
 static const struct mu_bytes epoch_key = { (const uint8_t *)"epoch", 5 };
 /* Of a copy on its way: the last key held; absent when it is whole. */
 static const struct mu_bytes held_key = { (const uint8_t *)"held", 4 };
-
-int
-clone_compare(struct mu_bytes a, struct mu_bytes b)
-{
-	size_t n = a.len < b.len ? a.len : b.len;
-	int c = n == 0 ? 0 : memcmp(a.at, b.at, n);
-
-	if (c != 0)
-		return c;
-	return a.len < b.len ? -1 : a.len > b.len;
-}
 
 /* An outcome of the backend: what does not read as it was written is worth
  * nothing, see clone_restart. */
@@ -128,7 +116,7 @@ erase_range(struct mu_clone *c, struct mu_bytes from, struct mu_bytes end,
 	while (rc == 0) {
 		rc = clone_medium(c, c->backend->ops->after(c->backend, from,
 					 &key, &value, &deadline));
-		if (rc != 0 || (end.at != NULL && clone_compare(key, end) >= 0))
+		if (rc != 0 || (end.at != NULL && mu_bytes_cmp(key, end) >= 0))
 			break;
 		mu_buf_reset(&copy);
 		mu_buf_put(&copy, key.at, key.len);
@@ -157,54 +145,58 @@ clear(struct mu_clone *c, const struct mu_command *cmd)
 	return c->backend->ops->clear(c->backend);
 }
 
-static bool
-is_held(const struct mu_clone *c, struct mu_bytes key)
+int
+clone_apply_keyed(
+    struct mu_clone *c, const struct mu_command *cmd, struct mu_bytes key)
 {
-	return !c->loading ||
-	       (mu_buf_len(&c->held) > 0 &&
-		   clone_compare(key, mu_bytes_of(&c->held)) <= 0);
-}
+	struct mu_buf value;
+	int rc;
 
-static int
-apply_keyed(struct mu_clone *c, const struct mu_command *cmd)
-{
-	enum mu_store_status status;
-	struct mu_buf key, value;
-	int rc = 0;
-
-	mu_buf_init(&key, 0);
+	if (cmd->tag != MU_CMD_PUT)
+		return clone_erase(c, key,
+		    cmd->tag == MU_CMD_EXPIRE ? MU_STORE_EXPIRED
+					      : MU_STORE_ERASED,
+		    &cmd->publisher);
 	mu_buf_init(&value, 0);
-	status = mu_entry_key(&key, cmd->key);
-	if (status == MU_STORE_NOMEM)
-		rc = MUSTER_ENOMEM;
-	if (status == MU_STORE_OK && is_held(c, mu_bytes_of(&key))) {
-		if (cmd->tag == MU_CMD_PUT) {
-			mu_value_enc(&value, cmd->value);
-			rc = mu_buf_error(&value);
-			if (rc == 0)
-				rc = clone_put(c, mu_bytes_of(&key),
-				    mu_bytes_of(&value), cmd, false);
-		} else {
-			rc = clone_erase(c, mu_bytes_of(&key),
-			    cmd->tag == MU_CMD_EXPIRE ? MU_STORE_EXPIRED
-						      : MU_STORE_ERASED,
-			    &cmd->publisher);
-		}
-	}
-	mu_buf_clear(&key);
+	mu_value_enc(&value, cmd->value);
+	rc = mu_buf_error(&value);
+	if (rc == 0)
+		rc = clone_put(c, key, mu_bytes_of(&value), cmd, false);
 	mu_buf_clear(&value);
 	return rc;
 }
 
 static int
-apply(struct mu_clone *c, const struct mu_command *cmd)
+apply_or_set_aside(
+    struct mu_clone *c, const struct mu_command *cmd, struct mu_blob *blob)
+{
+	enum mu_store_status status;
+	struct mu_buf key;
+	int rc = 0;
+
+	mu_buf_init(&key, 0);
+	status = mu_entry_key(&key, cmd->key);
+	if (status == MU_STORE_NOMEM)
+		rc = MUSTER_ENOMEM;
+	else if (status == MU_STORE_OK && clone_is_held(c, mu_bytes_of(&key)))
+		rc = clone_apply_keyed(c, cmd, mu_bytes_of(&key));
+	else if (status == MU_STORE_OK)
+		clone_set_aside(c, mu_bytes_of(&key), blob, cmd->seq);
+	mu_buf_clear(&key);
+	return rc;
+}
+
+static int
+apply(struct mu_clone *c, const struct mu_command *cmd, struct mu_blob *blob)
 {
 	switch (cmd->tag) {
 	case MU_CMD_PUT:
 	case MU_CMD_ERASE:
 	case MU_CMD_EXPIRE:
-		return apply_keyed(c, cmd);
+		return apply_or_set_aside(c, cmd, blob);
 	case MU_CMD_CLEAR:
+		if (c->loading)
+			clone_pass_over(c, cmd->seq);
 		return clear(c, cmd);
 	case MU_CMD_PUT_UNIQUE_RESULT:
 		clone_on_unique_result(c, cmd);
@@ -217,6 +209,19 @@ apply(struct mu_clone *c, const struct mu_command *cmd)
 	}
 }
 
+/* The action that found no room, or the next one. */
+static struct mu_blob *
+take(struct mu_clone *c, uint64_t *seq)
+{
+	struct mu_blob *b = c->stuck;
+
+	if (b == NULL)
+		return mu_consumer_take(c->in, seq);
+	*seq = c->stuck_seq;
+	c->stuck = NULL;
+	return b;
+}
+
 int
 clone_drain(struct mu_clone *c)
 {
@@ -224,15 +229,21 @@ clone_drain(struct mu_clone *c)
 	uint64_t seq;
 	int rc = 0;
 
-	while (rc == 0 && (blob = mu_consumer_take(c->in, &seq)) != NULL) {
+	while (rc == 0 && (blob = take(c, &seq)) != NULL) {
 		struct mu_command cmd;
 
 		rc = mu_command_dec(&cmd, blob->data, blob->len);
-		mu_blob_unref(blob);
 		if (rc == 0) {
-			rc = apply(c, &cmd);
+			rc = apply(c, &cmd, blob);
 			mu_command_clear(&cmd);
 		}
+		/* A slow disk has time; a full one says so itself. */
+		if (rc == MUSTER_ELIMIT && clone_is_behind(c)) {
+			c->stuck = blob;
+			c->stuck_seq = seq;
+			return 0;
+		}
+		mu_blob_unref(blob);
 		if (rc == 0)
 			c->applied = seq;
 	}
@@ -289,6 +300,7 @@ clone_remember(struct mu_clone *c)
 		mu_buf_reset(&c->held);
 	}
 	c->loading = mu_buf_len(&c->held) > 0;
+	c->passed = c->applied; /* what was set aside is gone */
 	c->loaded = c->loading ? c->backend->ops->size(c->backend) : 0;
 	c->complete = c->epoch != 0 && !c->loading;
 	return rc;

@@ -5,6 +5,8 @@
 #include "store/clone.h"
 #include "store/entry.h"
 
+#define CLONE_WINDOW 4 /* chunks under way */
+
 /* A write that the master has not decided, as far as we know. */
 struct write {
 	struct write *next;
@@ -47,6 +49,8 @@ struct mu_clone {
 	bool told_second;  /* a second master was logged */
 	uint64_t attached; /* times */
 	uint64_t asked;    /* tick of the last request */
+	uint64_t patience; /* ticks before the next one; 0: as usual */
+	uint64_t failed;   /* tick of the last clone_restart, or 0 */
 	uint64_t heard;    /* tick of the master's last word */
 	uint64_t heard_at; /* the same, monotonic */
 
@@ -55,14 +59,21 @@ struct mu_clone {
 	uint64_t epoch;         /* 0: history unknown */
 	uint64_t applied;       /* last action applied */
 	bool loading;           /* chunks are on their way */
-	bool held_back;         /* the next one, until the medium is ready */
+	bool held_back;         /* more of them, until the medium is ready */
 	struct mu_buf held;     /* last encoded key we hold; empty: none */
-	uint64_t index;         /* of the chunk wanted */
-	uint64_t wanted;        /* tick at which it was asked for */
-	uint64_t first_wanted;  /* the same, the first time */
-	uint64_t want_every;    /* ticks before it is asked for again */
-	uint64_t loaded, total; /* pairs */
-	uint64_t need;          /* whole once this action is applied */
+	uint64_t index;         /* of the chunk that comes next */
+	uint64_t allowed;       /* those before it were asked for */
+	/* ticks at which that was, by index */
+	uint64_t asked_at[CLONE_WINDOW];
+	uint64_t wanted;          /* tick of the last want */
+	uint64_t want_every;      /* ticks before it is said again */
+	uint64_t loaded, total;   /* pairs */
+	struct mu_backend *aside; /* owned: actions on keys to come, by key; or
+				     NULL */
+	uint64_t passed;       /* chunks must be as of this action or later */
+	struct mu_blob *stuck; /* owned: action that waits for the medium */
+	uint64_t stuck_seq;
+	uint64_t need; /* whole once this action is applied */
 	uint64_t saved_seq, saved_epoch;
 	bool damaged;         /* a record of it cannot be read */
 	uint64_t saved_index; /* 1 + index held was saved with; 0: whole */
@@ -99,14 +110,40 @@ enum mu_store_state clone_state(const struct mu_clone *c, unsigned *percent);
 void clone_seek(struct mu_clone *c);
 void clone_on_ack_clone(struct mu_clone *c, const struct mu_command *cmd);
 void clone_on_attached(struct mu_clone *c, const struct mu_command *cmd);
-void clone_on_chunk(struct mu_clone *c, const struct mu_command *cmd);
 void clone_tick_attach(struct mu_clone *c);
-/* The medium may have done what a chunk waits for. */
-void clone_go_on(struct mu_clone *c);
 /* The copy is of no use: fetch all of it again. */
 void clone_restart(struct mu_clone *c, const char *why);
 /* The copy may have become whole. */
 void clone_check_whole(struct mu_clone *c);
+
+/* --- clone_chunks.c ---------------------------------------------------- */
+
+/* The last key that came, owned; NULL: none, or no memory. */
+struct muster_value *clone_last_held(const struct mu_clone *c);
+/* Ask for the chunks of an attachment, where the copy ends. */
+void clone_want_first(struct mu_clone *c);
+void clone_on_chunk(struct mu_clone *c, const struct mu_command *cmd);
+/* Ask for those that did not come. */
+void clone_tick_chunks(struct mu_clone *c);
+/* Does the medium have much to do still? */
+bool clone_is_behind(const struct mu_clone *c);
+/* It may have done what chunks and actions wait for. */
+void clone_go_on(struct mu_clone *c);
+
+/* --- clone_aside.c ----------------------------------------------------- */
+
+/* Was that key in a chunk, or is the copy whole? */
+bool clone_is_held(struct mu_clone *c, struct mu_bytes key);
+/* Keep the action until the chunk with its key has come. */
+void clone_set_aside(struct mu_clone *c, struct mu_bytes key,
+    struct mu_blob *action, uint64_t seq);
+/* No chunk is good that does not show this action. */
+void clone_pass_over(struct mu_clone *c, uint64_t seq);
+/* Keys came that are as of action number: apply what was set aside and is
+ * later.  0 or an error; then it can be done again. */
+int clone_take_up(struct mu_clone *c, uint64_t number);
+/* Forget all that was set aside or is stuck. */
+void clone_aside_drop(struct mu_clone *c);
 
 /* --- clone_copy.c ------------------------------------------------------ */
 
@@ -114,7 +151,9 @@ void clone_check_whole(struct mu_clone *c);
 int clone_drain(struct mu_clone *c);
 int clone_remember(struct mu_clone *c);
 void clone_save(struct mu_clone *c);
-int clone_compare(struct mu_bytes a, struct mu_bytes b);
+/* A put, erase or expire of that key. */
+int clone_apply_keyed(
+    struct mu_clone *c, const struct mu_command *cmd, struct mu_bytes key);
 /* An outcome of the backend: it may be that the copy is damaged. */
 int clone_medium(struct mu_clone *c, int rc);
 /* Put a pair [both encoded] that cmd brought, with an event; is_new: the key is

@@ -19,7 +19,7 @@ struct pair {
 static int
 cmp_pairs(const void *a, const void *b)
 {
-	return clone_compare(
+	return mu_bytes_cmp(
 	    ((const struct pair *)a)->key, ((const struct pair *)b)->key);
 }
 
@@ -118,7 +118,7 @@ erase_ahead(struct mu_clone *c, struct mu_bytes end, struct ahead *next)
 
 	while (rc == 0 && !next->end &&
 	       (end.at == NULL ||
-		   clone_compare(mu_bytes_of(&next->key), end) < 0)) {
+		   mu_bytes_cmp(mu_bytes_of(&next->key), end) < 0)) {
 		rc = clone_erase(
 		    c, mu_bytes_of(&next->key), MU_STORE_ERASED, &c->master);
 		if (rc == 0) {
@@ -141,7 +141,7 @@ merge_present(struct mu_clone *c, const struct pair *p,
 	int rc = clone_medium(
 	    c, c->backend->ops->get(c->backend, p->key, &value, &deadline));
 
-	if (rc == 0 && clone_compare(value, p->value) != 0)
+	if (rc == 0 && mu_bytes_cmp(value, p->value) != 0)
 		rc = clone_put(c, p->key, p->value, cause, false);
 	return rc != 0 ? rc : look_ahead(c, p->key, next);
 }
@@ -160,9 +160,11 @@ merge_sorted(struct mu_clone *c, struct mu_bytes from, const struct pair *pairs,
 	for (size_t i = 0; i < n && rc == 0; i++) {
 		const struct pair *p = &pairs[i];
 
-		/* What came already, and a key that comes twice. */
-		if ((from.at != NULL && clone_compare(p->key, from) <= 0) ||
-		    (i > 0 && cmp_pairs(p - 1, p) == 0)) {
+		/* What came already is in the copy as it is by now. */
+		if (from.at != NULL && mu_bytes_cmp(p->key, from) <= 0)
+			continue;
+		/* A key that comes twice. */
+		if (i > 0 && cmp_pairs(p - 1, p) == 0) {
 			rc = clone_put(c, p->key, p->value, &cause, false);
 			continue;
 		}
@@ -170,7 +172,7 @@ merge_sorted(struct mu_clone *c, struct mu_bytes from, const struct pair *pairs,
 		if (rc != 0)
 			break;
 		if (!next.end &&
-		    clone_compare(mu_bytes_of(&next.key), p->key) == 0)
+		    mu_bytes_cmp(mu_bytes_of(&next.key), p->key) == 0)
 			rc = merge_present(c, p, &cause, &next);
 		else
 			rc = clone_put(c, p->key, p->value, &cause, true);

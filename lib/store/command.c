@@ -169,12 +169,16 @@ get_own(struct mu_cursor *c, struct mu_command *cmd)
 		break;
 	case MU_CMD_WANT:
 		cmd->index = mu_cursor_u64(c);
+		cmd->least = mu_cursor_u64(c);
+		cmd->window = mu_cursor_u8(c);
+		cmd->flags = mu_cursor_u8(c);
 		cmd->key = get_optional(c);
 		break;
 	case MU_CMD_CHUNK:
 		cmd->index = mu_cursor_u64(c);
 		cmd->number = mu_cursor_u64(c);
 		cmd->flags = mu_cursor_u8(c);
+		cmd->key = get_optional(c);
 		get_entries(c, cmd);
 		break;
 	case MU_CMD_RESULT:
@@ -328,12 +332,16 @@ put_own(struct mu_buf *b, const struct mu_command *cmd)
 		break;
 	case MU_CMD_WANT:
 		mu_buf_u64(b, cmd->index);
+		mu_buf_u64(b, cmd->least);
+		mu_buf_u8(b, cmd->window);
+		mu_buf_u8(b, cmd->flags);
 		put_optional(b, cmd->key);
 		break;
 	case MU_CMD_CHUNK:
 		mu_buf_u64(b, cmd->index);
 		mu_buf_u64(b, cmd->number);
 		mu_buf_u8(b, cmd->flags);
+		put_optional(b, cmd->key);
 		put_entries(b, cmd);
 		break;
 	case MU_CMD_RESULT:

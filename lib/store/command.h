@@ -28,17 +28,20 @@
  *               your writes.  total: pairs in the store.  seq: the newest
  *               action.
  *  67 want      clone -> master (unicast)
- *               u64 index, opt_value after
- *               "Send me the chunk of that index: the pairs after that key."
+ *               u64 index, u64 least, u8 window, u8 flags, opt_value after
+ *               "I have all chunks before index; send those up to window of
+ *               them from there on, pairs after that key.  I passed over
+ *               actions up to least: read them no earlier."  flags 1: what
+ *               may be under way counts as lost, begin at index again.
  *               Repeated until answered, after 500 ms or twice the time the
- *               last one took; one is under way at a time, which is the flow
- *               control.
+ *               last one took; the window is the flow control.
  *  68 chunk     master -> clone (unicast)
- *               u64 index, u64 offset, u8 last, vb n, n x (value key, value
- *               val)
- *               Pairs in the order of encoded keys; the content of this range
- *               of keys as of action offset or later.  A clone that has
- *               applied actions beyond offset asks again.
+ *               u64 index, u64 offset, u8 last, opt_value after, vb n,
+ *               n x (value key, value val)
+ *               Pairs in the order of encoded keys: the content of the range
+ *               behind after, up to the last of them, as of action offset.
+ *               Those of one picture have one offset; a clone keeps actions
+ *               beyond it on keys of later chunks until these have come.
  *  69 result    master -> writer (unicast)
  *               u64 upto, u64 visible, u64 floor, vb n, n x (u64 seq,
  *               u8 status)
@@ -99,6 +102,7 @@ enum mu_command_tag {
 
 #define MU_ATTACHED_FRESH  1 /* flags of attached */
 #define MU_ATTACHED_WRITER 2
+#define MU_WANT_AGAIN      1 /* flag of want */
 
 /* Actions have a place in the sequence. */
 static inline bool
@@ -117,8 +121,8 @@ struct mu_command {
 	struct mu_entity sender;
 	struct mu_entity receiver; /* nil: everybody, or unknown */
 	enum mu_command_tag tag;
-	struct muster_value *key; /* counted; put .. subtract; attach, want:
-				     the last key held, or NULL */
+	struct muster_value *key; /* counted; put .. subtract; attach, want,
+				     chunk: the last key held, or NULL */
 	struct muster_value
 	    *value; /* counted; put, put_unique, add, subtract */
 	struct muster_value *expected; /* counted; put_if, NULL: absent */
@@ -144,9 +148,11 @@ struct mu_command {
 	uint64_t total;   /* attached: pairs */
 	uint64_t newest;  /* attached: newest action */
 	uint64_t index;   /* want, chunk */
+	uint64_t least;   /* want: of the chunk's number */
+	uint8_t window;   /* want: chunks that may be under way */
 	uint64_t visible; /* result */
 	uint64_t floor;   /* result */
-	uint8_t flags;    /* attached; chunk: 1 = last */
+	uint8_t flags;    /* attached; want; chunk: 1 = last */
 	struct mu_command_failure *failures; /* result: owned [nfailures] */
 	size_t nfailures;
 };

@@ -21,6 +21,14 @@ mu_bytes_of(const struct mu_buf *b)
 	return bytes;
 }
 
+/* By bytes, a shorter one first. */
+int mu_bytes_cmp(struct mu_bytes a, struct mu_bytes b);
+
+/* Keys longer than this that have so many bytes in common may come from a
+ * backend in any order among themselves. */
+#define MU_STORE_ALIKE 256
+bool mu_bytes_are_alike(struct mu_bytes a, struct mu_bytes b);
+
 /* Write the encoded key; equal keys have equal bytes (-0.0 becomes 0.0).
  * INVALID for NaN, which equals nothing; NOMEM. */
 enum mu_store_status mu_entry_key(

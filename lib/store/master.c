@@ -74,6 +74,7 @@ mu_master_free(struct mu_master *m)
 		master_change_free(c);
 	}
 	master_writers_free(m);
+	master_chunks_free(m);
 	mu_producer_free(m->producer);
 	mu_outq_clear(&m->out);
 	m->backend->ops->close(m->backend);
@@ -221,6 +222,7 @@ mu_master_tick(struct mu_master *m, const struct mu_store_now *now)
 		m->next_tick += MU_CHANNEL_TICK_NS;
 		master_release(m);
 		master_tick_clones(m);
+		master_tick_chunks(m);
 		master_tick_writers(m, now);
 		master_expire(m, now);
 	}

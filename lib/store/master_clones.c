@@ -1,6 +1,7 @@
 /*
  * Clones as readers: how they attach, what they missed, and how those that
- * knew an earlier life of this master are picked up again.
+ * knew an earlier life of this master are picked up again.  Chunks for our own
+ * kind are in master_chunks.c.
  *
  * Snapshots are read at the number of the last released action and may show
  * later writes: every action says what is, not what changes, so applying one
@@ -225,8 +226,8 @@ add_puts(struct mu_master *m, struct change *c)
 	int rc = 0;
 
 	mu_buf_init(&last, 0);
-	while (good && (rc = m->backend->ops->after(m->backend, from, &key,
-			    &value, &deadline)) == 0) {
+	while (good && (rc = m->backend->ops->after(
+			    m->backend, from, &key, &value, &deadline)) == 0) {
 		bytes += key.len + value.len;
 		good = bytes <= m->config.max_snapshot &&
 		       c->nactions < m->config.limits.max_buffered / 2 &&
@@ -383,71 +384,6 @@ master_on_attach(struct mu_master *m, const struct mu_command *cmd)
 	}
 	greet_writer(m, cmd, &reply);
 	master_send(m, &reply, &cmd->sender, true);
-}
-
-static int
-read_chunk(struct mu_master *m, struct mu_bytes after, struct mu_buf *b,
-    struct mu_command *chunk)
-{
-	struct mu_snapshot *s = m->backend->ops->snapshot(m->backend, after);
-	struct mu_bytes key, value;
-	int64_t deadline;
-	uint8_t *at;
-	size_t room;
-	int err = 0;
-
-	if (s == NULL)
-		return MUSTER_ENOMEM;
-	/* with the last pair beyond it; failure will stick */
-	mu_buf_reserve(b, m->config.chunk_bytes + 4096, &at, &room);
-	while (mu_buf_len(b) < m->config.chunk_bytes) {
-		if (!s->ops->next(s, &key, &value, &deadline, &err)) {
-			chunk->flags = 1;
-			break;
-		}
-		mu_buf_put(b, key.at, key.len);
-		mu_buf_put(b, value.at, value.len);
-		chunk->nentries++;
-	}
-	s->ops->close(s);
-	return err != 0 ? err : mu_buf_error(b);
-}
-
-void
-master_on_want(struct mu_master *m, const struct mu_command *cmd)
-{
-	struct mu_command chunk = {
-		.tag = MU_CMD_CHUNK,
-		.index = cmd->index,
-		.number = mu_producer_seq(m->producer),
-	};
-	enum mu_store_status status = MU_STORE_OK;
-	struct mu_bytes after = { NULL, 0 };
-	struct mu_buf key, b;
-	uint64_t offset;
-	bool acked;
-	int rc = 0;
-
-	if (!mu_producer_has(m->producer, &cmd->sender, &offset, &acked))
-		return; /* it will attach again */
-	mu_producer_touch(m->producer, &cmd->sender);
-	mu_buf_init(&key, 0);
-	mu_buf_init(&b, 0);
-	if (cmd->key != NULL) {
-		status = mu_entry_key(&key, cmd->key);
-		after = mu_bytes_of(&key);
-	}
-	if (status == MU_STORE_OK)
-		rc = read_chunk(m, after, &b, &chunk);
-	if (status == MU_STORE_OK && rc == 0) {
-		chunk.entries = mu_buf_data(&b);
-		chunk.entries_len = mu_buf_len(&b);
-		master_send(m, &chunk, &cmd->sender, true);
-	}
-	if (rc == MUSTER_EPROTO)
-		master_damaged(m, NULL);
-	mu_buf_clear(&key);
-	mu_buf_clear(&b);
 }
 
 /* A clone of ours may be heard before it attaches; it needs none of this. */

@@ -60,12 +60,27 @@ struct change {
 	bool is_resync;    /* again if it fails */
 };
 
+/* A clone of ours that is being sent the store in chunks. */
+struct session {
+	struct session *next;
+	struct mu_entity who;
+	struct mu_snapshot *picture; /* owned; NULL: all was sent */
+	uint64_t number;             /* the action as of which the picture is */
+	uint64_t since;              /* tick at which it was taken */
+	uint64_t used;               /* tick of the clone's last word */
+	uint64_t index;              /* of the next chunk */
+	struct mu_buf at;            /* key sent last, in the backend's order */
+	struct mu_buf after; /* greatest key of the last chunk; empty: none */
+};
+
 struct mu_master {
 	struct mu_master_config config;
 	struct mu_backend *backend; /* owned */
 	struct mu_producer *producer;
 	struct writer *writers; /* owned list */
 	size_t nwriters;
+	struct session *sessions;         /* owned list, newest word first */
+	size_t npictures;                 /* of them that are open */
 	struct remembered *remembered;    /* owned [MAX_REMEMBERED], or NULL */
 	uint64_t nremembered;             /* uses, ever */
 	bool unsaved;                     /* some of them */
@@ -89,15 +104,15 @@ struct mu_master {
 	uint64_t snapshot_refused; /* tick of the last such log line */
 	uint64_t handshake_tick;   /* of the last full snapshot sent */
 	struct mu_entity handshake_to;
-	uint64_t resynced;      /* tick of the last resynchronisation */
-	uint64_t expiry_failed; /* tick of the last such log line */
+	uint64_t resynced;            /* tick of the last resynchronisation */
+	uint64_t expiry_failed;       /* tick of the last such log line */
 	enum mu_store_status trouble; /* why writes are refused, or OK */
-	bool commit_failed;     /* the last batch did */
-	bool numbers_failed;    /* they cannot be saved, and that was said */
-	uint64_t nrefused;      /* in this episode */
-	uint64_t ndamaged;      /* times a damaged record was met */
-	uint64_t damaged_told;  /* tick of the last such log line */
-	char damaged[80];       /* the key of one, as text; may be empty */
+	bool commit_failed;           /* the last batch did */
+	bool numbers_failed;   /* they cannot be saved, and that was said */
+	uint64_t nrefused;     /* in this episode */
+	uint64_t ndamaged;     /* times a damaged record was met */
+	uint64_t damaged_told; /* tick of the last such log line */
+	char damaged[80];      /* the key of one, as text; may be empty */
 	uint64_t nwrites, nfailed, nexpired;
 };
 
@@ -129,8 +144,7 @@ int master_remember(struct mu_master *m);
 /* --- master_trouble.c -------------------------------------------------- */
 
 /* That many writes were refused for the store's own reason. */
-void master_refused(
-    struct mu_master *m, enum mu_store_status why, uint64_t n);
+void master_refused(struct mu_master *m, enum mu_store_status why, uint64_t n);
 /* One succeeded. */
 void master_recovered(struct mu_master *m);
 /* A record cannot be read; key NULL: nobody knows which. */
@@ -147,10 +161,16 @@ void master_send(struct mu_master *m, struct mu_command *cmd,
 void master_on_nack(struct mu_master *m, const struct mu_command *cmd);
 void master_on_ack(struct mu_master *m, const struct mu_command *cmd);
 void master_on_attach(struct mu_master *m, const struct mu_command *cmd);
-void master_on_want(struct mu_master *m, const struct mu_command *cmd);
 void master_tick_clones(struct mu_master *m);
 /* clear and puts of everything to all clones, under new numbers. */
 void master_resync(struct mu_master *m);
+
+/* --- master_chunks.c --------------------------------------------------- */
+
+void master_on_want(struct mu_master *m, const struct mu_command *cmd);
+/* Close the pictures of clones that are silent. */
+void master_tick_chunks(struct mu_master *m);
+void master_chunks_free(struct mu_master *m);
 
 /* --- master_writers.c -------------------------------------------------- */
 

@@ -342,6 +342,15 @@ walk_next(struct mu_snapshot *s, struct mu_bytes *key, struct mu_bytes *value,
 }
 
 static void
+walk_back(struct mu_snapshot *s, struct mu_bytes after)
+{
+	struct walk *w = (struct walk *)s;
+
+	mu_buf_reset(&w->last);
+	mu_buf_put(&w->last, after.at, after.len);
+}
+
+static void
 walk_close(struct mu_snapshot *s)
 {
 	struct walk *w = (struct walk *)s;
@@ -353,12 +362,17 @@ walk_close(struct mu_snapshot *s)
 static struct mu_snapshot *
 memory_snapshot(struct mu_backend *b, struct mu_bytes after)
 {
-	static const struct mu_snapshot_ops ops = { walk_next, walk_close };
+	static const struct mu_snapshot_ops ops = {
+		.next = walk_next,
+		.back = walk_back,
+		.close = walk_close,
+	};
 	struct walk *w = mu_calloc(1, sizeof *w);
 
 	if (w == NULL)
 		return NULL;
 	w->base.ops = &ops;
+	w->base.is_live = true;
 	w->memory = memory_of(b);
 	mu_buf_init(&w->last, 0);
 	if (after.at != NULL) {

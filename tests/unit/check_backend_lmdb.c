@@ -374,6 +374,99 @@ START_TEST(snapshot_does_not_see_later_writes)
 }
 END_TEST
 
+/* 100 values of 64 KiB of that byte. */
+static void
+write_large(struct mu_backend *b, int byte)
+{
+	static uint8_t value[65536];
+	struct mu_bytes v = { value, sizeof value };
+	char key[32];
+
+	memset(value, byte, sizeof value);
+	for (int n = 0; n < 100; n++) {
+		snprintf(key, sizeof key, "%04d", n);
+		ck_assert_int_eq(b->ops->put(b, bytes(key), v, 0), 0);
+	}
+	ck_assert_int_eq(store_commit(b), 0);
+}
+
+static uint64_t
+file_bytes(struct mu_backend *b)
+{
+	struct backend_lmdb_facts f;
+
+	backend_lmdb_facts(b, &f);
+	return f.file_bytes;
+}
+
+START_TEST(snapshot_says_when_the_file_grew_much_because_of_it)
+{
+	struct mu_backend *b = store_open();
+	struct mu_snapshot *s;
+	struct mu_bytes k, v;
+	uint64_t before, grown;
+	int err, rounds = 0;
+	int64_t d;
+
+	write_large(b, 'a');
+	write_large(b, 'b');
+	s = b->ops->snapshot(b, (struct mu_bytes){ NULL, 0 });
+	for (int n = 0; n < 10; n++)
+		ck_assert(s->ops->next(s, &k, &v, &d, &err));
+	before = file_bytes(b);
+	ck_assert(!s->ops->is_costly(s));
+	while (!s->ops->is_costly(s) && rounds++ < 100)
+		write_large(b, 'c');
+	ck_assert_int_lt(rounds, 20);
+	grown = file_bytes(b) - before;
+	ck_assert_uint_gt(grown, 60u << 20);
+	/* The file grew under it, and it goes on as it was, forth and back. */
+	ck_assert(s->ops->next(s, &k, &v, &d, &err));
+	ck_assert_mem_eq(k.at, "0010", 4);
+	ck_assert_int_eq(v.at[0], 'b');
+	s->ops->back(s, bytes("0004"));
+	for (int n = 5; n < 100; n++) {
+		ck_assert(s->ops->next(s, &k, &v, &d, &err));
+		ck_assert_int_eq(v.at[65535], 'b');
+	}
+	ck_assert(!s->ops->next(s, &k, &v, &d, &err));
+	ck_assert_int_eq(err, 0);
+	s->ops->close(s);
+	/* Without it the pages are used again. */
+	s = b->ops->snapshot(b, (struct mu_bytes){ NULL, 0 });
+	ck_assert(!s->ops->is_costly(s));
+	ck_assert(s->ops->next(s, &k, &v, &d, &err));
+	ck_assert_int_eq(v.at[0], 'c');
+	s->ops->close(s);
+	before = file_bytes(b);
+	for (int n = 0; n < 10; n++)
+		write_large(b, 'd');
+	ck_assert_uint_lt(file_bytes(b) - before, 16u << 20);
+	store_close(b);
+}
+END_TEST
+
+START_TEST(snapshot_of_much_that_is_not_in_the_file_is_costly)
+{
+	struct backend_lmdb_options o = options();
+	struct mu_backend *b;
+	struct mu_snapshot *s;
+
+	o.sync_interval_ms = 3600000;
+	b = store_open_with(o);
+	put_text(b, "k", "v");
+	b->ops->seal(b);
+	s = b->ops->snapshot(b, (struct mu_bytes){ NULL, 0 });
+	ck_assert(!s->ops->is_costly(s));
+	s->ops->close(s);
+	write_large(b, 'a');
+	s = b->ops->snapshot(b, (struct mu_bytes){ NULL, 0 });
+	ck_assert(s->ops->is_costly(s));
+	s->ops->close(s);
+	store_close(b);
+}
+END_TEST
+
 START_TEST(snapshots_are_limited)
 {
 	struct backend_lmdb_options o = options();
@@ -450,6 +543,8 @@ main(void)
 	tcase_add_test(t, pending_bytes_are_limited);
 	tcase_add_test(t, with_an_interval_a_sealed_batch_counts_at_once);
 	tcase_add_loop_test(t, snapshot_does_not_see_later_writes, 0, 2);
+	tcase_add_test(t, snapshot_says_when_the_file_grew_much_because_of_it);
+	tcase_add_test(t, snapshot_of_much_that_is_not_in_the_file_is_costly);
 	tcase_add_test(t, snapshots_are_limited);
 	tcase_add_test(t, entry_costs_at_most_280_bytes_of_the_file);
 	suite_add_tcase(s, t);

@@ -48,6 +48,9 @@ own(struct mu_command *c, enum mu_command_tag tag)
 		break;
 	case MU_CMD_WANT:
 		c->index = 4;
+		c->least = 9;
+		c->window = 3;
+		c->flags = MU_WANT_AGAIN;
 		break;
 	case MU_CMD_CHUNK:
 		c->index = 4;

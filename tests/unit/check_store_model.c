@@ -1,8 +1,8 @@
 /*
  * A master and four clones on virtual time, joined by links that delay and
  * break, on a disk that is slow and fails, in a process that is killed.  Two
- * of the clones speak our own messages, two those of Broker's clones.  The
- * same seed gives the same run.
+ * of the clones speak our own messages, two those of Broker's clones; the
+ * master sometimes forgets who wrote.  The same seed gives the same run.
  *
  * At rest every copy equals the master's; every write acknowledged is there,
  * once; a put_unique has one winner; what expired is gone everywhere.
@@ -234,6 +234,23 @@ start_master(void)
 		join(i);
 }
 
+/* More clones wrote than a master remembers: it knows none of our kind.  (Those
+ * of Broker's send again what was not acknowledged, whoever forgets.) */
+static void
+forget_writers(void)
+{
+	struct mu_bytes none = { NULL, 0 }, record;
+
+	for (unsigned i = 0; i < 1024; i++) {
+		uint8_t raw[3] = { 'w', (uint8_t)(i >> 8), (uint8_t)i };
+		struct mu_bytes key = { raw, sizeof raw };
+
+		if (w.platter->ops->meta_get(w.platter, key, &record) == 0 &&
+		    is_ours(record.at[0] - 0x10u))
+			w.platter->ops->meta_put(w.platter, key, none);
+	}
+}
+
 /* A killed process answers nobody: its own callers died with it. */
 static void
 kill_master(void)
@@ -248,6 +265,8 @@ kill_master(void)
 	/* Some commits were done, and nobody was told. */
 	if (mu_rng_below(&w.rng, 2) == 0)
 		disk_commit(w.disk, w.disk->sealed);
+	if (mu_rng_below(&w.rng, 4) == 0)
+		forget_writers();
 	mu_master_free(w.master);
 	w.master = NULL;
 	w.kills++;
@@ -261,6 +280,7 @@ start_clone(unsigned i)
 
 	mu_clone_config_init(&config);
 	config.entity = entity(i);
+	config.max_aside = 1 + mu_rng_below(&w.rng, 3000);
 	w.clones[i] = mu_clone_new(&config, mu_backend_memory_new(0), &now);
 	ck_assert_ptr_nonnull(w.clones[i]);
 }

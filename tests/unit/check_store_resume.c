@@ -4,7 +4,7 @@
 #include "value/codec.h"
 
 #define MASTER PAIR_CLONES
-#define PAIRS  40
+#define PAIRS  80
 
 static struct mu_backend *clone_platter;
 static struct disk *clone_disk;
@@ -86,7 +86,7 @@ START_TEST(a_copy_on_its_way_goes_on_after_a_restart)
 	/* Both halves change while it is away. */
 	pair_do(MASTER, MU_STORE_PUT, "key01", "count:2");
 	pair_do(MASTER, MU_STORE_ERASE, "key02", NULL);
-	pair_do(MASTER, MU_STORE_PUT, "key38", "count:2");
+	pair_do(MASTER, MU_STORE_PUT, "key78", "count:2");
 	open_clone();
 	mu_clone_stats(pw.clones[0], &st);
 	ck_assert_uint_ge(st.entries, PAIRS / 2);
@@ -102,7 +102,7 @@ START_TEST(a_copy_on_its_way_goes_on_after_a_restart)
 	ck_assert_uint_le(chunks() - before, before + 1);
 	ck_assert(pair_reads(0, "key01", "count:2"));
 	ck_assert(pair_reads(0, "key02", "-"));
-	ck_assert(pair_reads(0, "key38", "count:2"));
+	ck_assert(pair_reads(0, "key78", "count:2"));
 	end();
 }
 END_TEST
@@ -147,14 +147,14 @@ START_TEST(a_copy_too_old_begins_again)
 	kill_clone();
 	pair_do(MASTER, MU_STORE_ERASE, "key00", NULL);
 	pair_do(MASTER, MU_STORE_ERASE, "key01", NULL);
-	pair_do(MASTER, MU_STORE_ERASE, "key39", NULL);
+	pair_do(MASTER, MU_STORE_ERASE, "key79", NULL);
 	open_clone();
 	pair_pass(PAIR_SECOND);
 	mu_clone_stats(pw.clones[0], &st);
 	ck_assert_int_eq((int)st.state, MU_STORE_FRESH);
 	ck_assert_uint_eq(st.entries, PAIRS - 3);
 	ck_assert(pair_reads(0, "key00", "-"));
-	ck_assert(pair_reads(0, "key38", "count:1"));
+	ck_assert(pair_reads(0, "key78", "count:1"));
 	end();
 }
 END_TEST
@@ -211,9 +211,77 @@ START_TEST(a_copy_waits_for_its_disk)
 }
 END_TEST
 
+/* Actions find no room for a while: they wait, and nothing is fetched. */
+START_TEST(a_copy_that_is_full_for_a_while_goes_on)
+{
+	struct mu_clone_stats st;
+	unsigned before;
+
+	begin();
+	open_clone();
+	pair_pass(PAIR_SECOND);
+	before = chunks();
+	clone_disk->lags = true;
+	clone_disk->refuse = MUSTER_ELIMIT;
+	pair_do(MASTER, MU_STORE_PUT, "key01", "count:2");
+	pair_do(MASTER, MU_STORE_PUT, "key02", "count:2");
+	pair_do(MASTER, MU_STORE_PUT, "key01", "count:3");
+	pair_pass(PAIR_SECOND);
+	mu_clone_stats(pw.clones[0], &st);
+	ck_assert_int_eq((int)st.state, MU_STORE_FRESH);
+	ck_assert_uint_ge(st.lag, 1);
+	ck_assert(pair_reads(0, "key01", "count:1"));
+	clone_disk->lags = false;
+	clone_disk->refuse = 0;
+	pair_settle();
+	ck_assert(pair_reads(0, "key01", "count:3"));
+	ck_assert(pair_reads(0, "key02", "count:2"));
+	mu_clone_stats(pw.clones[0], &st);
+	ck_assert_uint_eq(st.lag, 0);
+	ck_assert_uint_eq(chunks(), before);
+	end();
+}
+END_TEST
+
+START_TEST(a_copy_that_fails_is_begun_ever_more_rarely)
+{
+	struct mu_clone_stats st;
+	unsigned before;
+
+	begin();
+	open_clone();
+	for (unsigned i = 0; i < 6000; i++) {
+		/* whatever there is to commit */
+		if (clone_disk->ops != NULL)
+			clone_disk->fail = MUSTER_ELIMIT;
+		pair_pass(PAIR_SECOND / 10);
+	}
+	before = pw.sent[0][MU_CMD_ATTACH];
+	/* 1, 2, 4 ... 32, 60 and so on, of ten minutes */
+	ck_assert_uint_le(before, 18);
+	ck_assert_uint_ge(before, 12);
+	clone_disk->fail = 0;
+	pair_pass(61 * PAIR_SECOND);
+	mu_clone_stats(pw.clones[0], &st);
+	ck_assert_int_eq((int)st.state, MU_STORE_FRESH);
+	ck_assert_uint_eq(st.entries, PAIRS);
+	/* After a good time it is quick again. */
+	pair_pass(130 * PAIR_SECOND);
+	clone_disk->fail = MUSTER_ELIMIT;
+	pair_settle();
+	before = pw.sent[0][MU_CMD_ATTACH];
+	pair_pass(PAIR_SECOND * 3 / 2);
+	ck_assert_uint_gt(pw.sent[0][MU_CMD_ATTACH], before);
+	mu_clone_stats(pw.clones[0], &st);
+	ck_assert_int_eq((int)st.state, MU_STORE_FRESH);
+	end();
+}
+END_TEST
+
 /* A piece as a master would send it, of pairs key: 1. */
 static void
-feed_chunk(uint64_t index, bool last, const char *const *keys, uint32_t n)
+feed_chunk(uint64_t index, bool last, const char *after,
+    const char *const *keys, uint32_t n)
 {
 	struct mu_command chunk = {
 		.tag = MU_CMD_CHUNK,
@@ -227,6 +295,8 @@ feed_chunk(uint64_t index, bool last, const char *const *keys, uint32_t n)
 	struct muster_value *one = muster_value_count(1);
 	struct mu_buf pairs, b;
 
+	if (after != NULL)
+		chunk.key = muster_value_cstring(after);
 	mu_buf_init(&pairs, 0);
 	mu_buf_init(&b, 0);
 	for (uint32_t i = 0; i < n; i++) {
@@ -244,6 +314,7 @@ feed_chunk(uint64_t index, bool last, const char *const *keys, uint32_t n)
 	    0);
 	mu_buf_clear(&b);
 	mu_buf_clear(&pairs);
+	muster_value_unref(chunk.key);
 	muster_value_unref(one);
 }
 
@@ -275,8 +346,13 @@ START_TEST(pieces_may_overlap_and_be_out_of_order)
 			     mu_buf_len(&b), &pw.now),
 	    0);
 	mu_buf_clear(&b);
-	feed_chunk(0, false, first, 3);
-	feed_chunk(1, true, second, 3);
+	feed_chunk(0, false, NULL, first, 3);
+	/* Of another picture: it begins elsewhere. */
+	feed_chunk(1, true, "c", second, 3);
+	feed_chunk(2, true, "d", second, 3);
+	mu_clone_stats(pw.clones[0], &st);
+	ck_assert_int_eq((int)st.state, MU_STORE_ATTACHING);
+	feed_chunk(1, true, "d", second, 3);
 	mu_clone_stats(pw.clones[0], &st);
 	ck_assert_int_eq((int)st.state, MU_STORE_FRESH);
 	ck_assert_uint_eq(st.entries, 5);
@@ -301,6 +377,8 @@ main(void)
 	tcase_add_test(tc, a_copy_too_old_begins_again);
 	tcase_add_test(tc, a_copy_of_an_earlier_life_waits_for_its_master);
 	tcase_add_test(tc, a_copy_waits_for_its_disk);
+	tcase_add_test(tc, a_copy_that_is_full_for_a_while_goes_on);
+	tcase_add_test(tc, a_copy_that_fails_is_begun_ever_more_rarely);
 	tcase_add_test(tc, pieces_may_overlap_and_be_out_of_order);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);

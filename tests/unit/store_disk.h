@@ -31,10 +31,10 @@ struct disk {
 	struct mu_backend *platter; /* owned by the test */
 	struct disk_op *ops, **tail;
 	uint64_t sealed, durable;
-	bool interval; /* what is sealed counts as durable */
-	bool lags;     /* much waits for it */
-	int fail;   /* error of the next commit */
-	int refuse; /* error of every write */
+	bool interval;           /* what is sealed counts as durable */
+	bool lags;               /* much waits for it */
+	int fail;                /* error of the next commit */
+	int refuse;              /* error of every write */
 	struct mu_bytes damaged; /* a key whose record cannot be read */
 	bool heals;              /* by clear */
 	struct mu_bytes rotten;  /* a key that no commit can hold */
@@ -47,7 +47,7 @@ disk_is(struct mu_bytes a, struct mu_bytes b)
 }
 
 static uint8_t *
-disk_copy(struct mu_bytes b)
+disk_dup(struct mu_bytes b)
 {
 	uint8_t *p = malloc(b.len + 1);
 
@@ -63,9 +63,9 @@ disk_note(struct disk *d, enum disk_what what, struct mu_bytes key,
 	struct disk_op *op = calloc(1, sizeof *op);
 
 	op->what = what;
-	op->key = disk_copy(key);
+	op->key = disk_dup(key);
 	op->key_len = key.len;
-	op->value = disk_copy(value);
+	op->value = disk_dup(value);
 	op->value_len = value.len;
 	op->deadline = deadline;
 	*d->tail = op;
@@ -104,17 +104,25 @@ disk_drop(struct disk *d)
 	free(op);
 }
 
-static void
-disk_copy_all(struct mu_backend *from, struct mu_backend *to)
+static bool
+disk_copy(struct mu_backend *from, struct mu_backend *to)
 {
 	struct mu_bytes at = { NULL, 0 }, key, value;
 	int64_t deadline;
 
 	while (from->ops->after(from, at, &key, &value, &deadline) == 0) {
 		if (to->ops->put(to, key, value, deadline) != 0)
-			abort();
+			return false;
 		at = key;
 	}
+	return true;
+}
+
+static void
+disk_copy_all(struct mu_backend *from, struct mu_backend *to)
+{
+	if (!disk_copy(from, to))
+		abort();
 }
 
 /* Records by name: masters and clones use few. */
@@ -291,12 +299,77 @@ disk_durable(struct mu_backend *b, int *err)
 	return d->durable;
 }
 
+/* A copy of its own: it stays as it is. */
+struct disk_picture {
+	struct mu_snapshot base;
+	struct mu_backend *copy;
+	struct mu_snapshot *walk;
+};
+
+static bool
+disk_next(struct mu_snapshot *s, struct mu_bytes *key, struct mu_bytes *value,
+    int64_t *deadline, int *err)
+{
+	struct disk_picture *p = (struct disk_picture *)s;
+
+	return p->walk->ops->next(p->walk, key, value, deadline, err);
+}
+
+static void
+disk_back(struct mu_snapshot *s, struct mu_bytes after)
+{
+	struct disk_picture *p = (struct disk_picture *)s;
+
+	p->walk->ops->back(p->walk, after);
+}
+
+static bool disk_is_costly;    /* every picture is, says it */
+static unsigned disk_pictures; /* taken ever */
+static unsigned disk_open_pictures;
+
+static bool
+disk_costs(const struct mu_snapshot *s)
+{
+	(void)s;
+	return disk_is_costly;
+}
+
+static void
+disk_let_go(struct mu_snapshot *s)
+{
+	struct disk_picture *p = (struct disk_picture *)s;
+
+	if (p->walk != NULL)
+		p->walk->ops->close(p->walk);
+	if (p->copy != NULL)
+		p->copy->ops->close(p->copy);
+	disk_open_pictures--;
+	free(p);
+}
+
 static struct mu_snapshot *
 disk_snapshot(struct mu_backend *b, struct mu_bytes after)
 {
+	static const struct mu_snapshot_ops ops = {
+		.next = disk_next,
+		.back = disk_back,
+		.is_costly = disk_costs,
+		.close = disk_let_go,
+	};
 	struct disk *d = (struct disk *)b;
+	struct disk_picture *p = calloc(1, sizeof *p);
 
-	return d->platter->ops->snapshot(d->platter, after);
+	p->base.ops = &ops;
+	p->copy = mu_backend_memory_new(0);
+	if (p->copy != NULL &&
+	    disk_copy(d->interval ? d->live : d->platter, p->copy))
+		p->walk = p->copy->ops->snapshot(p->copy, after);
+	disk_pictures++;
+	disk_open_pictures++;
+	if (p->walk != NULL)
+		return &p->base;
+	disk_let_go(&p->base);
+	return NULL;
 }
 
 static void

@@ -125,7 +125,7 @@ pair_drain_clone(unsigned i)
 		if (out.kind != MU_STORE_SEND)
 			continue;
 		pw.sent[0][out.payload[56]]++;
-		if (out.payload[56] == MU_CMD_WANT && out.payload[65] != 0)
+		if (out.payload[56] == MU_CMD_WANT && out.payload[75] != 0)
 			pw.want_from_key++;
 		if (pw.master != NULL && pw.up[i] && !pw.deaf_master)
 			mu_master_feed(

@@ -1,0 +1,386 @@
+/*
+ * The store in chunks: all of them show one moment, what is written meanwhile
+ * comes after, and how long a picture may be kept open.
+ */
+#include "store_pair.h"
+
+#define MASTER PAIR_CLONES
+#define PAIRS  400
+#define LIFE   60 /* seconds a picture lives */
+
+static void
+begin(void)
+{
+	char key[20];
+
+	disk_pictures = disk_open_pictures = 0;
+	disk_is_costly = false;
+	pair_begin();
+	pw.mc.chunk_bytes = 64;
+	pair_open_master();
+	for (unsigned i = 0; i < PAIRS; i++) {
+		snprintf(key, sizeof key, "key%03u", i);
+		pair_do(MASTER, MU_STORE_PUT, key, "count:1");
+	}
+}
+
+/* What one side has to say reaches the other, and then the reverse. */
+static void
+turn(void)
+{
+	pair_drain_clone(0);
+	pair_drain_master();
+}
+
+static void
+begin_attaching(void)
+{
+	struct mu_clone_stats st;
+
+	begin();
+	pair_open_clone_on(0, mu_backend_memory_new(0));
+	pair_drain_clone(0); /* nobody hears its cry for any master */
+	pair_join(0, true);
+	do {
+		turn();
+		mu_clone_stats(pw.clones[0], &st);
+	} while (st.entries < 20);
+	ck_assert_int_eq((int)st.state, MU_STORE_ATTACHING);
+}
+
+static void
+write_now(enum mu_store_op op, const char *key, const char *value)
+{
+	pair_ask(MASTER, op, key, value, (struct mu_store_request){ 0 });
+	pair_drain_master();
+}
+
+/* Time passes for the master, so many seconds, and nobody says anything. */
+static void
+wait_seconds(unsigned n)
+{
+	for (unsigned i = 0; i < n * 10; i++) {
+		pw.now.mono += PAIR_SECOND / 10;
+		mu_master_tick(pw.master, &pw.now);
+		pair_drain_master();
+	}
+}
+
+static bool
+attaching(void)
+{
+	struct mu_clone_stats st;
+
+	mu_clone_stats(pw.clones[0], &st);
+	return st.state == MU_STORE_ATTACHING;
+}
+
+static void
+becomes_fresh(uint64_t entries)
+{
+	struct mu_clone_stats st;
+
+	pair_settle();
+	mu_clone_stats(pw.clones[0], &st);
+	ck_assert_int_eq((int)st.state, MU_STORE_FRESH);
+	ck_assert_uint_eq(st.entries, entries);
+	ck_assert_uint_eq(disk_open_pictures, 0);
+}
+
+START_TEST(chunks_show_one_moment_and_later_writes_come_after)
+{
+	unsigned updates, erased, inserts;
+
+	begin_attaching();
+	updates = pw.clone_events[MU_STORE_UPDATE];
+	erased = pw.clone_events[MU_STORE_ERASED];
+	/* keys that came are changed at once */
+	write_now(MU_STORE_PUT, "key001", "count:2");
+	write_now(MU_STORE_ERASE, "key002", NULL);
+	pair_drain_clone(0);
+	ck_assert_uint_eq(pw.clone_events[MU_STORE_UPDATE], updates + 1);
+	ck_assert_uint_eq(pw.clone_events[MU_STORE_ERASED], erased + 1);
+	/* the others when they have come as they were */
+	write_now(MU_STORE_PUT, "key190", "count:2");
+	write_now(MU_STORE_PUT, "key190", "count:3");
+	write_now(MU_STORE_ERASE, "key191", NULL);
+	write_now(MU_STORE_PUT, "key1915", "count:4");
+	pair_drain_clone(0);
+	ck_assert(attaching());
+	ck_assert_uint_eq(pw.clone_events[MU_STORE_UPDATE], updates + 1);
+	ck_assert_uint_eq(pw.clone_events[MU_STORE_ERASED], erased + 1);
+	becomes_fresh(PAIRS - 1);
+	ck_assert_uint_eq(disk_pictures, 1);
+	/* 190 and 191 were seen with the value of the picture first */
+	inserts = pw.clone_events[MU_STORE_INSERT];
+	ck_assert_uint_eq(inserts, PAIRS + 1);
+	ck_assert_uint_eq(pw.clone_events[MU_STORE_UPDATE], updates + 2);
+	ck_assert_uint_eq(pw.clone_events[MU_STORE_ERASED], erased + 2);
+	ck_assert(pair_reads(0, "key001", "count:2"));
+	ck_assert(pair_reads(0, "key002", "-"));
+	ck_assert(pair_reads(0, "key190", "count:3"));
+	ck_assert(pair_reads(0, "key191", "-"));
+	ck_assert(pair_reads(0, "key1915", "count:4"));
+	pair_end();
+	ck_assert_uint_eq(disk_open_pictures, 0);
+}
+END_TEST
+
+START_TEST(a_picture_is_renewed_after_a_minute)
+{
+	unsigned passed = 0;
+
+	begin_attaching();
+	/* A slow clone: a turn every five seconds. */
+	while (attaching()) {
+		wait_seconds(5);
+		passed += 5;
+		write_now(MU_STORE_PUT, "key199", passed % 2 ? "no" : "yes");
+		write_now(MU_STORE_PUT, "key001", passed % 2 ? "no" : "yes");
+		ck_assert_uint_le(disk_open_pictures, 1);
+		turn();
+	}
+	ck_assert_uint_ge(passed, LIFE);
+	ck_assert_uint_ge(disk_pictures, 1 + passed / (LIFE + 5));
+	ck_assert_uint_le(disk_pictures, 1 + passed / LIFE);
+	becomes_fresh(PAIRS);
+	ck_assert(pair_reads(0, "key199", passed % 2 ? "no" : "yes"));
+	ck_assert(pair_reads(0, "key001", passed % 2 ? "no" : "yes"));
+	pair_end();
+}
+END_TEST
+
+START_TEST(a_silent_clone_keeps_no_picture)
+{
+	begin_attaching();
+	ck_assert_uint_eq(disk_open_pictures, 1);
+	wait_seconds(9);
+	ck_assert_uint_eq(disk_open_pictures, 1);
+	wait_seconds(2);
+	ck_assert_uint_eq(disk_open_pictures, 0);
+	write_now(MU_STORE_PUT, "key199", "count:2");
+	becomes_fresh(PAIRS);
+	ck_assert_uint_eq(disk_pictures, 2);
+	ck_assert(pair_reads(0, "key199", "count:2"));
+	pair_end();
+}
+END_TEST
+
+START_TEST(a_costly_picture_is_renewed)
+{
+	begin_attaching();
+	ck_assert_uint_eq(disk_pictures, 1);
+	disk_is_costly = true;
+	turn();
+	turn();
+	ck_assert_uint_gt(disk_pictures, 4);
+	ck_assert_uint_eq(disk_open_pictures, 1);
+	disk_is_costly = false;
+	becomes_fresh(PAIRS);
+	pair_end();
+}
+END_TEST
+
+START_TEST(a_picture_that_many_actions_passed_is_renewed)
+{
+	begin_attaching();
+	for (unsigned i = 0; i < 20001; i++) {
+		mu_master_flush(pw.master);
+		write_now(MU_STORE_PUT, "key199", "count:2");
+		pw.id = 0;
+		memset(pw.answers, 0, sizeof pw.answers[0]);
+	}
+	ck_assert(attaching());
+	ck_assert_uint_eq(disk_pictures, 1);
+	becomes_fresh(PAIRS);
+	ck_assert_uint_eq(disk_pictures, 2);
+	ck_assert(pair_reads(0, "key199", "count:2"));
+	pair_end();
+}
+END_TEST
+
+/* More than a clone keeps aside: it asks for what shows it. */
+START_TEST(what_finds_no_room_aside_comes_in_a_later_picture)
+{
+	char *large = malloc((3u << 20) + 1), key[20];
+
+	memset(large, 'x', 3u << 20);
+	large[3u << 20] = '\0';
+	begin_attaching();
+	write_now(MU_STORE_PUT, "key180", "count:2");
+	for (unsigned i = 0; i < 7; i++) {
+		snprintf(key, sizeof key, "key19%u", i);
+		write_now(MU_STORE_PUT, key, large);
+	}
+	ck_assert(attaching());
+	ck_assert_uint_eq(disk_pictures, 1);
+	becomes_fresh(PAIRS);
+	ck_assert_uint_eq(disk_pictures, 2);
+	for (unsigned i = 0; i < 7; i++) {
+		snprintf(key, sizeof key, "key19%u", i);
+		ck_assert(pair_reads(0, key, large));
+	}
+	ck_assert(pair_reads(0, "key180", "count:2"));
+	pair_end();
+	free(large);
+}
+END_TEST
+
+START_TEST(clear_meanwhile_clears_what_is_to_come)
+{
+	begin_attaching();
+	write_now(MU_STORE_PUT, "key198", "count:2");
+	write_now(MU_STORE_CLEAR, NULL, NULL);
+	write_now(MU_STORE_PUT, "key199", "count:3");
+	ck_assert(attaching());
+	becomes_fresh(1);
+	ck_assert(pair_reads(0, "key199", "count:3"));
+	pair_end();
+}
+END_TEST
+
+/* A lost chunk is asked for again; those behind it wait for it. */
+START_TEST(lost_chunks_are_sent_again)
+{
+	begin_attaching();
+	pair_drain_clone(0);
+	pw.deaf_clone = true;
+	pair_drain_master();
+	write_now(MU_STORE_PUT, "key199", "count:2");
+	pw.deaf_clone = false;
+	pair_pass(PAIR_SECOND * 3);
+	becomes_fresh(PAIRS);
+	ck_assert(pair_reads(0, "key199", "count:2"));
+	pair_end();
+}
+END_TEST
+
+static void
+feed_master(struct mu_command *cmd)
+{
+	struct mu_buf b;
+
+	mu_buf_init(&b, 0);
+	mu_command_enc(&b, cmd);
+	ck_assert_int_eq(
+	    mu_master_feed(pw.master, mu_buf_data(&b), mu_buf_len(&b), &pw.now),
+	    0);
+	mu_buf_clear(&b);
+	pair_drain_master();
+}
+
+START_TEST(many_clones_at_once_keep_few_pictures)
+{
+	begin();
+	for (unsigned round = 0; round < 2; round++)
+		for (unsigned i = 0; i < 20; i++) {
+			struct mu_command want = {
+				.tag = MU_CMD_WANT,
+				.sender = pair_entity(10 + i),
+				.window = 1,
+				.index = round,
+			};
+			struct mu_command attach = {
+				.tag = MU_CMD_ATTACH,
+				.sender = pair_entity(10 + i),
+			};
+			unsigned before = pw.sent[1][MU_CMD_CHUNK];
+
+			want.key =
+			    round == 0 ? NULL : muster_value_cstring("key003");
+			if (round == 0)
+				feed_master(&attach);
+			feed_master(&want);
+			ck_assert_uint_eq(pw.sent[1][MU_CMD_CHUNK], before + 1);
+			ck_assert_uint_le(disk_open_pictures, 8);
+			muster_value_unref(want.key);
+		}
+	ck_assert_uint_eq(disk_open_pictures, 8);
+	pair_end();
+	ck_assert_uint_eq(disk_open_pictures, 0);
+}
+END_TEST
+
+/* What was set aside is not on the disk: chunks must show it. */
+START_TEST(a_copy_that_restarts_does_not_miss_what_was_set_aside)
+{
+	struct mu_backend *platter = mu_backend_memory_new(0);
+	struct disk *d = disk_open(platter);
+	struct mu_clone_stats st;
+
+	begin();
+	d->interval = true;
+	pw.cc.resume = true;
+	pair_open_clone_on(0, &d->base);
+	pair_join(0, true);
+	do {
+		turn();
+		mu_clone_stats(pw.clones[0], &st);
+	} while (st.entries < 20);
+	write_now(MU_STORE_PUT, "key199", "count:2");
+	ck_assert(attaching());
+	mu_clone_flush(pw.clones[0]);
+	disk_commit(d, d->sealed);
+	mu_clone_free(pw.clones[0]);
+	d = disk_open(platter);
+	d->interval = true;
+	pair_open_clone_on(0, &d->base);
+	pair_join(0, true);
+	becomes_fresh(PAIRS);
+	ck_assert(pair_reads(0, "key199", "count:2"));
+	pair_end();
+	platter->ops->close(platter);
+}
+END_TEST
+
+/* Keys that are long and begin alike may come in any order, see
+ * store/entry.h; a chunk holds all of them. */
+START_TEST(keys_that_begin_alike_stay_together)
+{
+	char key[320], first[320];
+	unsigned before;
+
+	begin();
+	memset(key, 'l', 300);
+	for (unsigned i = 0; i < 50; i++) {
+		snprintf(key + 300, sizeof key - 300, "%02u", i);
+		pair_do(MASTER, MU_STORE_PUT, key, "count:1");
+	}
+	before = pw.sent[1][MU_CMD_CHUNK];
+	pair_open_clone(0, true);
+	becomes_fresh(PAIRS + 50);
+	/* six or so of the others are in one */
+	ck_assert_uint_le(pw.sent[1][MU_CMD_CHUNK] - before, PAIRS / 3 + 2);
+	snprintf(first, sizeof first, "%.300s00", key);
+	ck_assert(pair_reads(0, first, "count:1"));
+	pair_end();
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("store_chunks");
+	TCase *tc = tcase_create("chunks");
+	SRunner *sr;
+	int failed;
+
+	tcase_add_test(tc, chunks_show_one_moment_and_later_writes_come_after);
+	tcase_add_test(tc, a_picture_is_renewed_after_a_minute);
+	tcase_add_test(tc, a_silent_clone_keeps_no_picture);
+	tcase_add_test(tc, a_costly_picture_is_renewed);
+	tcase_add_test(tc, a_picture_that_many_actions_passed_is_renewed);
+	tcase_add_test(tc, what_finds_no_room_aside_comes_in_a_later_picture);
+	tcase_add_test(tc, clear_meanwhile_clears_what_is_to_come);
+	tcase_add_test(tc, lost_chunks_are_sent_again);
+	tcase_add_test(tc, many_clones_at_once_keep_few_pictures);
+	tcase_add_test(
+	    tc, a_copy_that_restarts_does_not_miss_what_was_set_aside);
+	tcase_add_test(tc, keys_that_begin_alike_stay_together);
+	suite_add_tcase(s, tc);
+	sr = srunner_create(s);
+	srunner_run_all(sr, CK_NORMAL);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed == 0 ? 0 : 1;
+}
