@@ -368,6 +368,8 @@ logsink_reload(struct logsink *s, const struct mu_logs *logs, bool several)
 	rc = again ? writer_format_all(s) : 0;
 	if (rc != 0) {
 		take_logs(s, &old, was);
+		sink_say(s, LOG_LEVEL_ERR,
+		    "logs: the layout of before holds on: out of memory");
 		return rc;
 	}
 	if (again)

@@ -1,6 +1,7 @@
 /* The thread for rotated files; see logpost.h and logpost_impl.h. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -108,40 +109,64 @@ post_folder(const struct logpost *p, bool here)
 /* --- one file ---------------------------------------------------------- */
 
 static bool
-is_there(const struct logpost *p, const struct post *t)
+is_there(const struct logpost *p, const struct post *t, const char *end)
 {
-	char *path = mu_asprintf("%s/%s", post_folder(p, t->here), t->file);
+	char path[PATH_MAX];
 	struct stat st;
-	bool there = path != NULL && lstat(path, &st) == 0;
+	int n = snprintf(path, sizeof path, "%s/%s%s", post_folder(p, t->here),
+	    t->file, end);
 
-	mu_free(path);
-	return there;
+	return n > 0 && (size_t)n < sizeof path && lstat(path, &st) == 0;
 }
 
-/* The file of an earlier life may have been compressed by it already. */
-static void
-find_compressed(const struct logpost *p, struct post *t)
+/* The file of an earlier life may have been compressed by it already.  0,
+ * ENOENT, ENOMEM. */
+static int
+find(const struct logpost *p, struct post *t)
 {
 	static const char *const ends[] = { ".gz", ".zst" };
 
-	for (size_t i = 0; i < 2 && !is_there(p, t); i++) {
-		char *plain = t->file;
+	if (is_there(p, t, ""))
+		return 0;
+	for (size_t i = 0; i < 2; i++) {
+		char *name;
 
-		t->file = mu_asprintf("%s%s", plain, ends[i]);
-		if (t->file != NULL && is_there(p, t)) {
-			mu_free(plain);
-			return;
-		}
+		if (!is_there(p, t, ends[i]))
+			continue;
+		name = mu_asprintf("%s%s", t->file, ends[i]);
+		if (name == NULL)
+			return MUSTER_ENOMEM;
 		mu_free(t->file);
-		t->file = plain;
+		t->file = name;
+		return 0;
 	}
+	return MUSTER_ENOENT;
+}
+
+/* Its turn comes again. */
+static void
+put_back(struct logpost *p, struct post *t)
+{
+	p->rest_until = clock_now() + LOOK_NS;
+	pthread_mutex_lock(&p->lock);
+	t->next = p->waiting;
+	p->waiting = t;
+	if (t->next == NULL)
+		p->last_waiting = &t->next;
+	p->facts.waiting++;
+	pthread_mutex_unlock(&p->lock);
 }
 
 static void
 begin(struct logpost *p, struct post *t)
 {
-	find_compressed(p, t);
-	if (!is_there(p, t)) {
+	int rc = find(p, t);
+
+	if (rc == MUSTER_ENOMEM) {
+		put_back(p, t);
+		return;
+	}
+	if (rc != 0) {
 		/* somebody, maybe the program, was faster */
 		finished(p, t);
 		return;
@@ -180,6 +205,9 @@ static uint64_t
 next_time(const struct logpost *p, bool stop, uint64_t stop_by)
 {
 	uint64_t at = stop ? stop_by : p->keep_at;
+
+	if (p->rest_until > clock_now() && p->rest_until < at)
+		at = p->rest_until;
 
 	for (const struct post *t = p->running; t != NULL; t = t->next) {
 		if (t->kill_at < at)
@@ -229,7 +257,25 @@ reap(struct logpost *p)
 	}
 }
 
-/* The next file, with the layout of now; NULL: none, or enough at work. */
+/* The program as the layout has it now, under the lock; false: no memory. */
+static bool
+take_program(struct logpost *p)
+{
+	char *run;
+
+	if (p->program != NULL && p->run != NULL &&
+	    strcmp(p->program, p->run) == 0)
+		return true;
+	run = p->program == NULL ? NULL : mu_strdup(p->program);
+	if (run == NULL && p->program != NULL)
+		return false;
+	mu_free(p->run);
+	p->run = run;
+	return true;
+}
+
+/* The next file, with the layout of now; NULL: none, or enough at work, or it
+ * waits for memory. */
 static struct post *
 next_post(struct logpost *p)
 {
@@ -241,9 +287,9 @@ next_post(struct logpost *p)
 	if (p->look)
 		p->keep_at = 0;
 	p->look = false;
-	mu_free(p->run);
-	p->run = p->program == NULL ? NULL : mu_strdup(p->program);
-	if (nrunning(p) < p->now.postprocessors)
+	if (p->waiting != NULL && !take_program(p))
+		p->rest_until = clock_now() + LOOK_NS;
+	if (nrunning(p) < p->now.postprocessors && p->rest_until <= clock_now())
 		t = p->waiting;
 	if (t != NULL) {
 		p->waiting = t->next;

@@ -61,7 +61,8 @@ struct logpost {
 	struct mu_logs now; /* of this round */
 	char *run;          /* program of this round, owned */
 	bool now_several;
-	uint64_t keep_at; /* monotonic: the next look */
+	uint64_t keep_at;    /* monotonic: the next look */
+	uint64_t rest_until; /* monotonic: memory was out */
 	/* the owner's */
 	struct post_note *shown;
 };

@@ -11,6 +11,7 @@
 #include "core/router.h"
 #include "layout/read.h"
 #include "muster/err.h"
+#include "nomem.h"
 #include "proto/envelope.h"
 
 #define LAYOUT                                                                 \
@@ -30,6 +31,7 @@ static size_t nwaiting, nlines, nanswers;
 static char line[300];
 static struct delivery_answer answer;
 static uint8_t answer_bytes[1024];
+static struct nomem *failing; /* while something is received, or NULL */
 
 static void
 put(void *ctx, struct logitem *it)
@@ -137,7 +139,10 @@ receive(const char *topic, const struct mu_buf *payload)
 	ck_assert_int_eq(mu_buf_error(&b), 0);
 	ck_assert_int_eq(
 	    mu_envelope_view(mu_buf_data(&b), mu_buf_len(&b), &env), 0);
+	if (failing != NULL)
+		mu_alloc_set_hook(nomem_hook, failing);
 	router_receive(endpoint_router(node), &peer, &env, NS);
+	mu_alloc_set_hook(NULL, NULL);
 	mu_buf_clear(&b);
 }
 
@@ -310,6 +315,76 @@ START_TEST(nobody_speaks_for_another)
 }
 END_TEST
 
+/* The logger is made again with the n-th allocation failing; true: with none.
+ */
+static bool
+make_without(unsigned n)
+{
+	struct logger_hooks hooks = { put, hear_answer, say, NULL };
+	struct nomem state = { n, false };
+
+	logger_free(logger);
+	mu_alloc_set_hook(nomem_hook, &state);
+	logger = logger_new(node, layout, &hooks);
+	mu_alloc_set_hook(NULL, NULL);
+	ck_assert(logger != NULL || state.failed);
+	return !state.failed;
+}
+
+/* A batch while an allocation fails is taken, refused, or as if it had never
+ * come: its sender sends it again, and then it is taken. */
+static bool
+take_one(void *ctx)
+{
+	struct mu_buf *b = ctx;
+	size_t had = nanswers;
+	int rc = logger_self(logger, mu_buf_data(b), mu_buf_len(b));
+	bool queued = nwaiting == 1 && waiting->kind == LOGITEM_BATCH;
+
+	ck_assert_uint_eq(nwaiting, rc == 0);
+	if (nwaiting == 1)
+		give_back(!queued);
+	if (rc == 0 && !queued)
+		ck_assert_uint_le(nanswers, had + 1);
+	return queued;
+}
+
+START_TEST(memory_may_run_out)
+{
+	struct logger_facts f;
+	struct mu_buf b, m;
+
+	mu_buf_init(&b, 0);
+	mu_buf_init(&m, 0);
+	put_numbered(&b, "logger-1", 1, 1000);
+	put_large(&m, 1000);
+	for (unsigned n = 0; !make_without(n); n++)
+		ck_assert_uint_lt(n, 1000);
+	ck_assert_uint_gt(nomem_each(take_one, &b), 0);
+	/* What nobody numbers is lost then, counted, and said. */
+	receive("zeek/logs/A::LOG", &m); /* the router knows the topic now */
+	give_back(false);
+	for (unsigned n = 0; n < 8; n++) {
+		struct nomem state = { n, false };
+
+		failing = &state;
+		receive("zeek/logs/A::LOG", &m);
+		failing = NULL;
+		logger_facts(logger, &f);
+		if (nwaiting == 1)
+			give_back(false);
+		else if (state.failed && f.lost > 0)
+			ck_assert_ptr_nonnull(strstr(line, "lost"));
+	}
+	logger_facts(logger, &f);
+	ck_assert_uint_gt(f.lost, 0);
+	ck_assert_uint_eq(f.waiting, 0);
+	ck_assert_uint_eq(f.waiting_bytes, 0);
+	mu_buf_clear(&b);
+	mu_buf_clear(&m);
+}
+END_TEST
+
 START_TEST(who_is_a_logger)
 {
 	ck_assert(logger_wanted(layout, "logger-1"));
@@ -334,6 +409,7 @@ main(void)
 	tcase_add_test(t, numbered_batches_are_refused_instead);
 	tcase_add_test(t, what_is_taken_is_answered);
 	tcase_add_test(t, nobody_speaks_for_another);
+	tcase_add_test(t, memory_may_run_out);
 	tcase_add_test(t, who_is_a_logger);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);

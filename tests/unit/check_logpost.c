@@ -12,6 +12,8 @@
 #include "core/logsink.h"
 #include "io/logpost.h"
 #include "io/logpost_impl.h"
+#include "muster/err.h"
+#include "nomem.h"
 #include "sys/clock.h"
 
 #define NS UINT64_C(1000000000)
@@ -218,6 +220,77 @@ START_TEST(the_oldest_go_when_all_are_too_large)
 }
 END_TEST
 
+/* n with the k-th allocation of the thread failing: whatever fails, the file
+ * is there, plain or packed, the program was run for it, or it is told. */
+static bool
+one_without(struct logpost *p, struct nomem_threads *nomem, unsigned k)
+{
+	char name[64], packed[80], path[400];
+	struct logpost_facts f;
+	struct logpost_out out;
+	uint64_t done, troubles;
+	bool failed, told = false;
+
+	snprintf(name, sizeof name, "conn.2023-11-14-22-13-20-%u.log", k + 2);
+	snprintf(packed, sizeof packed, "%s.gz", name);
+	put_file(k % 2 == 0 ? name : packed, "x\n", 0644);
+	logpost_facts(p, &f);
+	done = f.done;
+	troubles = f.failed;
+	nomem_arm(nomem, true, k);
+	add(p, name);
+	await(p, done + 1);
+	failed = atomic_load(&nomem->failed);
+	nomem_arm(nomem, true, ~0u);
+	logpost_facts(p, &f);
+	while (logpost_next(p, &out))
+		told = told || out.kind == LOGPOST_LOG;
+	ck_assert(there(name) || there(packed));
+	ck_assert(failed || !told);
+	/* Without the memory to say it, it is counted. */
+	if (!there(packed) || !there("ran"))
+		ck_assert_uint_gt(f.failed, troubles);
+	snprintf(path, sizeof path, "%s/ran", dir);
+	unlink(path);
+	return !failed;
+}
+
+START_TEST(each_allocation_may_fail)
+{
+	struct logpost_config cfg = { .node = "l", .here = dir, .logs = &logs };
+	struct logsink_rotated r = { .name = "n", .path = "conn" };
+	struct nomem_threads nomem;
+	struct logpost *p = NULL;
+	char program[400];
+	unsigned k, made = 0;
+
+	put_file("after", "#!/bin/sh\n: >ran\n", 0755);
+	snprintf(program, sizeof program, "%s/after", dir);
+	cfg.program = program;
+	logs.compress = MU_LOGS_GZIP;
+	/* the owner's */
+	for (k = 0; p == NULL; k++) {
+		nomem_arm(&nomem, false, k);
+		p = logpost_new(&cfg);
+		ck_assert((p == NULL) == atomic_load(&nomem.failed));
+		made += p == NULL;
+	}
+	ck_assert_uint_gt(made, 2);
+	for (k = 0; k < 4; k++) {
+		nomem_arm(&nomem, false, k);
+		ck_assert_int_eq(logpost_add(p, &r), MUSTER_ENOMEM);
+	}
+	nomem_arm(&nomem, false, 0);
+	ck_assert_int_eq(logpost_reload(p, &cfg), MUSTER_ENOMEM);
+	/* the thread's */
+	for (k = 0; !one_without(p, &nomem, k) || k < 6; k++)
+		ck_assert_uint_lt(k, 100);
+	nomem_arm(&nomem, false, ~0u);
+	logpost_free(p);
+	mu_alloc_set_hook(NULL, NULL);
+}
+END_TEST
+
 START_TEST(names_of_rotated_files)
 {
 	static const char *const yes[] = { "conn.2026-01-31-13-00-00.log",
@@ -251,6 +324,7 @@ main(void)
 	tcase_add_test(t, a_program_that_hangs_is_killed);
 	tcase_add_test(t, a_program_that_is_none_is_reported);
 	tcase_add_test(t, the_oldest_go_when_all_are_too_large);
+	tcase_add_test(t, each_allocation_may_fail);
 	tcase_add_test(t, names_of_rotated_files);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
