@@ -18,6 +18,12 @@ between() {
 	awk -F '[()]' -v a="$1" -v b="$2" '$2 >= a && $2 <= b' "$3" | wc -l
 }
 
+# numbers FIRST LAST FILE: these events, each number as often as it came
+numbers() {
+	awk -F '[()]' -v a="$1" -v b="$2" '$2 >= a && $2 <= b { print $2 }' \
+	    "$3" | sort
+}
+
 # twice FILE: events that came more than once
 twice() {
 	sort "$1" | uniq -d | wc -l
@@ -61,6 +67,10 @@ events 101 300 app/by-proxy/ | ctl worker-2 publish --stdin -q
 for w in $WORKERS; do
 	until_true 10 has_lines 300 "$T/ear-$w.out" App::e
 done
+for w in $WORKERS; do
+	[ "$(between 101 300 "$T/ear-$w.out")" -eq 200 ] &&
+	    [ "$(twice "$T/ear-$w.out")" -eq 0 ] || fail "$w: some came twice"
+done
 for p in proxy-1 proxy-2; do
 	is $p rules '.relay[1].relayed == 100' || fail "$p: $(ctl $p rules)"
 done
@@ -70,6 +80,7 @@ jq -e '.receivers == 1 and .relay.rule == 2 and
     fail "no relay in $(cat "$T/answer")"
 
 say 'one is killed while events are under way'
+watch proxy-2 relayed zeek/cluster/node/proxy-2/app/by-proxy/
 mkfifo "$T/in"
 "$MUSTERCTL" -f "$LAYOUT" -r "$T" -n worker-2 publish --stdin -q <"$T/in" &
 PID[publisher]=$!
@@ -90,6 +101,18 @@ for w in $WORKERS; do
 	n=$(between 2001 2100 "$T/ear-$w.out")
 	[ "$n" -eq 100 ] || fail "$w: $n of 100 events after the death"
 	[ "$(twice "$T/ear-$w.out")" -eq 0 ] || fail "$w: some came twice"
+done
+# Half and more went to the one that lives, and each of these came to everybody
+# once; what is missing was on the way to the dead one or through it.
+until_true 10 has "$T/relayed.out" "(2100)"
+numbers 302 2100 "$T/relayed.out" >"$T/relayed"
+n=$(lines "$T/relayed" .)
+[ "$n" -ge $((1699 / 2 + 100)) ] || fail "the living relay had $n events"
+[ "$(twice "$T/relayed")" -eq 0 ] || fail 'the relay had some twice'
+for w in $WORKERS; do
+	numbers 302 2100 "$T/ear-$w.out" | comm -13 - "$T/relayed" >"$T/missing"
+	[ ! -s "$T/missing" ] ||
+	    fail "$w: lost over the living relay: $(head -5 "$T/missing")"
 done
 
 say 'none is left: the publisher is told, and it is counted'

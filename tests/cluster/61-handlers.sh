@@ -117,11 +117,11 @@ say 'one that fails, one that dies, one that is missing'
 ctl manager raise App::fail
 ctl manager raise App::die
 ctl manager raise App::missing
-until_true 10 rule manager 4 '.last_failure == "exit status 3"'
+until_true 10 rule manager 4 '.failed == 1 and .last_failure == "exit status 3"'
 has "$T/manager.out" 'handler 4 (App::fail): that did not work' ||
     fail 'its words are not in the log'
-until_true 10 rule manager 5 '.last_failure | test("signal 11")'
-until_true 10 rule manager 6 '.last_failure | test("No such file")'
+until_true 10 rule manager 5 '.failed == 1 and (.last_failure | test("signal 11"))'
+until_true 10 rule manager 6 '.failed == 1 and (.last_failure | test("No such file"))'
 
 say 'failures are visible'
 ctl manager status >"$T/status"
