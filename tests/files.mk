@@ -105,6 +105,7 @@ $(eval $(call unit,control,core sys tls proto store logrec pool layout topic val
 $(eval $(call unit,idents,core sys proto pool layout topic value base))
 $(eval $(call unit,idents_replay,core sys proto pool layout topic value base))
 $(eval $(call unit,control_pools,core sys tls proto store logrec pool layout topic value base))
+$(eval $(call unit,control_rules,core sys tls proto store logrec pool layout topic value base))
 $(eval $(call unit,control_store,core sys tls proto store logrec pool layout topic value base))
 $(eval $(call unit,control_ship,core sys tls proto store logrec pool layout topic value base))
 $(eval $(call unit,control_jtext,proto base))

@@ -394,7 +394,7 @@ relays_fact(const struct relays *rs, size_t i, struct relays_fact *out)
 	out->rule = r->rule;
 	out->here = r->here;
 	out->nodes = mu_pool_size(r->pool);
-	out->up = relay_up(r, rs->cfg.members) + r->here;
+	out->up = relay_up(r, rs->cfg.members);
 	out->published = r->published;
 	out->lost = r->lost;
 	out->relayed = r->relayed;

@@ -62,7 +62,7 @@ int relay_list_topics(const struct relay *list, size_t n, const char *own,
     struct muster_filter *f);
 /* The node whose turn it is; NULL: none is up. */
 const char *relay_choose(struct relay *r, const struct members *m);
-/* How many are up. */
+/* How many are up, this node among them if it passes on. */
 size_t relay_up(struct relay *r, const struct members *m);
 
 #endif

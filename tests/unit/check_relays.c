@@ -137,6 +137,9 @@ START_TEST(the_manager_passes_on_to_all_workers)
 	ck_assert_uint_eq(fact(M, 0).relayed, EVENTS);
 	ck_assert_uint_eq(fact(W1, 0).published, EVENTS);
 	ck_assert(!fact(W1, 0).here && fact(M, 0).here);
+	ck_assert_uint_eq(fact(W1, 0).up, 1);
+	/* it counts itself, once */
+	ck_assert_uint_eq(fact(M, 0).up, 1);
 }
 END_TEST
 
