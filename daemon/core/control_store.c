@@ -72,6 +72,7 @@ control_store_ask(struct control_session *s, const char *store,
 		return MUSTER_ENOMEM;
 	*a = *how;
 	a->store = mu_strdup(store);
+	a->reads = req->op >= MU_STORE_EXISTS;
 	a->number = req->id = ++c->asked;
 	r = a->store == NULL ? MUSTER_ENOMEM
 			     : stores_request(c->stores, store, req, s, c->now,
@@ -169,7 +170,9 @@ control_store_refuse(struct control_session *s, const struct control_ask *how,
 		    trouble == NULL ? "" : trouble);
 	} else if (status == MU_STORE_TIMEOUT) {
 		control_store_say(s, how, control_store_code(status),
-		    "%s: no answer in time: a write may yet happen", store);
+		    "%s: %s: %s", store, why,
+		    how->reads ? "the copy is not complete yet"
+			       : "the write may yet happen");
 	} else {
 		control_store_say(
 		    s, how, control_store_code(status), "%s: %s", store, why);

@@ -28,6 +28,7 @@ struct control_ask {
 	bool tagged;     /* the client gave an id: others may overtake */
 	int64_t tag;
 	bool dump;   /* part of the dump, not a request of its own */
+	bool reads;  /* it writes nothing */
 	char *store; /* its name */
 };
 

@@ -177,6 +177,9 @@ int clone_merge(struct mu_clone *c, struct mu_bytes from,
 void clone_query(struct mu_clone *c, const struct mu_store_request *req,
     struct mu_out *done, uint64_t deadline);
 void clone_answer_queries(struct mu_clone *c);
+/* Why the copy does not answer: STALE, it is too old; NO_MASTER, no node that
+ * hosts it was ever seen; TIMEOUT, the master was, but the copy is not here. */
+enum mu_store_status clone_why_not(const struct mu_clone *c);
 void clone_expire_queries(struct mu_clone *c);
 void clone_queries_free(struct mu_clone *c);
 

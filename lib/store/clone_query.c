@@ -115,6 +115,17 @@ clone_answer_queries(struct mu_clone *c)
 	}
 }
 
+enum mu_store_status
+clone_why_not(const struct mu_clone *c)
+{
+	if (c->loading && !c->seeking)
+		return MU_STORE_TIMEOUT; /* it is on its way */
+	if (c->complete)
+		return MU_STORE_STALE;
+	return c->has_peer || c->attached > 0 ? MU_STORE_TIMEOUT
+					      : MU_STORE_NO_MASTER;
+}
+
 void
 clone_expire_queries(struct mu_clone *c)
 {
@@ -127,10 +138,7 @@ clone_expire_queries(struct mu_clone *c)
 			at = &q->next;
 			continue;
 		}
-		mu_out_set_result(q->done,
-		    c->attached == 0 && !c->complete ? MU_STORE_NO_MASTER
-						     : MU_STORE_STALE,
-		    NULL);
+		mu_out_set_result(q->done, clone_why_not(c), NULL);
 		mu_outq_push(&c->out, q->done);
 		q->done = NULL;
 		drop(c, at);

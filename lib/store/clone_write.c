@@ -490,8 +490,7 @@ expire_writes(struct mu_clone *c)
 			continue;
 		}
 		/* Never sent, and now it never will be. */
-		answer(c, w,
-		    c->attached == 0 ? MU_STORE_NO_MASTER : MU_STORE_STALE);
+		answer(c, w, clone_why_not(c));
 		drop_write(c, at);
 	}
 }

@@ -14,7 +14,7 @@ mu_store_status_name(enum mu_store_status s)
 		[MU_STORE_TYPE_CLASH] = "type clash",
 		[MU_STORE_INVALID] = "invalid data",
 		[MU_STORE_STALE] = "stale",
-		[MU_STORE_TIMEOUT] = "no answer in time",
+		[MU_STORE_TIMEOUT] = "timeout, no answer in time",
 		[MU_STORE_NO_MASTER] = "no such master",
 		[MU_STORE_TOO_LARGE] = "too large",
 		[MU_STORE_FULL] = "store is full",

@@ -41,8 +41,9 @@ enum mu_store_status {
 	MU_STORE_TYPE_CLASH,
 	MU_STORE_INVALID,   /* not a pair for a table, NaN key, ... */
 	MU_STORE_STALE,     /* clone without a master for too long */
-	MU_STORE_TIMEOUT,   /* no answer in time: the write may yet happen */
-	MU_STORE_NO_MASTER, /* nobody hosts that store */
+	MU_STORE_TIMEOUT,   /* no answer in time: the write may yet happen;
+			       a read waited for a copy on its way */
+	MU_STORE_NO_MASTER, /* nobody was seen to host that store */
 	MU_STORE_TOO_LARGE,
 	MU_STORE_FULL,    /* map or disk full */
 	MU_STORE_BACKEND, /* the medium failed */

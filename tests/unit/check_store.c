@@ -304,9 +304,30 @@ START_TEST(queries_end_in_their_time)
 	pair_pass(PAIR_SECOND);
 	ck_assert(read->done && read->status == MU_STORE_NO_MASTER);
 	ck_assert(write->done && write->status == MU_STORE_NO_MASTER);
+	/* A master that is there and says nothing is another matter. */
 	pair_open_master();
+	pw.deaf_master = true;
 	pair_join(0, true);
+	read = pair_ask(0, MU_STORE_GET, "k", NULL, brief);
+	write = pair_ask(0, MU_STORE_PUT, "k", "count:1", brief);
+	pair_pass(2 * PAIR_SECOND);
+	ck_assert(read->done && read->status == MU_STORE_TIMEOUT);
+	ck_assert(write->done && write->status == MU_STORE_TIMEOUT);
+	/* So is one whose store is on its way. */
+	pw.deaf_master = false;
+	do {
+		pw.now.mono += PAIR_SECOND / 10;
+		mu_clone_tick(pw.clones[0], &pw.now);
+		pair_drain_clone(0);
+		pw.deaf_clone = pw.sent[1][MU_CMD_ATTACHED] > 0;
+		pair_drain_master();
+	} while (!pw.deaf_clone);
+	read = pair_ask(0, MU_STORE_GET, "k", NULL, brief);
+	pair_pass(2 * PAIR_SECOND);
+	ck_assert(read->done && read->status == MU_STORE_TIMEOUT);
+	pw.deaf_clone = false;
 	pair_pass(PAIR_SECOND);
+	pair_pass(10 * PAIR_SECOND);
 	ck_assert(pair_reads(0, "k", "-"));
 	pw.deaf_master = true;
 	late = pair_ask(0, MU_STORE_PUT, "k", "count:1", brief);

@@ -201,6 +201,31 @@ START_TEST(a_write_made_without_master_is_done_when_it_is_there)
 }
 END_TEST
 
+/* Virtual minutes, the limit of the manual. */
+START_TEST(a_copy_is_stale_after_five_minutes)
+{
+	struct on *m = start("manager"), *a = start("worker-1");
+	struct answer *x;
+
+	pass(2 * NET_S);
+	put(a, "quick", "k", "v");
+	stop(m);
+	pass(295 * NET_S);
+	ck_assert_ptr_nonnull(strstr(fact(a, "quick")->state, "stale since"));
+	check_get(a, "quick", "k", "v");
+	pass(10 * NET_S);
+	x = ask(a, "quick", MU_STORE_GET, "k", NULL);
+	pass(NET_S);
+	ck_assert(!x->done);
+	pass(5 * NET_S);
+	ck_assert(x->done);
+	ck_assert_int_eq(x->status, MU_STORE_STALE);
+	start("manager");
+	pass(3 * NET_S);
+	ck_assert_str_eq(fact(a, "quick")->state, "fresh");
+}
+END_TEST
+
 START_TEST(a_clone_on_disk_is_there_again_after_a_restart)
 {
 	struct on *m = start("manager"), *b = start("worker-2");
@@ -335,6 +360,7 @@ main(void)
 	tcase_add_test(t, a_restarted_master_hears_attach_first);
 	tcase_add_test(t, a_master_is_the_same_entity_in_every_life);
 	tcase_add_test(t, a_write_made_without_master_is_done_when_it_is_there);
+	tcase_add_test(t, a_copy_is_stale_after_five_minutes);
 	tcase_add_test(t, a_clone_on_disk_is_there_again_after_a_restart);
 	tcase_add_test(t, entries_expire_by_the_default_of_the_layout);
 	tcase_add_test(t, nodes_have_what_the_layout_gives_them);
