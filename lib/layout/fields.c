@@ -5,16 +5,7 @@
 
 #include "base/text.h"
 #include "layout/layout.h"
-
-#define KiB  1024ll
-#define MiB  (1024 * KiB)
-#define GiB  (1024 * MiB)
-#define TiB  (1024 * GiB)
-#define MS   1000000ll
-#define SEC  (1000 * MS)
-#define MIN  (60 * SEC)
-#define HOUR (60 * MIN)
-#define DAY  (24 * HOUR)
+#include "layout/units.h"
 
 #define MOST_FIELDS 64 /* of one section; for the list of candidates */
 
@@ -58,8 +49,8 @@ static const struct mu_word backend_words[] = {
 	{ NULL, 0 }
 };
 
+const struct mu_word mu_words_none[] = { { "none", 0 }, { NULL, 0 } };
 static const struct mu_word sync_words[] = { { "commit", 0 }, { NULL, 0 } };
-static const struct mu_word none_words[] = { { "none", 0 }, { NULL, 0 } };
 
 static const struct mu_word level_words[] = {
 	{ "error", 0 }, { "warning", 0 }, { "info", 0 }, { "debug", 0 },
@@ -244,7 +235,7 @@ static const struct mu_field store_fields[] = {
 	{ "master", MU_KIND_NAME, MU_FIELD_FIXED, STORE(master),
 	  .about = "node that has the master; default: the manager" },
 	{ "clones", MU_KIND_NAMES, MU_FIELD_FIXED, STORE(clones),
-	  STORE(nclones), .words = none_words,
+	  STORE(nclones), .words = mu_words_none,
 	  .about = "nodes and roles that have a copy; default: everybody "
 	  "else" },
 	{ "expiry", MU_KIND_DURATION, MU_FIELD_FIXED, STORE(expiry_ns),

@@ -55,6 +55,10 @@ struct mu_word {
 	unsigned value;
 };
 
+/* Those that several tables use. */
+extern const struct mu_word mu_words_none[];   /* "none" */
+extern const struct mu_word mu_words_format[]; /* of log files */
+
 struct mu_section;
 
 struct mu_field {

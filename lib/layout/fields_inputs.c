@@ -2,20 +2,11 @@
 #include "layout/fields.h"
 
 #include "layout/layout.h"
-
-#define MS   1000000ll
-#define SEC  (1000 * MS)
-#define HOUR (3600 * SEC)
+#include "layout/units.h"
 
 #define INPUT(m) offsetof(struct mu_layout_input, m)
 
 /* clang-format off */
-static const struct mu_word format_words[] = {
-	{ "tsv",  MU_LOGS_TSV },
-	{ "json", MU_LOGS_JSON },
-	{ NULL, 0 }
-};
-
 static const struct mu_word start_words[] = {
 	{ "beginning", MU_INPUT_BEGINNING },
 	{ "end",       MU_INPUT_END },
@@ -33,7 +24,7 @@ static const struct mu_field input_fields[] = {
 	{ "on", MU_KIND_NAMES, MU_FIELD_REQUIRED, INPUT(on), INPUT(non),
 	  .about = "nodes and roles that follow the file, each its own" },
 	{ "format", MU_KIND_CHOICE, 0, INPUT(format),
-	  .fallback = "tsv", .words = format_words,
+	  .fallback = "tsv", .words = mu_words_format,
 	  .about = "of the file" },
 	{ "types", MU_KIND_ARGV, 0, INPUT(types), INPUT(ntypes),
 	  .about = "columns as name:type; for JSON, and TSV without header" },

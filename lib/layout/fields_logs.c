@@ -3,21 +3,12 @@
 #include "layout/fields.h"
 
 #include "layout/layout.h"
-
-#define KiB  1024ll
-#define MiB  (1024 * KiB)
-#define GiB  (1024 * MiB)
-#define TiB  (1024 * GiB)
-#define MS   1000000ll
-#define SEC  (1000 * MS)
-#define MIN  (60 * SEC)
-#define HOUR (60 * MIN)
-#define DAY  (24 * HOUR)
+#include "layout/units.h"
 
 #define LOGS(m) offsetof(struct mu_logs, m)
 
 /* clang-format off */
-static const struct mu_word format_words[] = {
+const struct mu_word mu_words_format[] = {
 	{ "tsv",  MU_LOGS_TSV },
 	{ "json", MU_LOGS_JSON },
 	{ NULL, 0 }
@@ -45,7 +36,6 @@ static const struct mu_word naming_words[] = {
 };
 
 static const struct mu_word never_words[] = { { "never", 0 }, { NULL, 0 } };
-static const struct mu_word none_words[] = { { "none", 0 }, { NULL, 0 } };
 static const struct mu_word forever_words[] = {
 	{ "forever", 0 }, { NULL, 0 }
 };
@@ -61,7 +51,7 @@ static const struct mu_field logs_fields[] = {
 	  .about = "where records are written, in one folder per logger; "
 	  "default: logs in the folder of directories.log" },
 	{ "format", MU_KIND_CHOICE, 0, LOGS(format),
-	  .fallback = "tsv", .words = format_words,
+	  .fallback = "tsv", .words = mu_words_format,
 	  .about = "of files, unless a stream's own configuration says so" },
 	{ "json_timestamps", MU_KIND_CHOICE, 0, LOGS(json_time),
 	  .fallback = "epoch", .words = time_words,
@@ -76,7 +66,7 @@ static const struct mu_field logs_fields[] = {
 	  .fallback = "0", .min = 0, .max = DAY,
 	  .about = "time after local midnight from which rotations count" },
 	{ "rotate_size", MU_KIND_SIZE, 0, LOGS(rotate_bytes),
-	  .fallback = "none", .words = none_words,
+	  .fallback = "none", .words = mu_words_none,
 	  .min = 4 * KiB, .max = 16 * TiB,
 	  .about = "a new file beyond this size, too" },
 	{ "rotated", MU_KIND_DIRECTORY, MU_FIELD_FIXED, LOGS(rotated),
@@ -108,7 +98,7 @@ static const struct mu_field logs_fields[] = {
 	  .min = MIN, .max = 36500 * DAY,
 	  .about = "age at which rotated files are removed" },
 	{ "keep_size", MU_KIND_SIZE, 0, LOGS(keep_bytes),
-	  .fallback = "none", .words = none_words,
+	  .fallback = "none", .words = mu_words_none,
 	  .min = 64 * KiB, .max = 16 * 1024 * TiB,
 	  .about = "size of all rotated files beyond which the oldest are "
 	  "removed" },

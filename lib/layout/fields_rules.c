@@ -3,14 +3,7 @@
 #include "layout/fields.h"
 
 #include "layout/layout.h"
-
-#define MS   1000000ll
-#define SEC  (1000 * MS)
-#define HOUR (3600 * SEC)
-#define DAY  (24 * HOUR)
-#define KiB  1024ll
-#define MiB  (1024 * KiB)
-#define GiB  (1024 * MiB)
+#include "layout/units.h"
 
 #define SUBSCRIPTION(m) offsetof(struct mu_layout_subscription, m)
 #define RELAY(m)        offsetof(struct mu_layout_relay, m)
