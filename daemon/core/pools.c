@@ -132,8 +132,8 @@ pools_subscribe(const struct mu_pools *p, const struct mu_layout_node *node,
 /* --- questions ------------------------------------------------------------ */
 
 int
-pools_digest(const struct muster_value *key, const char *type,
-    uint32_t *digest, const char **why)
+pools_digest(const struct muster_value *key, const char *type, uint32_t *digest,
+    const char **why)
 {
 	struct mu_buf b;
 	int rc;

@@ -51,8 +51,8 @@ put_string(struct mu_buf *b, const struct muster_value *v)
 }
 
 static int
-put_vector(struct mu_buf *b, const struct mu_key_type *t,
-    const struct muster_value *v)
+put_vector(
+    struct mu_buf *b, const struct mu_key_type *t, const struct muster_value *v)
 {
 	size_t n = muster_value_size(v);
 	int rc = 0;
@@ -72,8 +72,8 @@ put_vector(struct mu_buf *b, const struct mu_key_type *t,
 }
 
 static int
-put_record(struct mu_buf *b, const struct mu_key_type *t,
-    const struct muster_value *v)
+put_record(
+    struct mu_buf *b, const struct mu_key_type *t, const struct muster_value *v)
 {
 	const struct mu_key_type *p = t->parts;
 	size_t n = muster_value_size(v);
@@ -122,8 +122,8 @@ put_index(struct mu_buf *b, const struct mu_key_type *t, size_t n,
 /* Zeek walks its hash table, in an order that is another in each process; here
  * it is that of the value. */
 static int
-put_table(struct mu_buf *b, const struct mu_key_type *t,
-    const struct muster_value *v)
+put_table(
+    struct mu_buf *b, const struct mu_key_type *t, const struct muster_value *v)
 {
 	size_t n = muster_value_size(v), nindexes = mu_key_type_parts(t);
 	int rc = 0;
@@ -135,8 +135,8 @@ put_table(struct mu_buf *b, const struct mu_key_type *t,
 			mu_key_text(b, "\n");
 		rc = put_index(b, t, nindexes, muster_value_at(v, i));
 		if (rc == 0 && t->yield != NULL)
-			rc = put_value(
-			    b, t->yield, muster_value_at_value(v, i));
+			rc =
+			    put_value(b, t->yield, muster_value_at_value(v, i));
 	}
 	return rc;
 }
@@ -155,8 +155,8 @@ is_of(const struct mu_key_type *t, const struct muster_value *v)
 
 /* A value as a part of another, or one with parts. */
 static int
-put_value(struct mu_buf *b, const struct mu_key_type *t,
-    const struct muster_value *v)
+put_value(
+    struct mu_buf *b, const struct mu_key_type *t, const struct muster_value *v)
 {
 	if (!is_of(t, v))
 		return MUSTER_ETYPE;
@@ -178,8 +178,8 @@ put_value(struct mu_buf *b, const struct mu_key_type *t,
 
 /* The type that was told, or none where it says nothing about v. */
 static int
-told_type(const char *text, const struct muster_value *v,
-    struct mu_key_type **out)
+told_type(
+    const char *text, const struct muster_value *v, struct mu_key_type **out)
 {
 	int rc = mu_key_type_parse(text, strlen(text), out);
 

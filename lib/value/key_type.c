@@ -322,8 +322,8 @@ first_type(const struct muster_value *v,
 /* Sets and tables by several values have vectors for indexes, and so have
  * those by records and vectors. */
 static int
-index_type(const struct muster_value *v, struct mu_key_type **out,
-    const char **why)
+index_type(
+    const struct muster_value *v, struct mu_key_type **out, const char **why)
 {
 	int rc = first_type(v, muster_value_at, out, why);
 
@@ -335,8 +335,8 @@ index_type(const struct muster_value *v, struct mu_key_type **out,
 }
 
 static int
-container_type(const struct muster_value *v, struct mu_key_type **out,
-    const char **why)
+container_type(
+    const struct muster_value *v, struct mu_key_type **out, const char **why)
 {
 	enum muster_type type = muster_value_type(v);
 	struct mu_key_type *t =
@@ -357,8 +357,8 @@ container_type(const struct muster_value *v, struct mu_key_type **out,
 }
 
 int
-mu_key_type_of(const struct muster_value *v, struct mu_key_type **out,
-    const char **why)
+mu_key_type_of(
+    const struct muster_value *v, struct mu_key_type **out, const char **why)
 {
 	enum mu_zeek_type tag = mu_zeek_type_of(muster_value_type(v));
 

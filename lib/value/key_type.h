@@ -2,7 +2,8 @@
  * Types as Zeek's scripts write them, for keys whose values do not tell them:
  *
  *	count   enum Log::ID   vector of addr   set[addr, port]
- *	table[string] of count   record { a: addr; p: port; s: string &optional; }
+ *	table[string] of count   record { a: addr; p: port; s: string &optional;
+ *}
  *
  * A name that is no type of Zeek's is that of an enum's type.
  */
@@ -68,8 +69,8 @@ void mu_key_type_free(struct mu_key_type *t);
  * 0; MUSTER_EINVAL when the value does not tell: enums, empty containers, sets
  * and tables of vectors; MUSTER_ETYPE for none; MUSTER_ENOMEM.
  */
-int mu_key_type_of(const struct muster_value *v, struct mu_key_type **out,
-    const char **why);
+int mu_key_type_of(
+    const struct muster_value *v, struct mu_key_type **out, const char **why);
 
 /* Number of parts. */
 size_t mu_key_type_parts(const struct mu_key_type *t);

@@ -106,7 +106,8 @@ take_output(struct control_session *s)
 	}
 }
 
-/* --- what rules ask for ---------------------------------------------------- */
+/* --- what rules ask for ----------------------------------------------------
+ */
 
 #define MOST_ASKED 32
 
@@ -189,7 +190,8 @@ serve(struct rules *rs, uint64_t now)
 		answer_all(rs, now);
 }
 
-/* --- one input ------------------------------------------------------------- */
+/* --- one input -------------------------------------------------------------
+ */
 
 /* Time goes fast enough for pauses and time limits to pass. */
 #define STEP_NS UINT64_C(100000007)

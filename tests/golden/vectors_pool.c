@@ -85,8 +85,7 @@ check_key(struct row *r, const struct muster_value *v, const char *type,
 
 	mu_buf_init(&b, 0);
 	rc = v == NULL ? MUSTER_EINVAL : mu_key_enc(&b, v, type, &why);
-	golden_check(
-	    r, "bytes", rc == 0 && mu_buf_error(&b) == 0, "%s", why);
+	golden_check(r, "bytes", rc == 0 && mu_buf_error(&b) == 0, "%s", why);
 	if (want.p != NULL)
 		golden_check(r, "bytes",
 		    golden_same(want, mu_buf_data(&b), mu_buf_len(&b)),
@@ -307,7 +306,7 @@ check_with_parts(struct row *r, const char *kind, const char *key)
 
 	if (v == NULL && strcmp(key, "[]") == 0)
 		return;
-	check_key(r, v, type, (struct bytes) { 0 }, number(r, "fnv1a32"));
+	check_key(r, v, type, (struct bytes){ 0 }, number(r, "fnv1a32"));
 	muster_value_unref(v);
 }
 

@@ -123,7 +123,7 @@ expect(const char *line, const char *part)
 	    strstr(answer, part) != NULL, "%s gives %s", line, answer);
 }
 
-#define RULES	     "{\"op\":\"rules\"}"
+#define RULES        "{\"op\":\"rules\"}"
 #define RAISE(event) "{\"op\":\"raise\",\"event\":\"" event "\"}"
 #define ALERT                                                                  \
 	"{\"op\":\"raise\",\"event\":\"App::alert\",\"args\":["                \
@@ -143,7 +143,8 @@ drain(void)
 		}
 }
 
-/* --- what they are --------------------------------------------------------- */
+/* --- what they are ---------------------------------------------------------
+ */
 
 START_TEST(without_rules_that_is_said)
 {
@@ -163,8 +164,9 @@ START_TEST(rules_of_this_node_have_their_numbers_in_the_layout)
 	    "\"to\":\"zeek/cluster/worker\",\"here\":true,\"nodes\":1,"
 	    "\"up\":1,\"published\":0,\"lost\":0,\"relayed\":0,"
 	    "\"circled\":0,\"dropped\":0}");
-	expect(RULES, "{\"rule\":2,\"topic\":\"app/away/\",\"by\":[\"proxy\"],"
-		      "\"to\":\"app/out\",\"here\":false,\"nodes\":1,\"up\":0,");
+	expect(RULES,
+	    "{\"rule\":2,\"topic\":\"app/away/\",\"by\":[\"proxy\"],"
+	    "\"to\":\"app/out\",\"here\":false,\"nodes\":1,\"up\":0,");
 	expect(RULES, "\"access\":[{\"rule\":1,\"topic\":\"app/guarded/\","
 		      "\"by\":[\"proxy\",\"worker-1\"]}],\"access_refused\":0");
 	expect(RULES, "\"auto_publish\":[{\"rule\":2,\"event\":\"App::alert\","
@@ -181,7 +183,8 @@ START_TEST(rules_of_this_node_have_their_numbers_in_the_layout)
 }
 END_TEST
 
-/* --- what they did --------------------------------------------------------- */
+/* --- what they did ---------------------------------------------------------
+ */
 
 START_TEST(an_event_is_raised_and_everything_counts)
 {
@@ -192,7 +195,7 @@ START_TEST(an_event_is_raised_and_everything_counts)
 		      "\"matched\":1,\"running\":1,\"waiting\":0,\"done\":0,");
 	expect(RULES, "\"to\":\"zeek/cluster/worker\",\"published\":1}");
 	rules_written(rules,
-	    &(struct mu_store_out) { .kind = MU_STORE_DONE, .id = write_id },
+	    &(struct mu_store_out){ .kind = MU_STORE_DONE, .id = write_id },
 	    net.now);
 	expect(RULES, "\"matched\":1,\"running\":0,\"waiting\":0,\"done\":1,");
 	expect(RAISE("App::log"), "\"handlers\":1,\"auto_publish\":0");
@@ -247,7 +250,8 @@ START_TEST(failures_show_until_one_does_well)
 }
 END_TEST
 
-/* --- relays in other answers ------------------------------------------------ */
+/* --- relays in other answers ------------------------------------------------
+ */
 
 START_TEST(publishing_says_which_node_passes_it_on)
 {

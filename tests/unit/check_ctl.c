@@ -74,7 +74,7 @@ parse(const char *line)
 	for (char *w = strtok_r(words, " ", &save); w != NULL;
 	     w = strtok_r(NULL, " ", &save))
 		argv[argc++] = w;
-	ctl = (struct ctl) { .args = ctl_words };
+	ctl = (struct ctl){ .args = ctl_words };
 	return ctl_parse(&ctl, argc, argv, &cmd);
 }
 

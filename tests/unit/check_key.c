@@ -89,16 +89,14 @@ START_TEST(what_zeek_printed_is_what_we_hash)
 		uint32_t d = digest(cases[i].json, cases[i].type, &rc);
 
 		ck_assert_msg(rc == 0, "%s: %s", cases[i].json, why);
-		ck_assert_msg(
-		    d == cases[i].digest, "%s: %u", cases[i].json, d);
+		ck_assert_msg(d == cases[i].digest, "%s: %u", cases[i].json, d);
 	}
 }
 END_TEST
 
 /* The bytes, as the description has them for known keys. */
 static void
-expect_bytes(
-    const char *json, const char *type, const char *want, size_t len)
+expect_bytes(const char *json, const char *type, const char *want, size_t len)
 {
 	struct muster_value *v = value_of(json);
 	struct mu_buf b;
@@ -110,8 +108,7 @@ expect_bytes(
 	mu_buf_clear(&b);
 	muster_value_unref(v);
 }
-#define BYTES(json, type, want) \
-	expect_bytes(json, type, want, sizeof(want) - 1)
+#define BYTES(json, type, want) expect_bytes(json, type, want, sizeof(want) - 1)
 
 START_TEST(parts_are_described_one_by_one)
 {
@@ -130,8 +127,8 @@ START_TEST(parts_are_described_one_by_one)
 	    "\23\0\0\0\3\0\0\0[\0, \0\3\0\0\0\1\0\0\0\0\0\0\0]\0");
 	BYTES(VECTOR(LOG), "vector of enum Log::ID",
 	    "\23\0\0\0\11\0\0\0Log::ID[\0\11\0\0\0Log::IDConn::LOG\0]\0");
-	BYTES(SET(""), "set[addr, port]",
-	    "\16\0\0\0\13\0\0\0\12\0\0\0\0\0\0\0");
+	BYTES(
+	    SET(""), "set[addr, port]", "\16\0\0\0\13\0\0\0\12\0\0\0\0\0\0\0");
 	BYTES(TABLE("{\"@data-type\":\"count\",\"data\":1}", VECTOR("")),
 	    "table[count] of vector of addr",
 	    "\16\0\0\0\3\0\0\0\23\0\0\0\13\0\0\0\1\0\0\0\1\0\0\0"
@@ -184,8 +181,8 @@ START_TEST(what_a_value_does_not_tell_is_asked_for)
 		digest(cases[i].json, cases[i].type, &rc);
 		ck_assert_msg(
 		    rc == cases[i].rc, "%s: %d %s", cases[i].json, rc, why);
-		ck_assert_msg(strncmp(why, cases[i].why,
-				  strlen(cases[i].why)) == 0,
+		ck_assert_msg(
+		    strncmp(why, cases[i].why, strlen(cases[i].why)) == 0,
 		    "%s: %s", cases[i].json, why);
 	}
 }
@@ -212,9 +209,9 @@ START_TEST(types_are_read_as_scripts_write_them)
 	for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
 		struct mu_key_type *t = NULL;
 
-		ck_assert_msg(mu_key_type_parse(good[i], strlen(good[i]), &t) ==
-				  0,
-		    "%s", good[i]);
+		ck_assert_msg(
+		    mu_key_type_parse(good[i], strlen(good[i]), &t) == 0, "%s",
+		    good[i]);
 		mu_key_type_free(t);
 	}
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -243,12 +240,11 @@ START_TEST(a_type_is_neither_deep_nor_long)
 	ck_assert_int_eq(
 	    mu_key_type_parse(text, strlen(text), &t), MUSTER_EINVAL);
 	memset(text, 'x', sizeof text - 1);
-	ck_assert_int_eq(
-	    mu_key_type_parse(text, MU_KEY_TYPE_TEXT, &t), 0);
+	ck_assert_int_eq(mu_key_type_parse(text, MU_KEY_TYPE_TEXT, &t), 0);
 	mu_key_type_free(t);
 	t = NULL;
-	ck_assert_int_eq(mu_key_type_parse(text, MU_KEY_TYPE_TEXT + 1, &t),
-	    MUSTER_EINVAL);
+	ck_assert_int_eq(
+	    mu_key_type_parse(text, MU_KEY_TYPE_TEXT + 1, &t), MUSTER_EINVAL);
 }
 END_TEST
 
