@@ -167,6 +167,7 @@ ctl_SRCS = \
 	daemon/ctl/client.c \
 	daemon/ctl/commands.c \
 	daemon/ctl/completion.c \
+	daemon/ctl/facts.c \
 	daemon/ctl/find.c \
 	daemon/ctl/follow.c \
 	daemon/ctl/graph.c \

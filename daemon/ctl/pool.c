@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "ctl/client.h"
 #include "ctl/ctl.h"
+#include "ctl/facts.h"
 #include "ctl/table.h"
 #include "ctl/value.h"
 #include "muster/err.h"
@@ -111,43 +112,23 @@ pool_put_type(struct mu_buf *b, const char *type)
 
 /* --- pools ---------------------------------------------------------------- */
 
-static const char *
-text(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s == NULL ? "-" : s;
-}
-
-static unsigned long long
-number(const json_t *o, const char *key)
-{
-	return (unsigned long long)json_integer_value(json_object_get(o, key));
-}
-
-static bool
-truth(const json_t *o, const char *key)
-{
-	return json_is_true(json_object_get(o, key));
-}
-
 static void
 print_member(struct table *t, const json_t *pool, const json_t *m, bool first)
 {
-	bool alive = truth(m, "alive");
+	bool alive = fact_truth(m, "alive");
 
-	table_cell(t, PLAIN, "%s", first ? text(pool, "name") : "");
-	table_cell(
-	    t, PLAIN, "%s%s", text(m, "name"), truth(m, "self") ? " *" : "");
+	table_cell(t, PLAIN, "%s", first ? fact_text(pool, "name") : "");
+	table_cell(t, PLAIN, "%s%s", fact_text(m, "name"),
+	    fact_truth(m, "self") ? " *" : "");
 	table_cell(t, alive ? GREEN : RED, "%s", alive ? "alive" : "not alive");
-	table_cell(t, PLAIN, "%llu", number(m, "weight"));
-	if (truth(m, "keyed"))
+	table_cell(t, PLAIN, "%llu", fact_number(m, "weight"));
+	if (fact_truth(m, "keyed"))
 		table_cell(t, PLAIN, "%.1f %%",
-		    (double)number(m, "share_ppm") / 10000);
+		    (double)fact_number(m, "share_ppm") / 10000);
 	else
 		table_cell(t, PLAIN, "-");
-	table_cell(t, PLAIN, "%llu", number(m, "keys"));
-	table_cell(t, PLAIN, "%llu", number(m, "turns"));
+	table_cell(t, PLAIN, "%llu", fact_number(m, "keys"));
+	table_cell(t, PLAIN, "%llu", fact_number(m, "turns"));
 }
 
 static void
@@ -169,37 +150,28 @@ print_pools(const json_t *v)
 	json_array_foreach(json_object_get(v, "pools"), i, pool)
 	{
 		if (json_array_size(json_object_get(pool, "members")) == 0)
-			printf("%s: no members\n", text(pool, "name"));
+			printf("%s: no members\n", fact_text(pool, "name"));
 		else
 			printf("%s: %llu of %zu alive, topic %s%s\n",
-			    text(pool, "name"), number(pool, "alive"),
+			    fact_text(pool, "name"), fact_number(pool, "alive"),
 			    json_array_size(json_object_get(pool, "members")),
-			    text(pool, "topic"),
-			    truth(pool, "exclusive") ? ", exclusive" : "");
+			    fact_text(pool, "topic"),
+			    fact_truth(pool, "exclusive") ? ", exclusive" : "");
 	}
 }
 
 int
 cmd_pools(struct ctl *c)
 {
-	char *answer;
-	int status = client_ask(c, "{\"op\":\"pools\"}", &answer);
-	json_t *v;
+	int status;
+	json_t *v = ctl_ask(c, "{\"op\":\"pools\"}", &status);
 
-	if (status != EXIT_OK)
-		return status;
-	v = json_loads(answer, 0, NULL);
-	if (v == NULL) {
-		complain("the daemon's answer makes no sense");
-		status = EXIT_FAILED;
-	} else if (c->json) {
-		printf("%s\n", answer);
-	} else if (!c->quiet) {
+	if (v == NULL)
+		return status == EXIT_OK ? EXIT_FAILED : status;
+	if (!c->json && !c->quiet)
 		print_pools(v);
-	}
 	json_decref(v);
-	mu_free(answer);
-	return status;
+	return EXIT_OK;
 }
 
 /* --- pool where ----------------------------------------------------------- */

@@ -10,7 +10,6 @@
 #include "ctl/ctl.h"
 #include "ctl/pool.h"
 #include "ctl/value.h"
-#include "muster/err.h"
 #include "proto/jtext.h"
 #include "sys/exit.h"
 
@@ -19,31 +18,6 @@ static int
 first_operand(const struct ctl *c)
 {
 	return c->hrw != NULL || c->rr != NULL ? 0 : 1;
-}
-
-static bool
-put_args(struct mu_buf *b, const struct ctl *c)
-{
-	int first = first_operand(c) + 1;
-
-	mu_buf_str(b, ",\"args\":[");
-	for (int i = first; i < c->nargs; i++) {
-		int r;
-
-		if (i > first)
-			mu_buf_str(b, ",");
-		r = value_from_text(b, c->args[i]);
-		if (r != 0) {
-			complain("argument %d, \"%s\": %s", i - first + 1,
-			    c->args[i],
-			    r == MUSTER_ENOMEM
-				? muster_strerror(r)
-				: "not a value (type:value or JSON)");
-			return false;
-		}
-	}
-	mu_buf_str(b, "]");
-	return true;
 }
 
 /* Where it goes. */
@@ -73,7 +47,8 @@ put_target(struct mu_buf *b, const struct ctl *c)
 static bool
 put_request(struct mu_buf *b, const struct ctl *c)
 {
-	const char *what = c->args[first_operand(c)];
+	int first = first_operand(c);
+	const char *what = c->args[first];
 
 	mu_buf_str(b, "{\"op\":\"publish\",");
 	if (!put_target(b, c))
@@ -81,7 +56,8 @@ put_request(struct mu_buf *b, const struct ctl *c)
 	if (!c->data) {
 		mu_buf_str(b, ",\"event\":");
 		mu_jtext_put_cstring(b, what);
-		if (!put_args(b, c))
+		if (!value_put_args(
+			b, c->args + first + 1, c->nargs - first - 1))
 			return false;
 	} else {
 		mu_buf_str(b, ",\"data\":");

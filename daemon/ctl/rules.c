@@ -8,58 +8,13 @@
 #include "base/buf.h"
 #include "ctl/client.h"
 #include "ctl/ctl.h"
+#include "ctl/facts.h"
 #include "ctl/table.h"
 #include "ctl/value.h"
-#include "muster/err.h"
 #include "proto/jtext.h"
 #include "sys/exit.h"
 
 /* --- rules --------------------------------------------------------------- */
-
-static const char *
-text(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s == NULL ? "-" : s;
-}
-
-static uint64_t
-number(const json_t *o, const char *key)
-{
-	return (uint64_t)json_integer_value(json_object_get(o, key));
-}
-
-static void
-cell(struct table *t, const json_t *o, const char *key)
-{
-	table_cell(t, PLAIN, "%llu", (unsigned long long)number(o, key));
-}
-
-/* A count of something bad is red. */
-static void
-bad_cell(struct table *t, const json_t *o, const char *key)
-{
-	uint64_t n = number(o, key);
-
-	table_cell(t, n > 0 ? RED : PLAIN, "%llu", (unsigned long long)n);
-}
-
-/* The words of a list, with blanks. */
-static void
-words_cell(struct table *t, const json_t *list)
-{
-	struct mu_buf b;
-	const json_t *v;
-	size_t i;
-
-	mu_buf_init(&b, 0);
-	json_array_foreach(list, i, v)
-	    mu_buf_printf(&b, "%s%s", i == 0 ? "" : " ", json_string_value(v));
-	table_cell(t, PLAIN, "%.*s", (int)mu_buf_len(&b),
-	    mu_buf_len(&b) == 0 ? "" : (const char *)mu_buf_data(&b));
-	mu_buf_clear(&b);
-}
 
 static bool
 any(const json_t *v, const char *key, bool *first)
@@ -72,187 +27,137 @@ any(const json_t *v, const char *key, bool *first)
 	return some;
 }
 
+/* The number of a rule, with a star when it is about this node. */
 static void
-print_subscriptions(const json_t *list)
+rule_cell(struct table *t, const json_t *r, const char *key)
 {
-	const json_t *r;
-	struct table t;
-	size_t i;
-
-	table_begin(&t, "SUBSCRIPTION|TOPIC");
-	json_array_foreach(list, i, r)
-	{
-		cell(&t, r, "rule");
-		table_cell(&t, PLAIN, "%s", text(r, "topic"));
-	}
-	table_end(&t);
+	table_cell(t, PLAIN, "%llu%s", fact_number(r, key),
+	    fact_truth(r, "here") ? " *" : "");
 }
 
 static void
-print_relays(const json_t *list)
+up_cell(struct table *t, const json_t *r, const char *key)
 {
-	const json_t *r;
-	struct table t;
-	size_t i;
+	unsigned long long up = fact_number(r, key);
 
-	table_begin(&t, "RELAY|TOPIC|BY|TO|UP|PUBLISHED|LOST|PASSED ON|"
-			"TOO OFTEN|DROPPED");
-	json_array_foreach(list, i, r)
-	{
-		bool here = json_is_true(json_object_get(r, "here"));
-
-		table_cell(&t, PLAIN, "%llu%s",
-		    (unsigned long long)number(r, "rule"), here ? " *" : "");
-		table_cell(&t, PLAIN, "%s", text(r, "topic"));
-		words_cell(&t, json_object_get(r, "by"));
-		table_cell(&t, PLAIN, "%s", text(r, "to"));
-		table_cell(&t, number(r, "up") == 0 ? RED : PLAIN,
-		    "%llu of %llu", (unsigned long long)number(r, "up"),
-		    (unsigned long long)number(r, "nodes"));
-		cell(&t, r, "published");
-		bad_cell(&t, r, "lost");
-		cell(&t, r, "relayed");
-		bad_cell(&t, r, "circled");
-		bad_cell(&t, r, "dropped");
-	}
-	table_end(&t);
+	table_cell(t, up == 0 ? RED : PLAIN, "%llu of %llu", up,
+	    fact_number(r, "nodes"));
 }
 
+/* What a handler does. */
 static void
-print_access(const json_t *list)
+does_cell(struct table *t, const json_t *r, const char *key)
 {
-	const json_t *r;
-	struct table t;
-	size_t i;
-
-	table_begin(&t, "ACCESS|TOPIC|BY");
-	json_array_foreach(list, i, r)
-	{
-		cell(&t, r, "rule");
-		table_cell(&t, PLAIN, "%s", text(r, "topic"));
-		words_cell(&t, json_object_get(r, "by"));
-	}
-	table_end(&t);
-}
-
-static void
-print_autos(const json_t *list)
-{
-	const json_t *r;
-	struct table t;
-	size_t i;
-
-	table_begin(&t, "AUTO_PUBLISH|EVENT|TO|PUBLISHED");
-	json_array_foreach(list, i, r)
-	{
-		cell(&t, r, "rule");
-		table_cell(&t, PLAIN, "%s", text(r, "event"));
-		table_cell(&t, PLAIN, "%s", text(r, "to"));
-		cell(&t, r, "published");
-	}
-	table_end(&t);
-}
-
-static void
-print_what(struct table *t, const json_t *r)
-{
-	const json_t *run = json_object_get(r, "run");
-
-	if (run != NULL)
-		words_cell(t, run);
+	if (json_object_get(r, key) != NULL)
+		fact_words_cell(t, r, key);
 	else if (json_object_get(r, "log") != NULL)
-		table_cell(t, PLAIN, "log %s", text(r, "log"));
+		table_cell(t, PLAIN, "log %s", fact_text(r, "log"));
 	else
-		table_cell(t, PLAIN, "store %s", text(r, "store"));
+		table_cell(t, PLAIN, "store %s", fact_text(r, "store"));
+}
+
+/* clang-format off */
+static const struct fact_column
+    of_subscriptions[] = {
+	{ "SUBSCRIPTION", rule_cell, "rule" },
+	{ "TOPIC", fact_text_cell, "topic" },
+	{ NULL, NULL, NULL } },
+    of_relays[] = {
+	{ "RELAY", rule_cell, "rule" },
+	{ "TOPIC", fact_text_cell, "topic" },
+	{ "BY", fact_words_cell, "by" },
+	{ "TO", fact_text_cell, "to" },
+	{ "UP", up_cell, "up" },
+	{ "PUBLISHED", fact_number_cell, "published" },
+	{ "LOST", fact_bad_cell, "lost" },
+	{ "PASSED ON", fact_number_cell, "relayed" },
+	{ "TOO OFTEN", fact_bad_cell, "circled" },
+	{ "DROPPED", fact_bad_cell, "dropped" },
+	{ NULL, NULL, NULL } },
+    of_access[] = {
+	{ "ACCESS", rule_cell, "rule" },
+	{ "TOPIC", fact_text_cell, "topic" },
+	{ "BY", fact_words_cell, "by" },
+	{ NULL, NULL, NULL } },
+    of_autos[] = {
+	{ "AUTO_PUBLISH", rule_cell, "rule" },
+	{ "EVENT", fact_text_cell, "event" },
+	{ "TO", fact_text_cell, "to" },
+	{ "PUBLISHED", fact_number_cell, "published" },
+	{ NULL, NULL, NULL } },
+    of_handlers[] = {
+	{ "HANDLER", rule_cell, "rule" },
+	{ "EVENT", fact_text_cell, "event" },
+	{ "TOPIC", fact_text_cell, "topic" },
+	{ "DOES", does_cell, "run" },
+	{ "EVENTS", fact_number_cell, "matched" },
+	{ "RUNNING", fact_number_cell, "running" },
+	{ "WAITING", fact_number_cell, "waiting" },
+	{ "DONE", fact_number_cell, "done" },
+	{ "FAILED", fact_bad_cell, "failed" },
+	{ "DROPPED", fact_bad_cell, "dropped" },
+	{ NULL, NULL, NULL } };
+
+static const struct {
+	const char *key;
+	const struct fact_column *columns;
+} lists[] = {
+	{ "subscriptions", of_subscriptions },
+	{ "relay",         of_relays },
+	{ "access",        of_access },
+	{ "auto_publish",  of_autos },
+	{ "handlers",      of_handlers },
+};
+/* clang-format on */
+
+static void
+print_failures(const json_t *handlers)
+{
+	const json_t *r;
+	size_t i;
+
+	json_array_foreach(handlers, i, r)
+	{
+		if (fact_number(r, "failures_in_a_row") > 0)
+			printf("handler %llu failed %llu times in a row: %s\n",
+			    fact_number(r, "rule"),
+			    fact_number(r, "failures_in_a_row"),
+			    fact_text(r, "last_failure"));
+	}
 }
 
 static void
-print_handlers(const json_t *list)
+print_rules(const json_t *v)
 {
-	const json_t *r;
-	struct table t;
-	size_t i;
+	bool first = true;
 
-	table_begin(&t, "HANDLER|EVENT|TOPIC|DOES|EVENTS|RUNNING|WAITING|DONE|"
-			"FAILED|DROPPED");
-	json_array_foreach(list, i, r)
-	{
-		cell(&t, r, "rule");
-		table_cell(&t, PLAIN, "%s", text(r, "event"));
-		table_cell(&t, PLAIN, "%s", text(r, "topic"));
-		print_what(&t, r);
-		cell(&t, r, "matched");
-		cell(&t, r, "running");
-		cell(&t, r, "waiting");
-		cell(&t, r, "done");
-		bad_cell(&t, r, "failed");
-		bad_cell(&t, r, "dropped");
-	}
-	table_end(&t);
-	json_array_foreach(list, i, r)
-	{
-		if (number(r, "failures_in_a_row") > 0)
-			printf("handler %llu failed %llu times in a row: %s\n",
-			    (unsigned long long)number(r, "rule"),
-			    (unsigned long long)number(r, "failures_in_a_row"),
-			    text(r, "last_failure"));
-	}
+	for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
+		if (any(v, lists[i].key, &first))
+			fact_table(
+			    json_object_get(v, lists[i].key), lists[i].columns);
+	print_failures(json_object_get(v, "handlers"));
+	if (fact_number(v, "access_refused") > 0)
+		printf("refused by access: %llu messages\n",
+		    fact_number(v, "access_refused"));
+	if (first)
+		say("the layout has no rules for this node");
 }
 
 int
 cmd_rules(struct ctl *c)
 {
-	static const struct {
-		const char *key;
-		void (*print)(const json_t *list);
-	} lists[] = {
-		{ "subscriptions", print_subscriptions },
-		{ "relay", print_relays },
-		{ "access", print_access },
-		{ "auto_publish", print_autos },
-		{ "handlers", print_handlers },
-	};
-	bool first = true;
 	int status;
 	json_t *v = ctl_ask(c, "{\"op\":\"rules\"}", &status);
 
 	if (v == NULL)
 		return status == EXIT_OK ? EXIT_FAILED : status;
-	for (size_t i = 0;
-	     !c->json && !c->quiet && i < sizeof lists / sizeof lists[0]; i++)
-		if (any(v, lists[i].key, &first))
-			lists[i].print(json_object_get(v, lists[i].key));
-	if (!c->json && !c->quiet && number(v, "access_refused") > 0)
-		printf("refused by access: %llu messages\n",
-		    (unsigned long long)number(v, "access_refused"));
-	if (!c->json && !c->quiet && first)
-		say("the layout has no rules for this node");
+	if (!c->json && !c->quiet)
+		print_rules(v);
 	json_decref(v);
 	return EXIT_OK;
 }
 
 /* --- raise --------------------------------------------------------------- */
-
-static bool
-put_args(struct mu_buf *b, const struct ctl *c)
-{
-	mu_buf_str(b, ",\"args\":[");
-	for (int i = 1; i < c->nargs; i++) {
-		int r;
-
-		mu_buf_str(b, i > 1 ? "," : "");
-		r = value_from_text(b, c->args[i]);
-		if (r != 0) {
-			complain("argument %d, \"%s\": %s", i, c->args[i],
-			    r == MUSTER_ENOMEM
-				? muster_strerror(r)
-				: "not a value (type:value or JSON)");
-			return false;
-		}
-	}
-	mu_buf_str(b, "]}");
-	return true;
-}
 
 /* Somebody should have been interested. */
 static int
@@ -290,7 +195,8 @@ cmd_raise(struct ctl *c)
 	mu_buf_init(&b, 0);
 	mu_buf_str(&b, "{\"op\":\"raise\",\"event\":");
 	mu_jtext_put_cstring(&b, c->args[0]);
-	if (put_args(&b, c)) {
+	if (value_put_args(&b, c->args + 1, c->nargs - 1)) {
+		mu_buf_str(&b, "}");
 		request = mu_buf_take_string(&b);
 		status = request == NULL ? EXIT_FAILED
 					 : client_ask(c, request, &answer);

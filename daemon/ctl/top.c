@@ -11,6 +11,7 @@
 #include <jansson.h>
 
 #include "ctl/ctl.h"
+#include "ctl/facts.h"
 #include "ctl/table.h"
 #include "sys/clock.h"
 #include "sys/exit.h"
@@ -24,14 +25,6 @@ struct top {
 	json_t *status, *peers, *before; /* before: peers of the last look */
 	uint64_t at, then;               /* of peers and before, ns */
 };
-
-static const char *
-text(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s == NULL ? "-" : s;
-}
 
 static uint64_t
 number(const json_t *o, const char *key, const char *inner)
@@ -51,7 +44,7 @@ earlier(const struct top *t, const json_t *p)
 
 	json_array_foreach(json_object_get(t->before, "peers"), i, q)
 	{
-		if (strcmp(text(q, "id"), text(p, "id")) == 0 &&
+		if (strcmp(fact_text(q, "id"), fact_text(p, "id")) == 0 &&
 		    number(q, "port", NULL) == number(p, "port", NULL))
 			return q;
 	}
@@ -76,11 +69,11 @@ static void
 print_head(const struct top *t)
 {
 	const json_t *progress = json_object_get(t->status, "progress");
-	const char *missing = text(t->status, "missing");
+	const char *missing = fact_text(t->status, "missing");
 
 	printf("cluster %s, node %s: %s, %" PRIu64 " of %" PRIu64 "%s%s\n",
-	    text(t->status, "cluster"), text(t->status, "name"),
-	    text(t->status, "state"), number(progress, "have", NULL),
+	    fact_text(t->status, "cluster"), fact_text(t->status, "name"),
+	    fact_text(t->status, "state"), number(progress, "have", NULL),
 	    number(progress, "want", NULL),
 	    *missing == '\0' ? "" : ", missing ", missing);
 	printf("dropped %" PRIu64 " messages, clients %" PRIu64
@@ -95,10 +88,10 @@ print_row(struct table *table, const struct top *t, const json_t *p)
 {
 	uint64_t queued = number(p, "queue", "messages");
 	uint64_t dropped = number(p, "dropped", "messages");
-	const char *state = text(p, "state");
+	const char *state = fact_text(p, "state");
 	char size[32];
 
-	table_cell(table, PLAIN, "%s", text(p, "name"));
+	table_cell(table, PLAIN, "%s", fact_text(p, "name"));
 	table_cell(
 	    table, strcmp(state, "up") == 0 ? GREEN : YELLOW, "%s", state);
 	table_cell(table, PLAIN, "%.1f", rate(t, p, "received", "messages"));

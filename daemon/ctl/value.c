@@ -5,6 +5,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "ctl/ctl.h"
 #include "muster/err.h"
 #include "muster/value.h"
 #include "proto/jtext.h"
@@ -23,6 +24,27 @@ value_from_text(struct mu_buf *out, const char *text)
 	mu_free(json);
 	muster_value_unref(v);
 	return r != 0 ? r : mu_buf_error(out);
+}
+
+bool
+value_put_args(struct mu_buf *out, char *const *words, int n)
+{
+	mu_buf_str(out, ",\"args\":[");
+	for (int i = 0; i < n; i++) {
+		int r;
+
+		mu_buf_str(out, i > 0 ? "," : "");
+		r = value_from_text(out, words[i]);
+		if (r != 0) {
+			complain("argument %d, \"%s\": %s", i + 1, words[i],
+			    r == MUSTER_ENOMEM
+				? muster_strerror(r)
+				: "not a value (type:value or JSON)");
+			return false;
+		}
+	}
+	mu_buf_str(out, "]");
+	return true;
 }
 
 int

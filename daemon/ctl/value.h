@@ -2,6 +2,7 @@
 #ifndef CTL_VALUE_H
 #define CTL_VALUE_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 struct mu_buf;
@@ -10,6 +11,10 @@ struct mu_jtext;
 /* Append the JSON form of short text ("count:9", "10.0.0.0/8").  0 or a
  * negative error. */
 int value_from_text(struct mu_buf *out, const char *text);
+
+/* Append the member "args" with [n] words of short text, behind a comma.  False
+ * after a message about the word that is no value. */
+bool value_put_args(struct mu_buf *out, char *const *words, int n);
 
 /*
  * Append the JSON form of an element of "args" in a line from outside: the
