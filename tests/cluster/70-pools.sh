@@ -14,6 +14,8 @@ nodes:
   proxy-1:   {role: proxy, host: 127.0.0.1, port: ${P[1]}}
   proxy-2:   {role: proxy, host: 127.0.0.1, port: ${P[2]}}
   worker-1:  {role: worker, host: 127.0.0.1}
+pools:
+  pair:      {type: proxy, replicas: 2, weights: {proxy-1: 3}}
 END
 certificates
 start manager proxy-1 proxy-2 worker-1
@@ -93,6 +95,44 @@ ctl worker-1 publish Test::turn --rr proxy x --key z 2>"$T/err" || rc=$?
 [ "$rc" -eq 64 ]
 has "$T/err" 'two keys, "x" and --key "z"'
 
+say "replicas and weights: both get it, the heavy one has more"
+for p in 1 2; do
+	watch proxy-$p again-$p zeek/cluster/node/proxy-$p/
+done
+[ "$(ctl worker-1 pool where pair count:0 | tr ' ' '\n' | wc -l)" -eq 2 ]
+[ "$(ctl worker-1 publish --hrw pair count:0 Test::both | sort | tr '\n' ' ')" = \
+    'proxy-1 proxy-2 ' ]
+for p in 1 2; do
+	until_true 10 has "$T/again-$p.out" Test::both
+	expect_lines 1 "$T/again-$p.out" Test::both
+done
+for i in 1 2 3 4 5 6 7 8; do
+	ctl worker-1 publish --rr pair Test::turn
+done | sort | uniq -c | tr -s ' ' >"$T/turns"
+[ "$(cat "$T/turns")" = "$(printf ' 6 proxy-1\n 2 proxy-2')" ]
+is worker-1 pools '.pools[] | select(.name == "pair") | .members |
+    map(.weight) == [3, 1] and (map(.share_ppm) | add) > 999990 and
+    .[0].share_ppm > 700000 and .[0].share_ppm < 800000'
+ctl worker-1 pools >"$T/table"
+expect_lines 1 "$T/table" '^pair +proxy-1 +alive +3 +7[0-9]\.[0-9] % +[0-9]+ +6$'
+expect_lines 1 "$T/table" '^ +proxy-2 +alive +1 +2[0-9]\.[0-9] % +[0-9]+ +2$'
+
+say "every way to address: a node, its id, its class, its pools"
+reaches() { # RECEIVERS TOPIC
+	[ "$(ctl worker-1 publish --json "$2" Test::at | jq .receivers)" -eq "$1" ] ||
+	    fail "$2 does not reach $1"
+}
+reaches 1 zeek/cluster/node/proxy-1/
+reaches 1 "zeek/cluster/nodeid/$(field proxy-2 status .id)/"
+reaches 2 zeek/cluster/proxy
+reaches 1 zeek/cluster/manager
+reaches 2 zeek/cluster/pool/proxy
+reaches 2 zeek/cluster/pool/pair
+# there is no logger, so the manager is one
+reaches 1 zeek/cluster/pool/logger
+reaches 0 zeek/cluster/pool/worker
+reaches 0 zeek/cluster/node/proxy-3/
+
 say "questions: types, missing nodes, JSON, mistakes"
 [ "$(ctl worker-1 pool where proxy count:0 string:abc 1.2.3.4 80/tcp)" = \
     "$(printf 'count:0\tproxy-2\nstring:abc\tproxy-2\n1.2.3.4\tproxy-1\n80/tcp\tproxy-2')" ]
@@ -118,7 +158,7 @@ ctl worker-1 pool where proxy "$(part vector '[]')" 2>"$T/err" || rc=$?
 [ "$rc" -eq 64 ]
 has "$T/err" 'key: an empty container does not tell its type'
 [ "$(ctl worker-1 pool where proxy count:0 --without proxy-2)" = 'count:0	proxy-1' ]
-is worker-1 'pools' '.pools | map(.name) == ["logger", "proxy", "worker"]'
+is worker-1 'pools' '.pools | map(.name) == ["logger", "pair", "proxy", "worker"]'
 for wrong in 'where proxi count:1' 'where proxy' 'were proxy count:1' \
     'where proxy enum-value:tcp' 'where proxy count:1 --without manager'; do
 	rc=0

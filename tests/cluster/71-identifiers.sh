@@ -84,6 +84,11 @@ until_true 10 has "$T/answers.out" \
     'zeek/control/id_value_response/worker-2  Control::id_value_response(App::limit, 7)'
 ctl manager publish zeek/cluster/node/worker-2/ Control::peer_status_request
 until_true 10 has "$T/answers.out" 'status=Broker::PEERED'
+ctl manager publish zeek/cluster/node/worker-2/ Control::net_stats_request
+until_true 10 has "$T/answers.out" 'Control::net_stats_response('
+ctl manager publish zeek/cluster/node/worker-2/ \
+    Control::configuration_update_request
+until_true 10 has "$T/answers.out" 'Control::configuration_update_response()'
 ctl manager publish zeek/cluster/node/worker-2/ Control::shutdown_request
 until_true 10 has "$T/answers.out" 'Control::shutdown_response()'
 finish worker-2 15
