@@ -21,6 +21,12 @@ struct check {
 	struct mu_diags *diags;
 };
 
+static int
+by_text(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
 static const struct mu_draft *
 find_role(const struct mu_rows *rows, enum mu_role role)
 {
@@ -54,6 +60,50 @@ complete_node(struct mu_draft *d, const struct mu_draft *manager)
 		if (n->listen == NULL)
 			return MUSTER_ENOMEM;
 	}
+	return 0;
+}
+
+/* Nodes of the layout that may come from the same address, at most. */
+static size_t
+most_of_a_host(const struct mu_layout *l, const char **hosts)
+{
+	size_t n = 0, run = 0, most = 0;
+
+	for (size_t i = 0; i < l->nnodes; i++)
+		if (l->nodes[i].host != NULL)
+			hosts[n++] = l->nodes[i].host;
+	if (n > 1)
+		qsort(hosts, n, sizeof *hosts, by_text);
+	for (size_t i = 0; i < n; i++) {
+		bool same = i > 0 && strcmp(hosts[i - 1], hosts[i]) == 0;
+
+		run = same ? run + 1 : 1;
+		if (run > most)
+			most = run;
+	}
+	return most;
+}
+
+int
+mu_check_limits(struct mu_layout *l, const struct mu_yaml *top)
+{
+	const struct mu_yaml *limits = mu_yaml_get(top, "limits");
+	struct mu_limits *m = &l->limits;
+	const char **hosts = mu_calloc(l->nnodes + 1, sizeof *hosts);
+	size_t most;
+
+	if (hosts == NULL)
+		return MUSTER_ENOMEM;
+	most = most_of_a_host(l, hosts);
+	mu_free(hosts);
+	/* Twice: a node that comes back may be there before the connection
+	 * of its earlier life is given up. */
+	if (mu_yaml_get(limits, "connections") == NULL &&
+	    m->connections < 2 * l->nnodes)
+		m->connections = 2 * l->nnodes;
+	if (mu_yaml_get(limits, "connections_per_address") == NULL &&
+	    m->connections_per_address < 2 * most)
+		m->connections_per_address = 2 * most;
 	return 0;
 }
 

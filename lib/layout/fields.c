@@ -87,11 +87,13 @@ static const struct mu_field limit_fields[] = {
 	  .about = "what happens when a peer's queue is full" },
 	{ "connections", MU_KIND_COUNT, 0, LIMIT(connections),
 	  .fallback = "1024", .min = 1, .max = 1000000,
-	  .about = "accepted connections" },
+	  .about = "accepted connections; not given: room for twice "
+		   "the nodes at least" },
 	{ "connections_per_address", MU_KIND_COUNT, 0,
 	  LIMIT(connections_per_address),
 	  .fallback = "256", .min = 1, .max = 1000000,
-	  .about = "accepted connections from one address" },
+	  .about = "accepted connections from one address; not given: "
+		   "room for twice the nodes of any host at least" },
 	{ "handshakes", MU_KIND_COUNT, 0, LIMIT(handshakes),
 	  .fallback = "128", .min = 1, .max = 1000000,
 	  .about = "handshakes in progress at once" },

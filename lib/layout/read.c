@@ -84,6 +84,8 @@ read_nodes(
 		rc = mu_inputs_check(l, &rows, top, diags);
 	if (rc == 0 && mu_diags_count(diags) == before)
 		rc = take_nodes(l, &rows);
+	if (rc == 0)
+		rc = mu_check_limits(l, top);
 	mu_rows_clear(&rows);
 	return rc;
 }

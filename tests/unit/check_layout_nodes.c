@@ -1,6 +1,7 @@
 /* Who connects to whom, what all nodes agree on, names and paths. */
 #include "check_layout.h"
 
+#include "base/buf.h"
 #include "base/rng.h"
 
 /* Computed once, with an independent implementation of the digest. */
@@ -204,6 +205,47 @@ START_TEST(every_node_is_found_by_its_name_and_no_other)
 }
 END_TEST
 
+/* A layout of a manager and n workers on one host. */
+static struct mu_layout *
+many_workers(size_t n, const char *limits)
+{
+	struct mu_layout *l;
+	struct mu_buf b;
+	char *text;
+
+	mu_buf_init(&b, 0);
+	mu_buf_printf(&b, "cluster: c\ntls: none\n%snodes:\n"
+	    "  manager: {role: manager, host: 10.0.0.1, port: 1}\n"
+	    "  worker-[1-%zu]: {role: worker, host: 10.0.0.2}\n", limits, n);
+	text = mu_buf_take_string(&b);
+	mu_buf_clear(&b);
+	l = must_read(text);
+	free(text);
+	return l;
+}
+
+START_TEST(limits_that_are_not_given_have_room_for_all_nodes)
+{
+	struct mu_layout *l = many_workers(120, "");
+
+	ck_assert_uint_eq(l->limits.connections, 1024);
+	ck_assert_uint_eq(l->limits.connections_per_address, 256);
+	mu_layout_free(l);
+	l = many_workers(900, "");
+	ck_assert_uint_eq(l->limits.connections, 2 * 901);
+	ck_assert_uint_eq(l->limits.connections_per_address, 2 * 900);
+	mu_layout_free(l);
+	l = many_workers(900, "limits: {connections: 7}\n");
+	ck_assert_uint_eq(l->limits.connections, 7);
+	ck_assert_uint_eq(l->limits.connections_per_address, 2 * 900);
+	mu_layout_free(l);
+	l = many_workers(900, "limits: {connections_per_address: 8}\n");
+	ck_assert_uint_eq(l->limits.connections, 2 * 901);
+	ck_assert_uint_eq(l->limits.connections_per_address, 8);
+	mu_layout_free(l);
+}
+END_TEST
+
 START_TEST(role_names_are_read_back)
 {
 	for (int role = MU_ROLE_CONTROL; role <= MU_ROLE_WORKER; role++)
@@ -401,6 +443,7 @@ main(void)
 	tcase_add_test(t, the_digest_is_the_same_for_what_a_node_decides_alone);
 	tcase_add_test(
 	    t, pools_are_agreed_and_what_is_there_anyway_is_no_difference);
+	tcase_add_test(t, limits_that_are_not_given_have_room_for_all_nodes);
 	tcase_add_test(t, digests_do_not_depend_on_the_machine);
 	tcase_add_test(t, the_digest_of_one_row_tells_which_entry_differs);
 	tcase_add_test(t, paths_are_below_the_folder_of_the_file);
