@@ -2,6 +2,8 @@
  * Pools in the control protocol: publishing to whoever a pool chooses, the
  * pools as this node sees them, and where keys belong.
  */
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -223,13 +225,16 @@ control_publish_pool(struct control_session *s, const struct control_args *a,
 static void
 put_member(struct mu_buf *b, const struct mu_pool_member *m, uint32_t share)
 {
+	char alias[512];
+
+	snprintf(alias, sizeof alias, "%s.%" PRIu32, m->name, m->alias);
 	answer_open(b, NULL, '{');
 	answer_text(b, "name", m->name);
 	answer_bool(b, "self", m->self);
 	answer_bool(b, "alive", m->self || m->up);
 	answer_bool(b, "keyed", m->up);
 	answer_number(b, "weight", m->weight);
-	answer_text(b, "alias", m->alias);
+	answer_text(b, "alias", alias);
 	answer_number(b, "site", m->sites[0]);
 	answer_number(b, "share_ppm", share);
 	answer_number(b, "keys", m->nkeys);

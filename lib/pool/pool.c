@@ -20,6 +20,8 @@ struct mu_pool {
 	unsigned replicas;
 	struct mu_pool_member *members; /* [n] */
 	size_t n;
+	char *names;     /* of all members, one after another */
+	uint32_t *sites; /* [nturns] the same */
 	uint32_t *turns; /* [nturns] members in the order of round robin */
 	size_t nturns;
 	struct mu_rotation *rotation;
@@ -71,44 +73,50 @@ take(struct taken *t, uint32_t id)
 }
 
 /*
- * Site i of a member: the id of the first "NAME.c" from c = *next on that
+ * Site i of member m: the id of the first "NAME.c" from c = *next on that
  * nobody has.  What is tried ends: ids are many more than sites.
+ *
+ * alias  [room] scratch
  */
 static void
-add_site(struct taken *t, struct mu_pool_member *m, char *alias, size_t room,
-    unsigned i, unsigned *next)
+add_site(struct mu_pool *p, struct taken *t, struct mu_pool_member *m,
+    char *alias, size_t room, unsigned i, uint32_t *next)
 {
 	uint32_t id;
 
 	do {
-		int len = snprintf(alias, room, "%s.%u", m->name, (*next)++);
+		int len = snprintf(alias, room, "%s.%u", m->name, *next);
 
+		++*next;
 		id = mu_hrw_digest(alias, (size_t)len);
 	} while (!take(t, id));
-	m->sites[i] = id;
+	p->sites[(size_t)(m->sites - p->sites) + i] = id;
+	if (i == 0)
+		m->alias = *next - 1;
 }
 
-static unsigned
+static uint8_t
 weight_of(const struct mu_pool_spec *spec, const char *name)
 {
 	for (size_t i = 0; i < spec->nweights; i++)
 		if (strcmp(spec->weights[i].node, name) == 0)
-			return spec->weights[i].weight;
+			return (uint8_t)spec->weights[i].weight;
 	return 1;
 }
 
-static int
-fill_member(struct mu_pool_member *m, const struct mu_pool_spec *spec,
-    const char *name, const char *self)
+/* Room for the longest alias. */
+static size_t
+alias_room(const struct mu_pool *p)
 {
-	m->name = mu_strdup(name);
-	m->alias = mu_calloc(1, strlen(name) + ALIAS_ROOM);
-	m->weight = weight_of(spec, name);
-	m->sites = mu_calloc(m->weight, sizeof *m->sites);
-	m->self = self != NULL && strcmp(name, self) == 0;
-	return m->name == NULL || m->alias == NULL || m->sites == NULL
-		   ? MUSTER_ENOMEM
-		   : 0;
+	size_t most = 0;
+
+	for (size_t i = 0; i < p->n; i++) {
+		size_t len = strlen(p->members[i].name);
+
+		if (len > most)
+			most = len;
+	}
+	return most + ALIAS_ROOM;
 }
 
 /* All first sites before all others, so that the first are those of Zeek,
@@ -116,28 +124,21 @@ fill_member(struct mu_pool_member *m, const struct mu_pool_spec *spec,
 static int
 give_sites(struct mu_pool *p)
 {
+	size_t room = alias_room(p);
 	struct taken t = { 0 };
-	unsigned *next = mu_calloc(p->n, sizeof *next);
-	int rc = next == NULL ? MUSTER_ENOMEM : taken_init(&t, p->nturns);
+	uint32_t *next = mu_calloc(p->n + 1, sizeof *next);
+	char *alias = mu_malloc(room);
+	int rc = next == NULL || alias == NULL ? MUSTER_ENOMEM
+					       : taken_init(&t, p->nturns);
 
-	for (size_t i = 0; i < p->n && rc == 0; i++) {
-		struct mu_pool_member *m = &p->members[i];
-
-		add_site(
-		    &t, m, m->alias, strlen(m->name) + ALIAS_ROOM, 0, &next[i]);
-	}
-	for (size_t i = 0; i < p->n && rc == 0; i++) {
-		struct mu_pool_member *m = &p->members[i];
-		size_t room = strlen(m->name) + ALIAS_ROOM;
-		char *alias = mu_malloc(room);
-
-		if (alias == NULL)
-			rc = MUSTER_ENOMEM;
-		for (unsigned k = 1; k < m->weight && rc == 0; k++)
-			add_site(&t, m, alias, room, k, &next[i]);
-		mu_free(alias);
-	}
+	for (size_t i = 0; i < p->n && rc == 0; i++)
+		add_site(p, &t, &p->members[i], alias, room, 0, &next[i]);
+	for (size_t i = 0; i < p->n && rc == 0; i++)
+		for (unsigned k = 1; k < p->members[i].weight; k++)
+			add_site(
+			    p, &t, &p->members[i], alias, room, k, &next[i]);
 	taken_clear(&t);
+	mu_free(alias);
 	mu_free(next);
 	return rc;
 }
@@ -159,28 +160,52 @@ give_turns(struct mu_pool *p)
 	return 0;
 }
 
+/* Names and sites of all members stand in two arrays: a layout of thousands of
+ * nodes has thousands of members in each of its processes. */
+static int
+add_members(struct mu_pool *p, const struct mu_pool_spec *spec,
+    const char *const *names, size_t n, const char *self)
+{
+	size_t size = 0, at = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		size += strlen(names[i]) + 1;
+		p->nturns += weight_of(spec, names[i]);
+	}
+	p->members = mu_calloc(n, sizeof *p->members);
+	p->names = mu_malloc(size + 1);
+	p->sites = mu_calloc(p->nturns + 1, sizeof *p->sites);
+	if (p->members == NULL || p->names == NULL || p->sites == NULL)
+		return MUSTER_ENOMEM;
+	size = 0;
+	for (p->n = 0; p->n < n; p->n++) {
+		struct mu_pool_member *m = &p->members[p->n];
+		const char *name = names[p->n];
+		size_t len = strlen(name) + 1;
+
+		m->name = memcpy(p->names + size, name, len);
+		m->sites = p->sites + at;
+		m->weight = weight_of(spec, name);
+		m->self = self != NULL && strcmp(name, self) == 0;
+		size += len;
+		at += m->weight;
+	}
+	return 0;
+}
+
 static int
 fill(struct mu_pool *p, const struct mu_pool_spec *spec,
     const char *const *names, size_t n, const char *self)
 {
 	p->name = mu_strdup(spec->name);
 	p->topic = mu_strdup(spec->topic);
-	p->members = mu_calloc(n, sizeof *p->members);
 	p->rotation = mu_rotation_new();
-	if (p->name == NULL || p->topic == NULL || p->members == NULL ||
-	    p->rotation == NULL)
+	if (p->name == NULL || p->topic == NULL || p->rotation == NULL)
 		return MUSTER_ENOMEM;
 	p->type = spec->type;
 	p->replicas = spec->replicas;
-	for (; p->n < n; p->n++) {
-		struct mu_pool_member *m = &p->members[p->n];
-
-		if (fill_member(m, spec, names[p->n], self) != 0) {
-			p->n++;
-			return MUSTER_ENOMEM;
-		}
-		p->nturns += m->weight;
-	}
+	if (add_members(p, spec, names, n, self) != 0)
+		return MUSTER_ENOMEM;
 	return give_turns(p) == 0 ? give_sites(p) : MUSTER_ENOMEM;
 }
 
@@ -202,12 +227,9 @@ mu_pool_free(struct mu_pool *p)
 {
 	if (p == NULL)
 		return;
-	for (size_t i = 0; i < p->n; i++) {
-		mu_free(p->members[i].name);
-		mu_free(p->members[i].alias);
-		mu_free(p->members[i].sites);
-	}
 	mu_free(p->members);
+	mu_free(p->names);
+	mu_free(p->sites);
 	mu_free(p->turns);
 	mu_rotation_free(p->rotation);
 	mu_free(p->name);

@@ -38,10 +38,11 @@ struct mu_pool_spec {
 };
 
 struct mu_pool_member {
-	char *name;
-	char *alias;     /* "proxy-1.0": what its first site is named */
-	uint32_t *sites; /* [weight] ids, all different within the pool */
-	unsigned weight;
+	const char *name;
+	const uint32_t *sites; /* [weight] ids, all different in the pool */
+	uint32_t alias;  /* its first site is named after name and this:
+			    "proxy-1.0" */
+	uint8_t weight;
 	bool self;       /* the local node: it has no node_up for itself, so it
 			    is alive for round robin and never chosen by key */
 	bool up;         /* node_up was seen and no node_down since */

@@ -145,11 +145,11 @@ check_sites(struct row *r, const struct mu_pool *p, uint32_t digest)
 
 		golden_check(r, "site",
 		    (uint32_t)json_number_value(id) == m->sites[0], "%s is %u",
-		    m->alias, m->sites[0]);
+		    m->name, m->sites[0]);
 		golden_check(r, "weight",
 		    (uint32_t)json_number_value(weight) ==
 			mu_hrw_weight(m->sites[0], digest),
-		    "%s has %u", m->alias, mu_hrw_weight(m->sites[0], digest));
+		    "%s has %u", m->name, mu_hrw_weight(m->sites[0], digest));
 	}
 }
 

@@ -375,10 +375,10 @@ START_TEST(a_site_that_is_taken_gets_the_next_name)
 	    mu_hrw_digest("q4usx9ez.0", 10), mu_hrw_digest("a554mfcj.0", 10));
 	ck_assert_ptr_nonnull(p);
 	ck_assert_uint_eq(mu_pool_at(p, 0)->sites[0], 3713210898u);
-	ck_assert_str_eq(mu_pool_at(p, 0)->alias, "q4usx9ez.0");
+	ck_assert_uint_eq(mu_pool_at(p, 0)->alias, 0);
 	ck_assert_uint_eq(
 	    mu_pool_at(p, 1)->sites[0], mu_hrw_digest("a554mfcj.1", 10));
-	ck_assert_str_eq(mu_pool_at(p, 1)->alias, "a554mfcj.1");
+	ck_assert_uint_eq(mu_pool_at(p, 1)->alias, 1);
 	mu_pool_free(p);
 }
 END_TEST
