@@ -180,6 +180,12 @@ soak: $(B)/tests/sim $(PROGRAMS) $(B)/tests/rawpeer $(B)/tests/freeports
 	B='$(B)' MUSTER_KILLS=200 tests/cluster/43-store-kill.sh
 	$(B)/tests/sim --soak $(or $(TIME),10)
 
+# A cluster of 5,000 nodes, or NODES, in one process until it has started:
+# minutes and gigabytes.
+.PHONY: scale
+scale: $(B)/tests/sim
+	$(B)/tests/sim --scenario form --nodes $(or $(NODES),5000)
+
 # A store of ten million entries, or ENTRIES: some minutes and gigabytes below
 # TMPDIR.
 .PHONY: large

@@ -30,6 +30,10 @@
 #include "core/stores.h"
 #include "layout/layout.h"
 
+#define NODES_MAX  5000
+#define FIRST_PORT 20000 /* of row i: that and i, as hosts differ, too */
+#define PORTS      (NODES_MAX + 1)
+
 #define MS     UINT64_C(1000000)
 #define SECOND UINT64_C(1000000000)
 
@@ -57,7 +61,7 @@ struct conn {
 	unsigned dial_id;
 	uint64_t last[2]; /* when the last byte sent by end i arrives */
 	unsigned refs;    /* events that name it, and open ends */
-	struct conn *next, **prev; /* all of them */
+	struct conn *next[2], **prev[2]; /* all of the node at that end */
 };
 
 enum event_kind {
@@ -101,6 +105,7 @@ struct node {
 	size_t index; /* row of the layout */
 	const struct mu_layout_node *row;
 	struct endpoint *e; /* NULL: not running */
+	struct conn *conns[2]; /* those it dialled, those it may accept */
 	struct mu_uuid id;
 	unsigned life; /* grows with each start */
 	bool stopped;  /* as by SIGSTOP */
@@ -109,6 +114,7 @@ struct node {
 	struct probe service, client;
 	uint8_t *seen; /* bits: probes that arrived in this life */
 	size_t seen_size;
+	uint64_t nseen; /* how many */
 	/* Facts for the checks; of this life. */
 	uint64_t since;       /* when it began */
 	uint64_t last_report; /* when it last published one, in any life */
@@ -137,7 +143,7 @@ struct sim {
 	struct event *heap;
 	size_t nheap, cap;
 	uint64_t seq;
-	struct conn *conns;
+	struct node *by_port[PORTS]; /* who listens on FIRST_PORT + i */
 	uint8_t *paths;   /* [n * n] enum path, symmetric */
 	uint8_t *up;      /* [n * n] scratch of the checks */
 	struct held held; /* events waiting for a path or a process */
@@ -208,6 +214,10 @@ void check_probe(struct node *n, size_t probe);
 bool check_quiet(struct sim *s, char *why, size_t size);
 /* Probes reach exactly the peers. */
 void check_delivery(struct sim *s);
+/* Did membership cost what it must?  Sets the most that one node got, all that
+ * nodes got, and the links there are. */
+void check_traffic(
+    struct sim *s, uint64_t *most, uint64_t *sum, uint64_t *links);
 /* Did the manager's life begin the cluster once, or adopt it? */
 void check_manager(struct sim *s);
 

@@ -25,6 +25,8 @@ fail(struct sim *s, const char *fmt, ...)
 	va_end(ap);
 }
 
+#define MESSAGES_PER_LINK 4 /* of membership, while the cluster forms */
+
 /* --- the start ------------------------------------------------------------ */
 
 void
@@ -39,14 +41,16 @@ check_cluster_log(struct node *n, const char *text)
 void
 check_hello(struct node *n, const char *name, size_t len)
 {
-	size_t i;
+	char text[256];
+	const struct mu_layout_node *row;
 
-	for (i = 0; i < n->sim->n; i++) {
-		const char *row = n->sim->nodes[i].row->name;
-
-		if (strlen(row) == len && memcmp(row, name, len) == 0)
-			n->greeted[i] = true;
-	}
+	if (len >= sizeof text)
+		return;
+	memcpy(text, name, len);
+	text[len] = '\0';
+	row = mu_layout_node(n->sim->layout, text);
+	if (row != NULL)
+		n->greeted[row - n->sim->layout->nodes] = true;
 }
 
 void
@@ -110,6 +114,7 @@ check_probe(struct node *n, size_t probe)
 	struct sim *s = n->sim;
 
 	s->deliveries++;
+	n->nseen++;
 	if (probe >= s->nprobes) {
 		fail(s, "%s gets a probe nobody sent", n->row->name);
 		return;
@@ -214,6 +219,54 @@ check_quiet(struct sim *s, char *why, size_t size)
 		    !check_links(s, &s->nodes[i], why, size))
 			return false;
 	return true;
+}
+
+/* --- traffic -------------------------------------------------------------- */
+
+/* What a node got from its peers while the cluster formed, probes left out. */
+static uint64_t
+got(const struct node *n)
+{
+	uint64_t all = 0;
+	struct link_facts f;
+	size_t i;
+
+	for (i = 0; i < endpoint_nlinks(n->e); i++) {
+		link_facts(endpoint_link(n->e, i), &f);
+		all += f.received_messages;
+	}
+	return all - n->nseen;
+}
+
+/*
+ * Membership is told to direct peers only: a hello each way, a report to the
+ * manager, its answer, the digest of the layout.  So what a node gets grows
+ * with its links and not with the cluster.
+ */
+void
+check_traffic(struct sim *s, uint64_t *most, uint64_t *sum, uint64_t *links)
+{
+	size_t i;
+
+	*most = *sum = *links = 0;
+	for (i = 0; i < s->n && !s->failed; i++) {
+		const struct node *n = &s->nodes[i];
+		uint64_t messages, limit;
+
+		if (n->e == NULL)
+			continue;
+		messages = got(n);
+		limit = MESSAGES_PER_LINK * endpoint_nlinks(n->e);
+		if (messages > limit)
+			fail(s, "%s got %llu messages over %zu links",
+			    n->row->name, (unsigned long long)messages,
+			    endpoint_nlinks(n->e));
+		if (messages > *most)
+			*most = messages;
+		*sum += messages;
+		*links += endpoint_nlinks(n->e);
+	}
+	*links /= 2;
 }
 
 /* Every node sends one probe; who has a link to it gets it, nobody else. */

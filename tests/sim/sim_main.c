@@ -68,6 +68,7 @@ run_default(struct options o)
 		{ "form", 5, 20, 0 },
 		{ "form", 50, 3, 0 },
 		{ "form", 500, 1, 0 },
+		{ "form", 1000, 1, 0 },
 		{ "restarts", 5, 10, 0 },
 		{ "restarts", 9, 10, 0 },
 		{ "restarts", 50, 1, 0 },
@@ -225,7 +226,7 @@ main(int argc, char **argv)
 			return 2;
 		}
 	}
-	if (optind != argc || o.nodes < 4 || o.nodes > 5000) {
+	if (optind != argc || o.nodes < 4 || o.nodes > NODES_MAX) {
 		usage(stderr);
 		return 2;
 	}

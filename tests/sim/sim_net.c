@@ -34,31 +34,39 @@ delay(struct sim *s)
 static void
 unref(struct conn *c)
 {
+	int side;
+
 	if (--c->refs > 0)
 		return;
-	*c->prev = c->next;
-	if (c->next != NULL)
-		c->next->prev = c->prev;
+	for (side = 0; side < 2; side++) {
+		*c->prev[side] = c->next[side];
+		if (c->next[side] != NULL)
+			c->next[side]->prev[side] = c->prev[side];
+	}
 	free(c);
 }
 
 static struct conn *
-new_conn(struct sim *s, struct node *from, struct node *to)
+new_conn(struct node *from, struct node *to)
 {
 	struct conn *c = calloc(1, sizeof *c);
+	int side;
 
 	if (c == NULL)
 		abort();
 	c->end[0].node = from;
-	c->end[0].life = from->life;
 	c->end[1].node = to;
-	c->end[1].life = to == NULL ? 0 : to->life;
 	c->refs = 2;
-	c->next = s->conns;
-	c->prev = &s->conns;
-	if (c->next != NULL)
-		c->next->prev = &c->next;
-	s->conns = c;
+	for (side = 0; side < 2; side++) {
+		struct node *n = c->end[side].node;
+
+		c->end[side].life = n->life;
+		c->next[side] = n->conns[side];
+		c->prev[side] = &n->conns[side];
+		if (c->next[side] != NULL)
+			c->next[side]->prev[side] = &c->next[side];
+		n->conns[side] = c;
+	}
 	return c;
 }
 
@@ -96,31 +104,31 @@ shut(struct conn *c, int side)
 	unref(c);
 }
 
+/* Who listens there. */
 static struct node *
-by_host(struct sim *s, const char *host)
+listener(struct sim *s, const struct endpoint_out *o)
 {
-	size_t i;
+	struct node *n;
 
-	for (i = 0; i < s->n; i++)
-		if (s->nodes[i].row->port != 0 &&
-		    strcmp(s->nodes[i].row->host, host) == 0)
-			return &s->nodes[i];
-	return NULL;
+	if (o->port < FIRST_PORT || o->port >= FIRST_PORT + PORTS)
+		return NULL;
+	n = s->by_port[o->port - FIRST_PORT];
+	return n != NULL && strcmp(n->row->host, o->host) == 0 ? n : NULL;
 }
 
 void
 net_dial(struct node *n, const struct endpoint_out *o)
 {
 	struct event e = { .kind = EVENT_TIMEOUT };
-	struct node *to = by_host(n->sim, o->host);
+	struct node *to = listener(n->sim, o);
 	struct conn *c;
 
-	if (to == NULL || to->row->port != o->port) {
+	if (to == NULL) {
 		fail(n->sim, "%s dials %s:%u, where nobody may listen",
 		    n->row->name, o->host, o->port);
 		return;
 	}
-	c = new_conn(n->sim, n, to);
+	c = new_conn(n, to);
 	c->dial_id = o->dial_id;
 	post(n->sim, c, 0, EVENT_ARRIVE, NULL, 0);
 	e.conn = c;
@@ -134,9 +142,8 @@ net_cancel(struct node *n, unsigned dial_id)
 {
 	struct conn *c;
 
-	for (c = n->sim->conns; c != NULL; c = c->next)
-		if (c->end[0].node == n && c->end[0].life == n->life &&
-		    c->dial_id == dial_id && c->end[0].link == NULL &&
+	for (c = n->conns[0]; c != NULL; c = c->next[0])
+		if (c->end[0].life == n->life && c->dial_id == dial_id && c->end[0].link == NULL &&
 		    !c->end[0].closed) {
 			post(n->sim, c, 0, EVENT_EOF, NULL, 0);
 			shut(c, 0);
@@ -200,19 +207,16 @@ net_lose(struct node *n, bool quiet)
 	struct conn *c, *next;
 	int side;
 
-	for (c = n->sim->conns; c != NULL; c = next) {
-		next = c->next;
-		c->refs++;
-		for (side = 0; side < 2; side++) {
-			if (c->end[side].node != n || c->end[side].closed ||
+	for (side = 0; side < 2; side++)
+		for (c = n->conns[side]; c != NULL; c = next) {
+			next = c->next[side];
+			if (c->end[side].closed ||
 			    c->end[side].life != n->life)
 				continue;
 			if (!quiet)
 				post(n->sim, c, side, EVENT_EOF, NULL, 0);
 			shut(c, side);
 		}
-		unref(c);
-	}
 }
 
 /* --- paths ---------------------------------------------------------------- */
@@ -251,14 +255,12 @@ void
 net_set_path(struct sim *s, size_t a, size_t b, enum path p)
 {
 	struct conn *c;
+	int side;
 
 	s->paths[a * s->n + b] = s->paths[b * s->n + a] = (uint8_t)p;
-	if (p == PATH_CUT)
-		for (c = s->conns; c != NULL; c = c->next)
-			if ((c->end[0].node->index == a &&
-				c->end[1].node->index == b) ||
-			    (c->end[0].node->index == b &&
-				c->end[1].node->index == a))
+	for (side = 0; side < 2 && p == PATH_CUT; side++)
+		for (c = s->nodes[a].conns[side]; c != NULL; c = c->next[side])
+			if (c->end[!side].node->index == b)
 				sever(s, c);
 	if (p != PATH_SILENT)
 		release(s);
@@ -508,10 +510,11 @@ net_free(struct sim *s)
 		discard(&s->heap[i]);
 	for (i = 0; i < s->held.n; i++)
 		discard(&s->held.v[i]);
-	while (s->conns != NULL) {
-		s->conns->refs = 1;
-		unref(s->conns);
-	}
+	for (i = 0; i < s->n; i++)
+		while (s->nodes[i].conns[0] != NULL) {
+			s->nodes[i].conns[0]->refs = 1;
+			unref(s->nodes[i].conns[0]);
+		}
 	free(s->heap);
 	free(s->held.v);
 }

@@ -155,6 +155,7 @@ node_start(struct node *n)
 	n->since = s->now;
 	n->heard_resending = false;
 	n->broadcasts = 0;
+	n->nseen = 0;
 	if (n->seen_size > 0)
 		memset(n->seen, 0, n->seen_size);
 	memset(n->greeted, 0, s->n * sizeof *n->greeted);

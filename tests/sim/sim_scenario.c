@@ -22,7 +22,7 @@ put_node(struct mu_buf *b, size_t i, const char *role, size_t k, bool listens,
 	mu_buf_printf(b, "  %s-%zu: {role: %s, host: 10.1.%zu.%zu", role, k,
 	    role, i / 250, i % 250 + 1);
 	if (listens)
-		mu_buf_printf(b, ", port: %zu", 20000 + i);
+		mu_buf_printf(b, ", port: %zu", FIRST_PORT + i);
 	mu_buf_printf(b, "%s}\n", more);
 }
 
@@ -136,6 +136,8 @@ sim_open(const struct options *o, uint64_t seed)
 			abort();
 		if (n->row->role == MU_ROLE_MANAGER)
 			s->manager = n;
+		if (n->row->port != 0)
+			s->by_port[n->row->port - FIRST_PORT] = n;
 	}
 	return s;
 }
@@ -238,6 +240,20 @@ sim_form(struct sim *s)
 	sim_settle(s);
 	if (!s->failed && s->manager->broadcasts != 1)
 		fail(s, "the cluster formed without cluster_started");
+}
+
+static void
+run_form(struct sim *s)
+{
+	uint64_t most, sum, links;
+
+	sim_form(s);
+	check_traffic(s, &most, &sum, &links);
+	if (!s->failed && s->n > MANY)
+		printf("         %zu links, %.1f membership messages each, %llu at "
+		       "most to one node\n",
+		    (size_t)links, (double)sum / (double)links,
+		    (unsigned long long)most);
 }
 
 static void
@@ -383,7 +399,7 @@ void
 sim_scenario(struct sim *s, const struct options *o)
 {
 	if (strcmp(o->scenario, "form") == 0)
-		sim_form(s);
+		run_form(s);
 	else if (strcmp(o->scenario, "restarts") == 0)
 		run_restarts(s);
 	else if (strcmp(o->scenario, "cuts") == 0)
