@@ -19,7 +19,9 @@
 
 #define NONE     UINT32_MAX
 #define NBUCKETS (2u * FORWARD_ENTRIES) /* a power of two */
-#define INLINE   3            /* counts kept without another allocation */
+#define INLINE   2            /* counts kept without another allocation */
+#define MOST     32768        /* counts of one message */
+#define LINE     64           /* bytes of a cache line */
 #define NOT_YET  UINT64_MAX   /* stamp of what came since forward_time */
 #define STAMP_NS UINT64_C(1000000000) /* after which it gets one */
 
@@ -28,29 +30,36 @@ struct count {
 	uint32_t copies;
 };
 
+/* One cache line.  The count of the holder is the best and nowhere else, so
+ * most messages need no other. */
 struct entry {
-	uint64_t key[2];
+	uint64_t key;        /* half of it; see chain */
 	uint64_t stamp;      /* of the last new copy, or NOT_YET */
+	union {
+		struct count few[INLINE];
+		struct count *many; /* once they are more */
+	} others;            /* counts of all links but the holder */
+	uint32_t key_rest;
 	uint32_t older, newer;
 	uint32_t born;       /* links from this number on came later */
-	uint32_t best;       /* largest count, */
+	uint32_t best;       /* largest count; 0: nobody brought it yet */
 	uint32_t holder;     /* the link that has it, */
 	uint32_t second;     /* largest count of all others */
-	uint32_t n, cap;     /* of counts */
-	struct count few[INLINE];
-	struct count *many;  /* instead of few, once they are more */
+	uint16_t n, cap;     /* of the others */
 };
+_Static_assert(sizeof(struct entry) == LINE, "entries fill cache lines");
 
 /* The place of an entry in its bucket, or in the free list. */
 struct chain {
 	uint32_t next;
-	uint32_t tag;        /* part of the entry's key */
+	uint32_t tag;        /* the last part of the entry's key */
 };
 
 struct forward {
 	uint64_t seed[2];
 	uint64_t now;
 	uint32_t next_link;
+	void *memory;          /* of entries, not aligned */
 	struct entry *entries; /* [FORWARD_ENTRIES], NULL: nothing remembered */
 	struct chain *chains;  /* [FORWARD_ENTRIES], of the entries */
 	uint32_t *buckets;     /* [NBUCKETS] */
@@ -66,9 +75,10 @@ struct forward {
 static void
 close_table(struct forward *f)
 {
-	mu_free(f->entries);
+	mu_free(f->memory);
 	mu_free(f->chains);
 	mu_free(f->buckets);
+	f->memory = NULL;
 	f->entries = NULL;
 	f->chains = NULL;
 	f->buckets = NULL;
@@ -79,13 +89,15 @@ open_table(struct forward *f)
 {
 	if (f->entries != NULL)
 		return true;
-	f->entries = mu_calloc(FORWARD_ENTRIES, sizeof *f->entries);
+	f->memory = mu_calloc(FORWARD_ENTRIES + 1, sizeof *f->entries);
 	f->chains = mu_calloc(FORWARD_ENTRIES, sizeof *f->chains);
 	f->buckets = mu_malloc(NBUCKETS * sizeof *f->buckets);
-	if (f->entries == NULL || f->chains == NULL || f->buckets == NULL) {
+	if (f->memory == NULL || f->chains == NULL || f->buckets == NULL) {
 		close_table(f);
 		return false;
 	}
+	f->entries = (struct entry *)((char *)f->memory +
+	    (LINE - (uintptr_t)f->memory % LINE) % LINE);
 	memset(f->buckets, 0xff, NBUCKETS * sizeof *f->buckets);
 	f->used = 0;
 	f->free = f->oldest = f->newest = NONE;
@@ -93,9 +105,15 @@ open_table(struct forward *f)
 }
 
 static uint32_t *
-bucket_of(struct forward *f, const uint64_t key[2])
+bucket_of(struct forward *f, uint64_t key)
 {
-	return &f->buckets[key[0] & (NBUCKETS - 1)];
+	return &f->buckets[key & (NBUCKETS - 1)];
+}
+
+static bool
+has_many(const struct entry *e)
+{
+	return e->cap > INLINE;
 }
 
 static void
@@ -137,8 +155,8 @@ forget_oldest(struct forward *f)
 		at = &f->chains[*at].next;
 	*at = f->chains[i].next;
 	unlist(f, e);
-	mu_free(e->many);
-	e->many = NULL;
+	if (has_many(e))
+		mu_free(e->others.many);
 	f->chains[i].next = f->free;
 	f->free = i;
 	f->size--;
@@ -151,13 +169,13 @@ forget_oldest(struct forward *f)
 static struct entry *
 find(struct forward *f, const uint64_t key[2])
 {
-	uint32_t i = *bucket_of(f, key);
+	uint32_t i = *bucket_of(f, key[0]);
 
 	for (; i != NONE; i = f->chains[i].next) {
 		struct entry *e = &f->entries[i];
 
-		if (f->chains[i].tag == (uint32_t)key[1] &&
-		    e->key[0] == key[0] && e->key[1] == key[1])
+		if (f->chains[i].tag == (uint32_t)key[1] && e->key == key[0] &&
+		    e->key_rest == (uint32_t)(key[1] >> 32))
 			return e;
 	}
 	return NULL;
@@ -166,7 +184,7 @@ find(struct forward *f, const uint64_t key[2])
 static struct entry *
 add(struct forward *f, const uint64_t key[2])
 {
-	uint32_t *at = bucket_of(f, key);
+	uint32_t *at = bucket_of(f, key[0]);
 	struct entry *e;
 	uint32_t i;
 
@@ -180,9 +198,11 @@ add(struct forward *f, const uint64_t key[2])
 	else
 		i = f->used++;
 	e = &f->entries[i];
-	memset(e, 0, sizeof *e);
-	memcpy(e->key, key, sizeof e->key);
+	e->key = key[0];
+	e->key_rest = (uint32_t)(key[1] >> 32);
 	e->born = f->next_link;
+	e->best = e->second = 0;
+	e->n = 0;
 	e->cap = INLINE;
 	f->chains[i] = (struct chain){ *at, (uint32_t)key[1] };
 	*at = i;
@@ -196,21 +216,25 @@ add(struct forward *f, const uint64_t key[2])
 static struct count *
 counts_of(struct entry *e)
 {
-	return e->many != NULL ? e->many : e->few;
+	return has_many(e) ? e->others.many : e->others.few;
 }
 
 static bool
 more_counts(struct entry *e)
 {
-	struct count *many = mu_reallocarray(e->many, (size_t)e->cap * 2,
-	    sizeof *many);
+	bool had = has_many(e);
+	struct count *many;
 
+	if (e->cap >= MOST)
+		return false;
+	many = mu_reallocarray(had ? e->others.many : NULL,
+	    (size_t)e->cap * 2, sizeof *many);
 	if (many == NULL)
 		return false;
-	if (e->many == NULL)
-		memcpy(many, e->few, sizeof e->few);
-	e->many = many;
-	e->cap *= 2;
+	if (!had)
+		memcpy(many, e->others.few, sizeof e->others.few);
+	e->others.many = many;
+	e->cap = (uint16_t)(e->cap * 2);
 	return true;
 }
 
@@ -224,7 +248,7 @@ late_start(const struct forward *f, const struct entry *e)
 	return under_way && e->best > 0 ? e->best - 1 : e->best;
 }
 
-/* The count of link in e.  NULL: memory is out. */
+/* The count in e of a link that is not the holder.  NULL: memory is out. */
 static struct count *
 count_of(const struct forward *f, struct entry *e, uint32_t link)
 {
@@ -241,15 +265,26 @@ count_of(const struct forward *f, struct entry *e, uint32_t link)
 	return c;
 }
 
+/* A new copy, the holder's or the first of all. */
 static void
-note_new(struct forward *f, struct entry *e, uint32_t link, uint32_t copies)
+renew(struct forward *f, struct entry *e, uint32_t link)
 {
-	if (e->holder != link)
-		e->second = e->best;
-	e->best = copies;
 	e->holder = link;
+	if (e->best++ == 0)
+		return; /* an entry is new by itself */
 	unlist(f, e);
 	list_newest(f, e);
+}
+
+/* The link of c has one copy more than the holder and takes its place. */
+static void
+overtake(struct forward *f, struct entry *e, struct count *c)
+{
+	uint32_t link = c->link;
+
+	*c = (struct count){ e->holder, e->best };
+	e->second = e->best;
+	renew(f, e, link);
 }
 
 static enum forward_verdict
@@ -258,10 +293,10 @@ judge(struct forward *f, struct entry *e, struct count *c, uint32_t *holder)
 	uint32_t copies = ++c->copies;
 
 	if (copies > e->best) {
-		note_new(f, e, c->link, copies);
+		overtake(f, e, c);
 		return FORWARD_NEW;
 	}
-	if (c->link == e->holder || copies <= e->second)
+	if (copies <= e->second)
 		return FORWARD_DUPLICATE;
 	e->second = copies;
 	*holder = e->holder;
@@ -306,7 +341,7 @@ forward_look(struct forward *f, const uint8_t *bytes, size_t len,
 {
 	mu_hash128(f->seed, bytes, len, key->hash);
 	if (f->entries != NULL)
-		__builtin_prefetch(bucket_of(f, key->hash), 1);
+		__builtin_prefetch(bucket_of(f, key->hash[0]), 1);
 }
 
 /* The entry of a message, made if need be; NULL: memory is out. */
@@ -340,10 +375,8 @@ forward_seen_key(struct forward *f, uint32_t link,
 
 	if (e == NULL)
 		return FORWARD_DUPLICATE;
-	if (e->n == 0) { /* the first copy of all, as most are */
-		e->few[0] = (struct count){ .link = link, .copies = 1 };
-		e->n = e->best = 1;
-		e->holder = link;
+	if (e->best == 0 || e->holder == link) {
+		renew(f, e, link);
 		return FORWARD_NEW;
 	}
 	c = count_of(f, e, link);
@@ -359,12 +392,16 @@ forward_published(struct forward *f, const uint8_t *bytes, size_t len)
 
 	forward_look(f, bytes, len, &key);
 	e = entry_of(f, &key);
-	c = e == NULL ? NULL : count_of(f, e, FORWARD_ORIGINAL);
-
+	if (e == NULL)
+		return MUSTER_ENOMEM;
+	if (e->best == 0 || e->holder == FORWARD_ORIGINAL) {
+		renew(f, e, FORWARD_ORIGINAL);
+		return 0;
+	}
+	c = count_of(f, e, FORWARD_ORIGINAL);
 	if (c == NULL)
 		return MUSTER_ENOMEM;
-	c->copies = e->best + 1;
-	note_new(f, e, FORWARD_ORIGINAL, c->copies);
+	overtake(f, e, c);
 	return 0;
 }
 

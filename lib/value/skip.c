@@ -49,22 +49,23 @@ walk(const uint8_t *p, const uint8_t *end, int *error)
 		uint8_t tag;
 		size_t n;
 
-		if (left == 0) {
+		while (left == 0) {
 			if (depth == 0)
 				return p;
 			left = todo[--depth];
-			continue;
 		}
 		left--;
 		if (p == end)
 			return NULL;
-		n = plain[*p];
-		if (n > (size_t)(end - p))
-			return NULL;
-		p += n;
-		if (n > 0)
+		tag = *p;
+		n = plain[tag];
+		if (n > 0) {
+			if (n > (size_t)(end - p))
+				return NULL;
+			p += n;
 			continue;
-		tag = *p++;
+		}
+		p++;
 		if (tag == MUSTER_PORT) {
 			if (end - p < PORT_LEN || p[2] > MUSTER_PROTO_ICMP)
 				return NULL;
@@ -76,14 +77,16 @@ walk(const uint8_t *p, const uint8_t *end, int *error)
 		p = length(p, end, &n);
 		if (p == NULL)
 			return NULL;
+		if (tag < MUSTER_SET) {
+			if (n > (size_t)(end - p))
+				return NULL;
+			p += n;
+			continue;
+		}
 		if (tag == MUSTER_TABLE)
 			n *= 2;
 		if (n > (size_t)(end - p))
 			return NULL;
-		if (tag < MUSTER_SET) {
-			p += n;
-			continue;
-		}
 		if (depth == MUSTER_MAX_DEPTH) {
 			*error = MUSTER_ELIMIT;
 			return NULL;
