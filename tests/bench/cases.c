@@ -60,6 +60,7 @@ case_load(const struct bench_case *c, const struct lab *lab,
 	struct load_result *r = xalloc(sizeof *r);
 
 	l.run_s *= speed;
+	l.nats = t->nats;
 	load_run(&l, lab->ctx, t->port, t->pid, r);
 	if (r->why[0] != '\0') {
 		report_failed(rep, c->name, t->name, r->why);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "event.h"
+#include "nats.h"
 #include "proc.h"
 #include "track.h"
 
@@ -35,6 +36,7 @@ struct run {
 	struct peer **pub, **sub, **echo, **idle;
 	struct peer *churn;
 	struct track *tracks;     /* [sub * publishers + pub] */
+	uint8_t *scratch;         /* nats: a frame [event.len] */
 	uint64_t *sent;           /* by publisher */
 	uint16_t *zipf;           /* topics in the order they are used */
 	uint64_t total;           /* sent by all */
@@ -199,6 +201,13 @@ publish(struct run *run, unsigned i, uint64_t time)
 	struct peer *p = run->pub[i];
 	unsigned topic = run->zipf == NULL ? 0 : run->zipf[run->total % ZIPF];
 
+	if (run->l->nats) {
+		event_write(&run->event, run->scratch, 0, i, run->sent[i]++,
+		    time);
+		nats_publish(p, run->scratch, run->event.len);
+		run->total++;
+		return;
+	}
 	event_write(&run->event, bytes_room(&p->out, run->event.len), topic, i,
 	    run->sent[i]++, time);
 	/* The publisher's id is written after the copy: each has its own. */
@@ -449,6 +458,9 @@ load_run(const struct load *l, struct ssl_ctx_st *ctx, int port, pid_t pid,
 	run->port = port;
 	net_init(&run->net, ctx);
 	event_init(&run->event, l->payload, nobody);
+	run->net.nats = l->nats;
+	run->net.head = run->event.frame;
+	run->scratch = xalloc(run->event.len);
 	run->tracks = xalloc((size_t)l->publishers * l->subscribers *
 	    sizeof *run->tracks);
 	run->sent = xalloc(l->publishers * sizeof *run->sent);
@@ -465,6 +477,7 @@ load_run(const struct load *l, struct ssl_ctx_st *ctx, int port, pid_t pid,
 	event_clear(&run->event);
 	free(run->tracks);
 	free(run->sent);
+	free(run->scratch);
 	free(run->zipf);
 	free(run);
 }

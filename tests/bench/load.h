@@ -30,6 +30,7 @@ struct load {
 	double rate;          /* events per second of all; 0: closed loop */
 	double warm_s, run_s; /* before and while it is measured */
 	uint64_t most;        /* events; 0: as many as come */
+	bool nats;            /* the endpoint is nats-server */
 	bool lossy;           /* loss is reported, not an error */
 };
 

@@ -28,7 +28,7 @@ struct options {
 	const char *json, *earlier, *only, *cipher;
 	unsigned rounds;       /* 0: as many as the case wants */
 	double speed;          /* factor of all durations */
-	bool plain, self_test, gates;
+	bool plain, self_test, gates, no_nats;
 	struct target targets[TARGETS_MAX];
 	unsigned ntargets;
 	/* --connect */
@@ -49,6 +49,7 @@ static const char usage_text[] =
     "  --speed F           all durations times F\n"
     "  --target NAME=CMD   one more target: a command, %p its port, %a CA,\n"
     "                      %c certificate, %k key, %d a folder\n"
+    "  --no-nats           not with nats-server, although it is installed\n"
     "  --cipher SUITE      of TLS 1.3\n"
     "  --plain             without TLS\n"
     "  --gates             exit with 2 if a gate is missed\n"
@@ -66,7 +67,7 @@ enum option_code {
 	OPT_CONNECT, OPT_PID, OPT_CA, OPT_CERT, OPT_KEY, OPT_PUBS, OPT_SUBS,
 	OPT_IDLE, OPT_ECHOES, OPT_STOPPED, OPT_PREFIXES, OPT_TOPICS,
 	OPT_PAYLOAD, OPT_WINDOW, OPT_RATE, OPT_SECONDS, OPT_EVENTS, OPT_LOSSY,
-	OPT_CHURN, OPT_HELP
+	OPT_CHURN, OPT_NO_NATS, OPT_HELP
 };
 
 static const struct option long_options[] = {
@@ -100,6 +101,7 @@ static const struct option long_options[] = {
 	{ "events", 1, NULL, OPT_EVENTS },
 	{ "lossy", 0, NULL, OPT_LOSSY },
 	{ "churn", 0, NULL, OPT_CHURN },
+	{ "no-nats", 0, NULL, OPT_NO_NATS },
 	{ "help", 0, NULL, OPT_HELP },
 	{ NULL, 0, NULL, 0 },
 };
@@ -225,6 +227,9 @@ set(struct options *o, int opt, char *arg)
 	case OPT_GATES:
 		o->gates = true;
 		break;
+	case OPT_NO_NATS:
+		o->no_nats = true;
+		break;
 	case OPT_SELF_TEST:
 		o->self_test = true;
 		break;
@@ -278,6 +283,8 @@ load_all(struct options *o, const struct lab *lab, struct report *r,
 
 			if (c->own && strcmp(t->name, "muster") != 0)
 				continue;
+			if (t->nats && c->load.echoes > 0)
+				continue;
 			case_load(c, lab, t, r, o->speed);
 		}
 	}
@@ -302,6 +309,26 @@ run_round(struct options *o, const struct lab *lab, struct report *r,
 	}
 }
 
+/* Another program for comparison, if it is there. */
+static void
+add_nats(struct options *o)
+{
+	static char path[4096];
+	struct target *t = &o->targets[o->ntargets];
+
+	if (o->no_nats || o->ntargets == TARGETS_MAX)
+		return;
+	if (!nats_find(path, sizeof path)) {
+		note("nats-server is not installed: nothing is compared with "
+		     "it");
+		return;
+	}
+	t->name = "nats";
+	t->command = path;
+	t->nats = true;
+	o->ntargets++;
+}
+
 static int
 standard_set(struct options *o)
 {
@@ -313,6 +340,7 @@ standard_set(struct options *o)
 		if (wanted(o, bench_cases[i].name) &&
 		    bench_cases[i].rounds > rounds)
 			rounds = bench_cases[i].rounds;
+	add_nats(o);
 	lab_open(&lab, o->programs, o->cipher, o->plain);
 	for (unsigned i = 0; i < rounds; i++) {
 		if (isatty(2))

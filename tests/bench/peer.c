@@ -24,6 +24,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
+#include "nats.h"
 #include "shake.h"
 
 #define READ_ROOM  (128u * 1024)
@@ -109,7 +110,7 @@ flush(struct peer *p)
 {
 	bool open = true;
 
-	if (p->state == PEER_GONE || p->state == PEER_CONNECTING)
+	if (p->state == PEER_GONE || p->state <= PEER_INFO)
 		return;
 	if (p->ssl == NULL) {
 		open = send_all(p, &p->out);
@@ -187,6 +188,11 @@ on_frame(struct peer *p, uint8_t *f, size_t len)
 static void
 parse(struct peer *p, struct bytes *b)
 {
+	if (p->net->nats) {
+		if (!nats_parse(p, b))
+			drop(p);
+		return;
+	}
 	while (p->state != PEER_GONE && bytes_left(b) >= 4) {
 		uint8_t *f = b->p + b->at;
 		size_t len = 4 + (size_t)wire_u32(f);
@@ -315,6 +321,15 @@ peer_new(struct net *n, int fd, bool server)
 }
 
 static void
+begin(struct peer *p)
+{
+	if (p->net->nats)
+		nats_begin(p);
+	else
+		shake_begin(p);
+}
+
+static void
 shake_tls(struct peer *p)
 {
 	int r;
@@ -323,11 +338,22 @@ shake_tls(struct peer *p)
 	r = SSL_do_handshake(p->ssl);
 	peer_queued(p);
 	if (r == 1) {
-		shake_begin(p);
+		begin(p);
 		return;
 	}
 	if (SSL_get_error(p->ssl, r) != SSL_ERROR_WANT_READ)
 		drop(p);
+}
+
+static void
+secure(struct peer *p)
+{
+	if (p->ssl == NULL) {
+		begin(p);
+		return;
+	}
+	p->state = PEER_TLS;
+	shake_tls(p);
 }
 
 static void
@@ -342,12 +368,21 @@ opened(struct peer *p)
 		return;
 	}
 	want_write(p, false);
-	if (p->ssl == NULL) {
-		shake_begin(p);
-		return;
-	}
-	p->state = PEER_TLS;
-	shake_tls(p);
+	if (p->net->nats)
+		p->state = PEER_INFO;
+	else
+		secure(p);
+}
+
+static void
+informed(struct peer *p)
+{
+	int r = nats_info(p);
+
+	if (r > 0)
+		secure(p);
+	else if (r < 0)
+		drop(p);
 }
 
 static struct sockaddr_in
@@ -453,6 +488,7 @@ net_clear(struct net *n)
 		close(n->listener);
 	close(n->epoll);
 	bytes_free(&n->in);
+	bytes_free(&n->scratch);
 }
 
 int
@@ -480,6 +516,10 @@ handle(struct peer *p, uint32_t events)
 {
 	if (p->state == PEER_CONNECTING) {
 		opened(p);
+		return;
+	}
+	if (p->state == PEER_INFO) {
+		informed(p);
 		return;
 	}
 	if (p->state == PEER_TLS && (events & (EPOLLIN | EPOLLHUP)) != 0)

@@ -20,6 +20,7 @@ struct peer;
 
 enum peer_state {
 	PEER_CONNECTING,
+	PEER_INFO,          /* nats-server speaks first */
 	PEER_TLS,
 	PEER_HELLO,         /* dialled, hello is sent */
 	PEER_PROBED,        /* accepted, probe is sent */
@@ -39,6 +40,9 @@ struct net {
 	struct peer *more;         /* were not read dry, by next_more */
 	int listener;              /* -1: none */
 	void (*accepted)(struct peer *p);
+	bool nats;                 /* of nats-server, see nats.h */
+	const uint8_t *head;       /* nats: what precedes a payload */
+	struct bytes scratch;
 	void *owner;
 	uint64_t handshakes;       /* that were completed */
 	uint64_t broken;           /* peers that the other side ended */

@@ -171,6 +171,41 @@ start_command(struct target *t, const struct lab *lab, const char *log)
 }
 
 bool
+nats_find(char *path, size_t size)
+{
+	const char *dirs = getenv("PATH");
+	char copy[4096], *next = copy, *dir;
+
+	snprintf(copy, sizeof copy, "%s:/usr/sbin:/usr/local/bin",
+	    dirs == NULL ? "" : dirs);
+	while ((dir = strsep(&next, ":")) != NULL) {
+		snprintf(path, size, "%s/nats-server", dir);
+		if (*dir != '\0' && access(path, X_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* With the same certificates, checked on both sides. */
+static void
+start_nats(struct target *t, const struct lab *lab, const char *log)
+{
+	char path[PATH], name[64];
+	const char *const argv[] = { t->command, "-c", path, NULL };
+	FILE *f;
+
+	snprintf(name, sizeof name, "nats%d.conf", t->port);
+	f = create(path, sizeof path, lab, name);
+	fprintf(f, "listen: 127.0.0.1:%d\n", t->port);
+	if (!lab->plain)
+		fprintf(f, "tls {\n cert_file: \"%s\"\n key_file: \"%s\"\n "
+		    "ca_file: \"%s\"\n verify: true\n}\n",
+		    lab->server_cert, lab->server_key, lab->ca);
+	fclose(f);
+	t->pid = proc_start((char *const *)(uintptr_t)argv, log);
+}
+
+bool
 target_start(struct target *t, const struct lab *lab)
 {
 	char log[PATH];
@@ -179,13 +214,16 @@ target_start(struct target *t, const struct lab *lab)
 
 	t->port = free_port();
 	snprintf(log, sizeof log, "%s/%s.log", lab->folder, t->name);
-	if (t->command != NULL)
+	if (t->nats)
+		start_nats(t, lab, log);
+	else if (t->command != NULL)
 		start_command(t, lab, log);
 	else if (strcmp(t->name, "muster") == 0)
 		start_muster(t, lab, log);
 	else
 		start_probe(t, lab, log);
 	net_init(&n, lab->ctx);
+	n.nats = t->nats;
 	p = peer_open(&n, t->port, true, NULL, START_NS);
 	peer_free(p);
 	net_clear(&n);

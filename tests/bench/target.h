@@ -27,6 +27,7 @@ struct target {
 	/* "muster": lines added to its layout, at the top level, or NULL.  Of
 	 * the nodes it has "manager", which is started, and "generator". */
 	const char *layout;
+	bool nats; /* nats-server: command is its path */
 	pid_t pid;
 	int port;
 };
@@ -35,6 +36,9 @@ struct target {
 void lab_open(struct lab *lab, const char *programs, const char *cipher,
     bool plain);
 void lab_close(struct lab *lab);
+
+/* Where nats-server is installed, into path; false: nowhere. */
+bool nats_find(char *path, size_t size);
 
 /* Start and wait until it takes a peer; false: it does not. */
 bool target_start(struct target *t, const struct lab *lab);
