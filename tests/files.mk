@@ -206,7 +206,7 @@ $(B)/tests/slowdisk.so: tests/cluster/slowdisk.c
 	$(Q)$(CC) -std=c17 -O1 $(WARN) -fPIC -shared -o $@ $< -ldl
 # The load generator is an implementation of its own: no room is linked.
 BENCH_COMMON = tests/bench/util.c tests/bench/wire.c tests/bench/peer.c \
-	tests/bench/shake.c tests/bench/tls.c
+	tests/bench/nats.c tests/bench/shake.c tests/bench/tls.c
 BENCH_CASES = tests/bench/case_logs.c tests/bench/case_memory.c \
 	tests/bench/case_start.c tests/bench/case_store.c \
 	tests/bench/control.c tests/bench/logload.c tests/bench/store.c

@@ -112,6 +112,8 @@ on_line(struct peer *p, const char *line, size_t len)
 			p->net->handshakes++;
 		p->state = PEER_UP;
 	}
+	if (len > 0 && line[0] == '-')
+		note("nats-server says %.*s", (int)len, line);
 	return len == 0 || line[0] != '-';
 }
 

@@ -273,7 +273,7 @@ pull(struct peer *p)
 	if (bytes_left(&p->rest) > 0) {
 		bytes_add(b, p->rest.p + p->rest.at, bytes_left(&p->rest));
 		bytes_take(&p->rest, bytes_left(&p->rest));
-		if (b->len >= 4)
+		if (b->len >= 4 && !p->net->nats)
 			bytes_room(b, wire_u32(b->p) + RECORD);
 	}
 	while (n > 0 && total < READ_TURN && !p->paused) {
