@@ -123,6 +123,7 @@ inputs_free(struct inputs *in)
 		input_clear(i);
 		mu_free(i->file);
 		mu_log_stream_clear(&i->given);
+		mu_log_stream_clear(&i->columns);
 		mu_buf_clear(&i->key);
 		mu_buf_clear(&i->records);
 	}

@@ -50,15 +50,22 @@ advance(struct input *i)
 	i->sent.head = i->head;
 }
 
-static int
+/* What was known of the columns holds no longer. */
+static void
+forget_columns(struct input *i)
+{
+	i->has_stream = i->has_columns = i->new_columns = false;
+}
+
+static void
 on_columns(struct input *i)
 {
 	if (i->resuming) {
 		mu_log_reader_seek(i->reader, i->done.line, i->done.offset);
 		i->at = i->done.offset;
 		i->resuming = false;
-		i->has_stream = false;
-		return 0;
+		forget_columns(i);
+		return;
 	}
 	/* The header began behind the last record. */
 	i->head = i->sent.offset;
@@ -66,8 +73,21 @@ on_columns(struct input *i)
 		i->new_columns = true;
 		i->ready = true; /* those before it belong together */
 	} else {
-		i->has_stream = false;
+		forget_columns(i);
 	}
+}
+
+/* Those of the batch that begins. */
+static int
+take_columns(struct input *i)
+{
+	if (i->has_columns)
+		return 0;
+	mu_log_stream_clear(&i->columns);
+	if (mu_log_stream_copy(&i->columns, mu_log_reader_stream(i->reader)) !=
+	    0)
+		return MUSTER_ENOMEM;
+	i->has_columns = true;
 	return 0;
 }
 
@@ -77,6 +97,8 @@ on_record(struct input *i)
 	size_t before = mu_buf_len(&i->records), len;
 	uint8_t *at;
 
+	if (take_columns(i) != 0)
+		return MUSTER_ENOMEM;
 	mu_buf_u32(&i->records, 0);
 	mu_log_record_enc(&i->records, mu_log_reader_record(i->reader));
 	if (mu_buf_error(&i->records) != 0)
@@ -107,7 +129,7 @@ drain(struct input *i)
 	while (rc == 0 && !is_full(i) && was == i->resuming &&
 	       (what = mu_log_reader_next(i->reader)) > MU_LOG_MORE) {
 		if (what == MU_LOG_COLUMNS) {
-			rc = on_columns(i);
+			on_columns(i);
 		} else if (i->resuming) {
 			/* A record before any columns: not what it was. */
 			input_close(i);
@@ -171,8 +193,7 @@ find_stream(struct input *i)
 
 	if (i->has_stream)
 		return 0;
-	rc = outbox_stream(
-	    i->owner->out, mu_log_reader_stream(i->reader), &i->stream, why);
+	rc = outbox_stream(i->owner->out, &i->columns, &i->stream, why);
 	if (rc == 0)
 		i->has_stream = true;
 	else
@@ -204,7 +225,7 @@ clear_batch(struct input *i)
 	i->n = 0;
 	i->ready = false;
 	if (i->new_columns)
-		i->has_stream = i->new_columns = false;
+		forget_columns(i);
 }
 
 /* A record is larger than can be sent: find it, one by one. */

@@ -314,7 +314,7 @@ input_rewind(struct input *i)
 
 	mu_buf_reset(&i->records);
 	i->n = 0;
-	i->ready = i->new_columns = i->has_stream = false;
+	i->ready = i->new_columns = i->has_stream = i->has_columns = false;
 	i->waited = i->leaving = i->finished = false;
 	i->deadline = i->owner->now;
 	mu_log_reader_free(i->reader);

@@ -70,6 +70,9 @@ struct input {
 	size_t most;     /* records of a batch; less after one too large */
 	uint32_t stream; /* number, of the batch */
 	bool has_stream;
+	struct mu_log_stream columns; /* of the batch: the reader may have met
+					 others by now */
+	bool has_columns;
 	bool new_columns; /* behind the batch */
 	bool ready;       /* add it, no more reading before */
 	bool flying;

@@ -48,6 +48,8 @@ struct world {
 	uint64_t polled; /* when the inputs were ticked last */
 	uint64_t next;   /* number expected in what is sent */
 	uint64_t wrong;
+	uint64_t spool;        /* its size; 0: the default */
+	uint64_t narrow, wide; /* records received, of one field and of more */
 	char said[4096];
 };
 
@@ -220,6 +222,8 @@ start(struct world *w)
 	const char *const logger = "logger-1";
 	char why[OUTBOX_WHY] = "";
 
+	if (w->spool != 0)
+		cfg.spool_bytes = w->spool;
 	w->o = outbox_new(&cfg, &w->disk->base, w->now, why);
 	ck_assert_msg(w->o != NULL, "%s", why);
 	ck_assert_int_eq(outbox_set_loggers(w->o, &logger, 1), 0);
@@ -254,7 +258,15 @@ receive(struct world *w, const uint8_t *payload, size_t len)
 
 		if (item.kind != MUSTER_MESSAGE_LOG_WRITE)
 			continue;
-		n = get_count_record(item.write.serial, item.write.serial_len);
+		/* The first field is the number; there may be another. */
+		n = get_count_record(
+		    item.write.serial, item.write.serial_len > COUNT_RECORD
+					   ? COUNT_RECORD
+					   : item.write.serial_len);
+		if (item.write.serial_len > COUNT_RECORD)
+			w->wide++;
+		else
+			w->narrow++;
 		ck_assert_msg(n == w->next, "%llu where %llu is due",
 		    (unsigned long long)n, (unsigned long long)w->next);
 		w->next++;
@@ -577,6 +589,111 @@ START_TEST(other_columns_stall_the_input_until_they_fit)
 }
 END_TEST
 
+static void
+put_wide(struct world *w, unsigned n)
+{
+	mu_buf_str(current(w),
+	    "#separator \\x09\n#fields\tn\ts\n#types\tcount\tstring\n");
+	while (n-- > 0)
+		mu_buf_printf(
+		    current(w), "%llu\tx\n", (unsigned long long)w->lines++);
+}
+
+static void
+put_narrow(struct world *w, unsigned n)
+{
+	while (n-- > 0)
+		mu_buf_printf(
+		    current(w), "%llu\n", (unsigned long long)w->lines++);
+}
+
+/* Of the stream that the outbox has. */
+static size_t
+columns(const struct world *w)
+{
+	size_t n = 0;
+
+	for (uint32_t number = 0; number < 10; number++) {
+		const struct mu_log_stream *s = outbox_stream_of(w->o, number);
+
+		ck_assert(s == NULL || n == 0);
+		n = s == NULL ? n : s->nfields;
+	}
+	return n;
+}
+
+/* Both sorts of columns, the other one first there after a restart. */
+static void
+narrow_then_wide(struct world *w, unsigned narrow, unsigned wide)
+{
+	struct input_facts f;
+
+	outbox_logger_up(w->o, "logger-1", false, w->now);
+	rest(w, 12);
+	ck_assert_uint_eq(w->narrow, narrow);
+	ck_assert_uint_eq(w->wide, 0);
+	ck_assert_uint_eq(columns(w), 1);
+	inputs_facts(w->in, 0, &f);
+	ck_assert_str_eq(f.state, "stalled");
+	ck_assert_ptr_nonnull(strstr(f.error, "has other columns"));
+	stop(w, false);
+	start(w);
+	all_arrive(w);
+	ck_assert_uint_eq(w->narrow, narrow);
+	ck_assert_uint_eq(w->wide, wide);
+	ck_assert_uint_eq(columns(w), 2);
+	inputs_facts(w->in, 0, &f);
+	ck_assert_str_eq(f.state, "following");
+	ck_assert_uint_eq(f.wrong, 0);
+	world_clear(w);
+}
+
+START_TEST(other_columns_in_the_same_bytes_are_told_apart)
+{
+	static struct world w;
+
+	world_init(&w, (uint64_t)_i, TSV);
+	new_file(&w);
+	put_narrow(&w, 3);
+	put_wide(&w, 2);
+	start(&w);
+	narrow_then_wide(&w, 3, 2);
+}
+END_TEST
+
+START_TEST(columns_may_change_while_it_waits_for_the_spool)
+{
+	static struct world w;
+	struct input_facts f;
+	unsigned wide = 5;
+
+	world_init(&w, (uint64_t)_i, TSV);
+	w.spool = 64 * 1024;
+	new_file(&w);
+	put_narrow(&w, 6000);
+	start(&w);
+	rest(&w, 2);
+	inputs_facts(w.in, 0, &f);
+	ck_assert_str_eq(f.state, "stalled");
+	ck_assert_str_eq(f.error, "waits: the spool is full");
+	ck_assert_uint_gt(f.records, 0);
+	ck_assert_uint_lt(f.records, 6000);
+	/* In the file that is read, or in one that takes its place. */
+	if (_i % 2 == 1) {
+		mu_buf_init(&w.files[w.nfiles].content, 0);
+		w.at_path = ++w.nfiles;
+	}
+	put_wide(&w, wide);
+	rest(&w, 1);
+	if (_i % 4 >= 2) { /* and the daemon is killed while it waits */
+		stop(&w, true);
+		start(&w);
+		rest(&w, 2);
+	}
+	narrow_then_wide(&w, 6000, wide);
+}
+END_TEST
+
 static bool
 make_inputs(void *ctx)
 {
@@ -638,6 +755,10 @@ main(void)
 	tcase_add_test(t, what_is_gone_is_said_and_counted);
 	tcase_add_test(t, wrong_lines_are_said_once_and_counted);
 	tcase_add_test(t, other_columns_stall_the_input_until_they_fit);
+	tcase_add_loop_test(
+	    t, other_columns_in_the_same_bytes_are_told_apart, 0, 4);
+	tcase_add_loop_test(
+	    t, columns_may_change_while_it_waits_for_the_spool, 0, 8);
 	tcase_add_test(t, the_layout_knows_the_types_of_logs);
 	tcase_add_test(t, memory_may_run_out);
 	suite_add_tcase(s, t);
