@@ -284,6 +284,7 @@ lmdb_free(struct lmdb *b)
 static void
 lmdb_close(struct mu_backend *base)
 {
+	lmdb_mend(lmdb_of(base));
 	lmdb_seal(base);
 	lmdb_free(lmdb_of(base));
 }

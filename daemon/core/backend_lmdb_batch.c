@@ -85,17 +85,12 @@ undo(struct lmdb *b)
 
 	lmdb_view_end(b);
 	lmdb_drop_layers(b);
-	rc = mdb_txn_begin(b->env.env, NULL, MDB_RDONLY, &txn);
+	rc = lmdb_mend(b) ? mdb_txn_begin(b->env.env, NULL, MDB_RDONLY, &txn)
+			  : MDB_PANIC;
 	if (rc == 0) {
 		if (mdb_stat(txn, b->env.entries, &st) == 0)
 			b->size = st.ms_entries;
 		mdb_txn_abort(txn);
-	} else if (rc == MDB_PANIC) {
-		/* LMDB could not take back a half-written head; a fresh look
-		 * at the file decides which of the two heads counts. */
-		lmdb_snapshots_fail(b, MUSTER_ESYS);
-		lmdb_view_close(b);
-		lmdb_env_again(b);
 	}
 	pthread_mutex_lock(&b->lock);
 	b->job_first = b->job_last = b->taken_last = NULL;
@@ -119,5 +114,7 @@ lmdb_durable(struct mu_backend *base, int *err)
 	retire(b, done);
 	if (*err != 0)
 		undo(b);
+	else
+		lmdb_mend(b);
 	return interval ? b->sealed : done;
 }

@@ -229,7 +229,7 @@ commit(struct lmdb *b, const struct layer *first, const struct layer *last)
 static bool
 have_job(const struct lmdb *b)
 {
-	return b->job_first != NULL && !b->hold &&
+	return b->job_first != NULL && !b->hold && !b->broken &&
 	       (b->err == 0 || b->options.sync_interval_ms > 0);
 }
 
@@ -246,6 +246,20 @@ rest(struct lmdb *b)
 
 	while (!b->stop && !b->urgent && rc != ETIMEDOUT)
 		rc = pthread_cond_timedwait(&b->wake, &b->lock, &at);
+}
+
+/* Has LMDB given up?  It does when it cannot take back a half-written head. */
+static bool
+is_broken(struct lmdb *b, int rc)
+{
+	MDB_txn *txn;
+
+	if (rc == 0)
+		return false;
+	rc = mdb_txn_begin(b->env.env, NULL, MDB_RDONLY, &txn);
+	if (rc == 0)
+		mdb_txn_abort(txn);
+	return rc == MDB_PANIC;
 }
 
 /* LMDB calls a write that came out short EIO; when the disk has no room for
@@ -320,13 +334,16 @@ do_job(struct lmdb *b)
 {
 	struct layer *first = b->job_first, *last = take(b);
 	uint64_t one = 1, since = clock_now();
+	bool broken;
 	int rc;
 
 	b->taken_last = last;
 	b->urgent = b->urgent && b->job_first != NULL;
 	pthread_mutex_unlock(&b->lock);
 	rc = true_cause(b, commit(b, first, last));
+	broken = is_broken(b, rc);
 	pthread_mutex_lock(&b->lock);
+	b->broken |= broken;
 	finish(b, first, last, rc, clock_now() - since);
 	/* Fails only when the counter is full, and then it is readable. */
 	(void)!write(b->event_fd, &one, sizeof one);

@@ -400,11 +400,26 @@ lmdb_env_setup(struct lmdb *b, const char *folder, char *text, size_t size)
 	return rc != 0 ? rc : open_existing(b, text, size);
 }
 
-int
-lmdb_env_again(struct lmdb *b)
+bool
+lmdb_mend(struct lmdb *b)
 {
 	char text[LMDB_REASON];
+	bool broken;
 
+	pthread_mutex_lock(&b->lock);
+	broken = b->broken;
+	pthread_mutex_unlock(&b->lock);
+	if (!broken)
+		return true;
+	/* The committer rests. */
+	lmdb_snapshots_fail(b, MUSTER_ESYS);
+	lmdb_view_close(b);
 	lmdb_env_close(&b->env);
-	return open_existing(b, text, sizeof text);
+	if (open_existing(b, text, sizeof text) != 0)
+		return false;
+	pthread_mutex_lock(&b->lock);
+	b->broken = false;
+	pthread_cond_signal(&b->wake);
+	pthread_mutex_unlock(&b->lock);
+	return true;
 }

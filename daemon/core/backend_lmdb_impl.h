@@ -93,6 +93,8 @@ struct lmdb {
 	uint64_t done;            /* highest batch in the file */
 	int err;                  /* why the batch after it failed */
 	int last_err;             /* of the last commit */
+	bool broken;              /* LMDB gave up on the environment: nothing
+				     is committed until lmdb_mend */
 	char reason[LMDB_REASON]; /* of last_err, in words */
 	uint64_t commits, failures, commit_ns, commit_max_ns;
 	char shown[LMDB_REASON]; /* owner's copy of reason */
@@ -147,9 +149,10 @@ int lmdb_err(int rc);
  * backend_lmdb_open, with text. */
 int lmdb_env_setup(struct lmdb *b, const char *folder, char *text, size_t size);
 
-/* Close the environment and open it again, after LMDB gave up on it.  No
- * transaction may be open. */
-int lmdb_env_again(struct lmdb *b);
+/* If LMDB gave up on the environment, because it could not take back a half
+ * written head, open it again: a fresh look at the file decides which of the
+ * two heads counts.  False: it is still broken. */
+bool lmdb_mend(struct lmdb *b);
 void lmdb_env_close(struct lmdb_env *e);
 
 /* --- backend_lmdb_view.c ---------------------------------------------------

@@ -146,7 +146,7 @@ lmdb_snapshot(struct mu_backend *base, struct mu_bytes after)
 	struct lmdb_snapshot *s;
 	struct mu_bytes stored;
 
-	if (b->nsnapshots >= b->options.max_snapshots)
+	if (b->nsnapshots >= b->options.max_snapshots || !lmdb_mend(b))
 		return NULL;
 	s = mu_calloc(1, sizeof *s);
 	if (s == NULL)

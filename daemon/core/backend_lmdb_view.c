@@ -5,21 +5,23 @@
 
 #include "muster/err.h"
 
-int
-lmdb_view_begin(struct lmdb *b)
+static int
+begin(struct lmdb *b, struct lmdb_view *v)
 {
-	struct lmdb_view *v = &b->view;
-	int rc;
+	if (b->env.env == NULL)
+		return MDB_PANIC;
+	return v->txn != NULL
+		   ? mdb_txn_renew(v->txn)
+		   : mdb_txn_begin(b->env.env, NULL, MDB_RDONLY, &v->txn);
+}
 
-	v->newest = b->newest;
-	v->oldest = b->oldest;
-	v->loaded = false;
-	if (b->active)
-		return 0;
-	if (v->txn == NULL)
-		rc = mdb_txn_begin(b->env.env, NULL, MDB_RDONLY, &v->txn);
-	else
-		rc = mdb_txn_renew(v->txn);
+static int
+renew(struct lmdb *b, struct lmdb_view *v)
+{
+	int rc = begin(b, v);
+
+	if (rc == MDB_PANIC && lmdb_mend(b))
+		rc = begin(b, v);
 	if (rc != 0)
 		return lmdb_err(rc);
 	if (v->cursor == NULL)
@@ -36,6 +38,18 @@ lmdb_view_begin(struct lmdb *b)
 	}
 	b->active = true;
 	return 0;
+}
+
+int
+lmdb_view_begin(struct lmdb *b)
+{
+	struct lmdb_view *v = &b->view;
+	int rc = b->active ? 0 : renew(b, v);
+
+	v->newest = b->newest;
+	v->oldest = b->oldest;
+	v->loaded = false;
+	return rc;
 }
 
 void

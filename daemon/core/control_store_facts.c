@@ -31,6 +31,7 @@ put_fact(struct mu_buf *b, const struct stores_fact *f)
 	answer_number(b, "clones", f->clones);
 	answer_number(b, "writers", f->writers);
 	answer_number(b, "pending", f->pending);
+	answer_number(b, "unsynced", f->unsynced);
 	answer_number(b, "writes", f->nwrites);
 	answer_number(b, "failed", f->nfailed);
 	answer_number(b, "expired", f->nexpired);

@@ -89,6 +89,7 @@ struct stores_fact {
 	const char *error;        /* what is wrong with it, or NULL */
 	uint64_t entries, bytes, seq, lag;
 	size_t clones, writers, pending;
+	uint64_t unsynced; /* bytes in memory that the disk does not have */
 	uint64_t nwrites, nfailed, nexpired;
 };
 size_t stores_count(const struct stores *s);

@@ -140,6 +140,7 @@ medium_fact(struct store *st, struct stores_fact *out)
 		return;
 	backend_lmdb_facts(st->backend, &f);
 	out->bytes = f.file_bytes;
+	out->unsynced = f.synced < f.sealed ? f.pending_bytes : 0;
 	if (f.reason[0] != '\0')
 		out->error = f.reason;
 	else if (f.read_only)

@@ -2,6 +2,10 @@
  * A disk that takes its time, for LD_PRELOAD: when the process syncs a file
  * whose path contains SLOWDISK_PATH, it waits SLOWDISK_MS milliseconds first.
  *
+ * SLOWDISK_FAIL names a file; while it exists the disk fails with EIO: when its
+ * first letter is "s", syncs do, "w": syncs and writes, "m": writes to the
+ * first two pages, where LMDB has its heads.
+ *
  * SLOWDISK_WATCH names a file that others write to, SLOWDISK_LOG one to which
  * each sync adds a line when it is done: the size of the former half way
  * through the wait and at its end.  That it grew shows that life went on.
@@ -16,6 +20,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -44,9 +49,9 @@ note(long long middle, long long end)
 	char line[64];
 	int fd, n;
 
-	fd = path == NULL ? -1
-			  : open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
-				0600);
+	fd = path == NULL
+		 ? -1
+		 : open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return;
 	n = snprintf(line, sizeof line, "%lld %lld\n", middle, end);
@@ -95,6 +100,60 @@ real(const char *name)
 	return f;
 }
 
+/* --- failing -----------------------------------------------------------
+ */
+
+/* The letter, 0: it works. */
+static char
+failing(void)
+{
+	const char *path = getenv("SLOWDISK_FAIL");
+	int fd = path == NULL ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+	char how = 0;
+
+	if (fd < 0)
+		return 0;
+	if (read(fd, &how, 1) != 1)
+		how = 0;
+	close(fd);
+	return how;
+}
+
+static int
+write_fails(int fd, off_t at)
+{
+	int error = errno;
+	char how = failing();
+	int fails = (how == 'w' || (how == 'm' && at >= 0 && at < 8192)) &&
+		    is_meant(fd);
+
+	errno = fails ? EIO : error;
+	return fails;
+}
+
+ssize_t
+pwrite(int fd, const void *buf, size_t n, off_t at)
+{
+	ssize_t (*f)(int, const void *, size_t, off_t);
+	void *p = real("pwrite");
+
+	memcpy(&f, &p, sizeof f);
+	return write_fails(fd, at) ? -1 : f(fd, buf, n, at);
+}
+
+ssize_t
+writev(int fd, const struct iovec *iov, int n)
+{
+	ssize_t (*f)(int, const struct iovec *, int);
+	void *p = real("writev");
+
+	memcpy(&f, &p, sizeof f);
+	return write_fails(fd, -1) ? -1 : f(fd, iov, n);
+}
+
+/* --- syncs -------------------------------------------------------------
+ */
+
 static int
 sync_fd(const char *name, int fd)
 {
@@ -107,6 +166,10 @@ sync_fd(const char *name, int fd)
 	if (!is_meant(fd))
 		return f(fd);
 	middle = begin();
+	if (failing() == 's' || failing() == 'w') {
+		errno = EIO;
+		return -1;
+	}
 	rc = f(fd);
 	error = errno;
 	note(middle, size_of(getenv("SLOWDISK_WATCH")));
