@@ -8,6 +8,7 @@
 #define HEAD      57   /* of a command: place, sender, receiver, tag */
 #define ACK_EVERY 1000 /* actions */
 #define HEARTBEAT 5
+#define UNDER_WAY 4 /* chunks */
 
 enum {
 	PUT = 0,
@@ -108,7 +109,10 @@ send_want(struct store *s, const uint8_t *after, size_t len)
 	size_t n = head(s, b, 0, true, WANT);
 
 	wire_put64(b + n, s->index);
-	n += 8;
+	wire_put64(b + n + 8, 0); /* of any age */
+	n += 16;
+	b[n++] = UNDER_WAY;
+	b[n++] = after == NULL; /* begin */
 	b[n++] = after != NULL;
 	if (after != NULL)
 		memcpy(b + n, after, len);
@@ -194,12 +198,14 @@ take_pairs(struct store *s, const uint8_t *at, const uint8_t *end,
 static void
 on_chunk(struct store *s, const uint8_t *b, const uint8_t *end)
 {
-	const uint8_t *key;
+	const uint8_t *key, *at = b + 18;
 	size_t len = 0;
 
-	if (!s->loading || end - b < 17 || wire_u64(b) != s->index)
+	if (!s->loading || end - b < 19 || wire_u64(b) != s->index)
 		return;
-	if (!take_pairs(s, b + 17, end, &key, &len))
+	/* behind the key after which it begins, if there is one */
+	if ((b[17] != 0 && !skip_string(&at, end, STORE_KEY)) ||
+	    !take_pairs(s, at, end, &key, &len))
 		s->why = "a chunk that cannot be read";
 	s->index++;
 	if ((b[16] & 1) != 0) {
