@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "core/control.h"
+#include "control_ask.h"
 #include "core/rules.h"
 #include "endpoint_net.h"
 #include "muster/err.h"
@@ -95,32 +95,10 @@ teardown(void)
 	mu_layout_free(layout);
 }
 
-static const char *
-ask(const char *line)
-{
-	static char all[1 << 16];
-	const uint8_t *p;
-	size_t len, n = 0;
-
-	control_session_feed(session, line, strlen(line), net.now);
-	control_session_feed(session, "\n", 1, net.now);
-	while (control_session_peek(session, &p, &len)) {
-		ck_assert_uint_lt(n + len, sizeof all);
-		memcpy(all + n, p, len);
-		n += len;
-		control_session_consume(session, len);
-	}
-	all[n] = '\0';
-	return all;
-}
-
 static void
 expect(const char *line, const char *part)
 {
-	const char *answer = ask(line);
-
-	ck_assert_msg(
-	    strstr(answer, part) != NULL, "%s gives %s", line, answer);
+	control_expect(session, line, part, net.now);
 }
 
 #define RULES        "{\"op\":\"rules\"}"
