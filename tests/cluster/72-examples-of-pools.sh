@@ -149,3 +149,10 @@ both_known() {
 }
 until_true 10 both_known "$(ctl worker-1 pool where proxy 192.0.2.5 | cut -f 2)"
 over
+
+say "no example is without a test"
+for f in conf/examples/*.yaml; do
+	name=${f##*/}
+	grep -q "^example ${name%.yaml}\( \|\$\)" tests/cluster/*-examples-of-*.sh ||
+	    fail "nobody runs $f"
+done
