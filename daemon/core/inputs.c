@@ -222,7 +222,9 @@ step(struct input *i)
 			return;
 		}
 		if (i->n == 0) {
-			i->deadline = i->owner->now; /* more to read */
+			/* more to read */
+			i->deadline =
+			    i->owner->now + (i->waits > 0 ? INPUT_DISK : 0);
 			return;
 		}
 		i->ready = true;
@@ -243,14 +245,18 @@ void
 inputs_tick(struct inputs *in, uint64_t now)
 {
 	in->now = now;
+	in->budget = INPUTS_TURN;
 	for (size_t k = 0; k < in->n; k++) {
-		if (in->list[k].look_at <= now)
-			input_watch(&in->list[k]);
-		if (in->list[k].mark_due && !in->list[k].flying)
-			input_put_mark(&in->list[k]);
-		if (!in->list[k].flying && in->list[k].deadline <= now)
-			step(&in->list[k]);
+		struct input *i = &in->list[(in->first + k) % in->n];
+
+		if (i->look_at <= now)
+			input_watch(i);
+		if (i->mark_due && !i->flying)
+			input_put_mark(i);
+		if (!i->flying && i->deadline <= now)
+			step(i);
 	}
+	in->first = in->n == 0 ? 0 : (in->first + 1) % in->n;
 }
 
 uint64_t

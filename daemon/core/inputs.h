@@ -33,8 +33,12 @@ struct input_file {
 	uint64_t size;
 };
 
-/* Files, as daemon/io has them.  Calls do not block for long: files are local
- * and reads are bounded. */
+/* Bytes that a tick reads at most, of all files together, beside the first
+ * bytes of files by which they are known again. */
+#define INPUTS_TURN (256u << 10)
+
+/* Files, as daemon/io has them.  Calls do not block for long: files are local,
+ * and what is not in memory is not waited for. */
 struct input_hooks {
 	/* The file of that path, without opening it; 0, MUSTER_ENOENT, or
 	 * MUSTER_ESYS with errno. */
@@ -48,10 +52,11 @@ struct input_hooks {
 	    void *ctx, const char *path, int *handle, struct input_file *f);
 	/* What an open file is like now. */
 	int (*facts)(void *ctx, int handle, struct input_file *f);
-	/* At most len bytes from offset on; their number, 0 at the end, or
-	 * MUSTER_ESYS. */
-	long (*read)(
-	    void *ctx, int handle, uint64_t offset, uint8_t *buf, size_t len);
+	/* At most len bytes from offset on; their number, 0 at the end,
+	 * MUSTER_ESYS, or unless it may wait MUSTER_EAGAIN: they have to come
+	 * from the disk, and are fetched. */
+	long (*read)(void *ctx, int handle, uint64_t offset, uint8_t *buf,
+	    size_t len, bool wait);
 	void (*close)(void *ctx, int handle);
 	void *ctx;
 };

@@ -158,10 +158,16 @@ input_fill(struct input *i)
 	uint8_t chunk[INPUT_CHUNK];
 	long n;
 
-	for (int reads = 0; reads < INPUT_READS; reads++) {
+	while (i->owner->budget >= sizeof chunk) {
 		if (i->handle < 0 || !drain(i) || is_full(i))
 			return false;
-		n = h->read(h->ctx, i->handle, i->at, chunk, sizeof chunk);
+		n = h->read(h->ctx, i->handle, i->at, chunk, sizeof chunk,
+		    i->waits >= INPUT_WAITS);
+		if (n == MUSTER_EAGAIN) {
+			i->waits++;
+			return false;
+		}
+		i->waits = 0;
 		if (n < 0) {
 			input_rewind(i); /* what it held is not sure */
 			input_stall(i, INPUT_AGAIN, "it cannot be read");
@@ -171,6 +177,7 @@ input_fill(struct input *i)
 			return true;
 		i->leaving = false;
 		i->at += (uint64_t)n;
+		i->owner->budget -= (size_t)n;
 		if (mu_log_reader_feed(i->reader, chunk, (size_t)n) != 0) {
 			no_memory(i);
 			return false;

@@ -47,7 +47,7 @@ read_head(struct input *i, uint8_t head[INPUT_HEAD])
 
 	while (got < INPUT_HEAD && n > 0) {
 		n = h->read(h->ctx, i->handle, (uint64_t)got, head + got,
-		    (size_t)(INPUT_HEAD - got));
+		    (size_t)(INPUT_HEAD - got), true);
 		if (n < 0)
 			return n;
 		got += n;
@@ -141,12 +141,16 @@ begin_at_end(struct input *i)
 	uint8_t chunk[4096];
 	struct input_mark m = nowhere;
 	uint64_t end = i->facts.size;
+	uint64_t least = end > INPUTS_TURN ? end - INPUTS_TURN : 0;
 
-	while (end > 0) {
+	/* In the middle of a longer line its rest is no record. */
+	m.offset = least > 0 ? end : 0;
+	while (end > least) {
 		size_t n = end < sizeof chunk ? (size_t)end : sizeof chunk;
 		const uint8_t *nl;
 
-		if (h->read(h->ctx, i->handle, end - n, chunk, n) != (long)n)
+		if (h->read(h->ctx, i->handle, end - n, chunk, n, true) !=
+		    (long)n)
 			break;
 		nl = memrchr(chunk, '\n', n);
 		if (nl != NULL) {

@@ -9,7 +9,8 @@
 #define INPUT_RECORDS 1000       /* of a batch */
 #define INPUT_BYTES   (1u << 20) /* likewise */
 #define INPUT_CHUNK   65536      /* bytes of a read */
-#define INPUT_READS   8          /* of a step, so that others have their turn */
+#define INPUT_DISK    2000000u   /* ns until the disk is asked again */
+#define INPUT_WAITS   500        /* so often; then it is waited for */
 #define INPUT_HEAD    256        /* first bytes that tell a file from others */
 #define INPUT_NEXT    16         /* files that wait to be read after this one */
 #define INPUT_LINES   64         /* for the operator, not fetched yet */
@@ -48,11 +49,12 @@ struct input {
 	int handle; /* -1: no file is open */
 	struct input_file facts;
 	struct mu_log_reader *reader;
-	uint64_t at;   /* next byte to be read */
-	uint64_t head; /* as in the mark, for what is being read */
-	bool resuming; /* the header is being read again */
-	bool waited;   /* since the last read: is it the same file? */
-	bool leaving;  /* another file has its path; seen one poll ago */
+	uint64_t at;    /* next byte to be read */
+	uint64_t head;  /* as in the mark, for what is being read */
+	bool resuming;  /* the header is being read again */
+	unsigned waits; /* times that the disk had no bytes yet, in a row */
+	bool waited;    /* since the last read: is it the same file? */
+	bool leaving;   /* another file has its path; seen one poll ago */
 	/* Files that came after it, held open so that no rename hides them. */
 	struct {
 		struct input_file file;
@@ -94,6 +96,8 @@ struct inputs {
 	struct input *list;
 	size_t n;
 	uint64_t now;
+	size_t first;  /* whose turn comes first in the next tick */
+	size_t budget; /* bytes left of INPUTS_TURN */
 	struct {
 		int level;
 		char *text; /* owned */

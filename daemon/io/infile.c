@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/alloc.h"
@@ -131,15 +132,39 @@ find(void *ctx, const char *path, int *handle, struct input_file *f)
 	return rc;
 }
 
-static long
-read_at(void *ctx, int handle, uint64_t offset, uint8_t *buf, size_t len)
+/* What is in memory, without waiting for the disk; ask it for the rest.
+ * -1 with errno EOPNOTSUPP: this file system cannot tell. */
+static ssize_t
+read_now(int fd, uint64_t offset, uint8_t *buf, size_t len)
 {
+	struct iovec v = { buf, len };
 	ssize_t n;
 
-	(void)ctx;
 	do
-		n = pread(handle, buf, len, (off_t)offset);
+		n = preadv2(fd, &v, 1, (off_t)offset, RWF_NOWAIT);
 	while (n < 0 && errno == EINTR);
+	if (n < 0 && errno == EAGAIN) {
+		(void)posix_fadvise(
+		    fd, (off_t)offset, (off_t)len, POSIX_FADV_WILLNEED);
+		errno = EAGAIN;
+	}
+	return n;
+}
+
+static long
+read_at(
+    void *ctx, int handle, uint64_t offset, uint8_t *buf, size_t len, bool wait)
+{
+	ssize_t n = -1;
+
+	(void)ctx;
+	errno = EOPNOTSUPP;
+	if (!wait)
+		n = read_now(handle, offset, buf, len);
+	if (n < 0 && errno == EAGAIN)
+		return MUSTER_EAGAIN;
+	while (n < 0 && (errno == EOPNOTSUPP || errno == EINTR))
+		n = pread(handle, buf, len, (off_t)offset);
 	return n < 0 ? MUSTER_ESYS : (long)n;
 }
 

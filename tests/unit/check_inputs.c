@@ -38,6 +38,7 @@ struct world {
 	size_t nfiles;
 	size_t at_path; /* inode, 0: none */
 	bool gone[NFILES + 1];
+	bool cold; /* the last read had to come from the disk */
 	int fail; /* opening fails with that, once */
 	struct mu_layout *layout;
 	struct disk *disk;
@@ -113,13 +114,18 @@ fs_facts(void *ctx, int handle, struct input_file *f)
 }
 
 static long
-fs_read(void *ctx, int handle, uint64_t offset, uint8_t *buf, size_t len)
+fs_read(void *ctx, int handle, uint64_t offset, uint8_t *buf, size_t len,
+    bool wait)
 {
 	struct world *w = ctx;
 	const struct mu_buf *b = &w->files[handle - 1].content;
 	size_t have = mu_buf_len(b), n;
 
 	ck_assert_uint_gt(w->files[handle - 1].handles, 0);
+	/* Now and then it is not in memory yet. */
+	w->cold = !wait && !w->cold && mu_rng_below(&w->rng, 4) == 0;
+	if (w->cold)
+		return MUSTER_EAGAIN;
 	if (offset >= have)
 		return 0;
 	n = have - offset < len ? have - offset : len;
@@ -307,8 +313,10 @@ rest(struct world *w, unsigned polls)
 {
 	for (unsigned i = 0; i < polls * 8; i++) {
 		w->now += POLL / 4;
-		for (int k = 0; k < 4; k++)
+		for (int k = 0; k < 4; k++) {
 			turn(w, true);
+			w->now += 5 * MS;
+		}
 	}
 }
 
