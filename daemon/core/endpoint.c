@@ -156,29 +156,25 @@ endpoint_add_link(struct endpoint *e, const char *address, uint16_t port,
 		link_free(l);
 		return NULL;
 	}
+	l->place = e->nlinks;
 	e->links[e->nlinks++] = l;
 	link_kick(l); /* hello or probe */
 	return l;
 }
 
-/* Free what the transport forgot; the lists are empty then. */
+/* Free what the transport forgot; the other lists are empty then. */
 static void
 reap(struct endpoint *e)
 {
-	size_t i = 0;
+	struct link *l;
 
-	if (!e->any_gone)
-		return;
-	e->any_gone = false;
-	while (i < e->nlinks) {
-		struct link *l = e->links[i];
+	while ((l = e->gone) != NULL) {
+		struct link *last = e->links[--e->nlinks];
 
-		if (!l->gone) {
-			i++;
-			continue;
-		}
+		e->gone = l->next_gone;
+		e->links[l->place] = last;
+		last->place = l->place;
 		link_free(l);
-		e->links[i] = e->links[--e->nlinks];
 	}
 }
 

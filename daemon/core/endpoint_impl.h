@@ -81,6 +81,8 @@ struct link {
 	struct link *next_kicked, *next_dirty, *next_closing;
 	bool linger;           /* CLOSE: its output is worth waiting for */
 	bool gone;             /* the transport forgot it */
+	struct link *next_gone;
+	size_t place;          /* in e->links */
 	bool leaving;          /* reload: not in the new layout */
 
 	bool pressed;          /* its output made others wait, */
@@ -129,7 +131,7 @@ struct endpoint {
 
 	struct link **links;
 	size_t nlinks, links_cap;
-	bool any_gone;
+	struct link *gone; /* to be freed */
 	struct list_of_links kicked, dirty, closing, resumed;
 	uint64_t hold_due; /* when waiting for a pressed output ends, or MAX */
 	struct mu_heap dues; /* of the links */

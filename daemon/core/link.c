@@ -377,7 +377,8 @@ link_closed(struct link *l, const char *text, uint64_t now)
 		return;
 	link_uncount(l);
 	l->gone = true;
-	l->e->any_gone = true;
+	l->next_gone = l->e->gone;
+	l->e->gone = l;
 	l->transport = NULL;
 	mu_peer_eof(l->peer, text);
 	link_work(l);

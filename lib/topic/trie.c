@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/rng.h"
 #include "muster/err.h"
 #include "topic/filter.h"
 #include "topic/trie_cache.h"
@@ -23,12 +24,15 @@
 struct mu_subscription {
 	void *who;                    /* the caller's */
 	uint64_t order;               /* of attachment */
+	struct mu_subscription *next; /* in its list of subscribers */
 	struct muster_filter *filter; /* what is in the trie; owned */
 };
 
+#define LISTS 256
+
 struct mu_trie {
 	struct mu_trie_node root;
-	struct mu_subscription **all; /* owned [nall], by order */
+	struct mu_subscription *all[LISTS]; /* owned, by a hash of who */
 	size_t nall;
 	uint64_t next_order;
 	size_t nprefixes; /* nodes that have subscribers */
@@ -56,11 +60,14 @@ mu_trie_free(struct mu_trie *t)
 	if (t == NULL)
 		return;
 	mu_trie_node_clear(&t->root);
-	for (size_t i = 0; i < t->nall; i++) {
-		muster_filter_free(t->all[i]->filter);
-		mu_free(t->all[i]);
-	}
-	mu_free(t->all);
+	for (size_t i = 0; i < LISTS; i++)
+		while (t->all[i] != NULL) {
+			struct mu_subscription *s = t->all[i];
+
+			t->all[i] = s->next;
+			muster_filter_free(s->filter);
+			mu_free(s);
+		}
 	mu_free(t->scratch);
 	mu_free(t->found);
 	mu_trie_cache_clear(&t->cache);
@@ -166,7 +173,7 @@ replace(struct mu_trie *t, struct mu_subscription *s, struct muster_filter *f)
 	return 0;
 }
 
-/* Room for one more subscriber in everything that is as long as all. */
+/* Room for one more subscriber in a result. */
 static int
 make_room(struct mu_trie *t)
 {
@@ -176,10 +183,6 @@ make_room(struct mu_trie *t)
 
 	if (t->nall < t->scratch_cap)
 		return 0;
-	p = mu_reallocarray(t->all, cap, sizeof *p);
-	if (p == NULL)
-		return MUSTER_ENOMEM;
-	t->all = p;
 	p = mu_reallocarray(t->found, cap, sizeof *p);
 	if (p == NULL)
 		return MUSTER_ENOMEM;
@@ -190,6 +193,18 @@ make_room(struct mu_trie *t)
 	t->scratch = scratch;
 	t->scratch_cap = cap;
 	return 0;
+}
+
+/* Where the subscriber is linked in, or the end of its list. */
+static struct mu_subscription **
+place_of(struct mu_trie *t, const void *who)
+{
+	uint64_t hash = mu_mix64((uintptr_t)who);
+	struct mu_subscription **at = &t->all[hash % LISTS];
+
+	while (*at != NULL && (*at)->who != who)
+		at = &(*at)->next;
+	return at;
 }
 
 static int
@@ -211,17 +226,18 @@ attach(struct mu_trie *t, void *who, struct muster_filter *f)
 		return MUSTER_ENOMEM;
 	}
 	t->next_order++;
-	t->all[t->nall++] = s;
+	*place_of(t, who) = s;
+	t->nall++;
 	return 0;
 }
 
 static void
-detach(struct mu_trie *t, size_t i)
+detach(struct mu_trie *t, struct mu_subscription **at)
 {
-	struct mu_subscription *s = t->all[i];
+	struct mu_subscription *s = *at;
 
 	remove_prefixes(t, s, s->filter, NULL);
-	memmove(t->all + i, t->all + i + 1, (t->nall - i - 1) * sizeof *t->all);
+	*at = s->next;
 	t->nall--;
 	muster_filter_free(s->filter);
 	mu_free(s);
@@ -230,24 +246,22 @@ detach(struct mu_trie *t, size_t i)
 int
 mu_trie_set(struct mu_trie *t, void *subscriber, const struct muster_filter *f)
 {
+	struct mu_subscription **at = place_of(t, subscriber);
 	struct muster_filter *copy = NULL;
-	size_t i = 0;
 	int rc;
 
-	while (i < t->nall && t->all[i]->who != subscriber)
-		i++;
 	if (f == NULL) {
 		mu_trie_cache_reset(&t->cache);
-		if (i < t->nall)
-			detach(t, i);
+		if (*at != NULL)
+			detach(t, at);
 		return 0;
 	}
 	copy = mu_filter_copy(f);
 	if (copy == NULL)
 		return MUSTER_ENOMEM;
 	mu_trie_cache_reset(&t->cache);
-	if (i < t->nall)
-		rc = replace(t, t->all[i], copy);
+	if (*at != NULL)
+		rc = replace(t, *at, copy);
 	else
 		rc = attach(t, subscriber, copy);
 	if (rc != 0)

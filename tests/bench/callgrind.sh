@@ -39,7 +39,8 @@ forward: [bench/]
 nodes:
   manager: {role: manager, host: 127.0.0.1, port: $port}
   generator: {role: control, host: 192.0.2.1}
-limits: {ping: 1 min, dead: 5 min, handshake_time: 1 min}
+limits: {ping: 1 min, dead: 5 min, handshake_time: 1 min, connections: 4096,
+  connections_per_address: 4096}
 END
 "$B/musterctl" -q -f "$T/c.yaml" tls init
 "$B/musterctl" -q -f "$T/c.yaml" tls issue --all
