@@ -150,6 +150,10 @@ int cmd_completion(struct ctl *c);
  * with *status. */
 struct json_t;
 struct json_t *ctl_ask(const struct ctl *c, const char *request, int *status);
+/* The same, and print the answer unless it was printed or -q says no; the exit
+ * status. */
+int ctl_show(const struct ctl *c, const char *request,
+    void (*print)(const struct json_t *v));
 
 /* help.c */
 void help_all(void);

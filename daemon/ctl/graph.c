@@ -5,7 +5,6 @@
 #include <jansson.h>
 
 #include "ctl/ctl.h"
-#include "sys/exit.h"
 
 static const char *
 text(const json_t *o, const char *key)
@@ -53,25 +52,20 @@ print_link(const json_t *l)
 	    text(l, "to"), colour(state), style(state));
 }
 
+static void
+print_graph(const json_t *v)
+{
+	const json_t *o;
+	size_t i;
+
+	printf("digraph \"%s\" {\n\tnode [shape=box];\n", text(v, "cluster"));
+	json_array_foreach(json_object_get(v, "nodes"), i, o) print_node(o);
+	json_array_foreach(json_object_get(v, "links"), i, o) print_link(o);
+	printf("}\n");
+}
+
 int
 cmd_graph(struct ctl *c)
 {
-	const json_t *o;
-	int status;
-	size_t i;
-	json_t *v = ctl_ask(c, "{\"op\":\"graph\"}", &status);
-
-	if (v == NULL)
-		return status == EXIT_OK ? EXIT_FAILED : status;
-	if (!c->json && !c->quiet) {
-		printf("digraph \"%s\" {\n\tnode [shape=box];\n",
-		    text(v, "cluster"));
-		json_array_foreach(json_object_get(v, "nodes"), i, o)
-		    print_node(o);
-		json_array_foreach(json_object_get(v, "links"), i, o)
-		    print_link(o);
-		printf("}\n");
-	}
-	json_decref(v);
-	return EXIT_OK;
+	return ctl_show(c, "{\"op\":\"graph\"}", print_graph);
 }

@@ -6,21 +6,8 @@
 #include <jansson.h>
 
 #include "ctl/ctl.h"
+#include "ctl/facts.h"
 #include "ctl/table.h"
-
-static const char *
-text(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s == NULL ? "-" : s;
-}
-
-static unsigned long long
-number(const json_t *o, const char *key)
-{
-	return (unsigned long long)json_integer_value(json_object_get(o, key));
-}
 
 static void
 print_lost(const json_t *logs)
@@ -35,27 +22,28 @@ print_lost(const json_t *logs)
 	};
 
 	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
-		if (number(logs, rows[i].key) > 0)
+		if (fact_number(logs, rows[i].key) > 0)
 			printf("logs: %llu records %s\n",
-			    number(logs, rows[i].key), rows[i].what);
+			    fact_number(logs, rows[i].key), rows[i].what);
 }
 
 void
 print_log_trouble(const json_t *logs)
 {
-	unsigned long long waiting = number(logs, "waiting");
+	unsigned long long waiting = fact_number(logs, "waiting");
 	char bytes[32], limit[32];
 
 	if (json_is_string(json_object_get(logs, "error")))
 		printf("logs: %sthe spool cannot be written%s: %s\n",
-		    colour_on(RED), colour_off(RED), text(logs, "error"));
+		    colour_on(RED), colour_off(RED), fact_text(logs, "error"));
 	if (json_is_true(json_object_get(logs, "full")) ||
-	    (waiting > 0 && number(logs, "loggers") == 0))
+	    (waiting > 0 && fact_number(logs, "loggers") == 0))
 		printf("logs: %s%llu records wait%s, %s of %s: %s\n",
 		    colour_on(RED), waiting, colour_off(RED),
-		    text_size(number(logs, "bytes"), bytes, sizeof bytes),
-		    text_size(number(logs, "limit"), limit, sizeof limit),
-		    number(logs, "loggers") == 0 ? "no logger is up"
-						 : "the loggers are slower");
+		    text_size(fact_number(logs, "bytes"), bytes, sizeof bytes),
+		    text_size(fact_number(logs, "limit"), limit, sizeof limit),
+		    fact_number(logs, "loggers") == 0
+			? "no logger is up"
+			: "the loggers are slower");
 	print_lost(logs);
 }

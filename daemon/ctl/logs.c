@@ -9,6 +9,7 @@
 #include "base/buf.h"
 #include "ctl/client.h"
 #include "ctl/ctl.h"
+#include "ctl/facts.h"
 #include "ctl/follow.h"
 #include "ctl/logs_inputs.h"
 #include "ctl/table.h"
@@ -20,28 +21,6 @@
 
 /* --- logs ------------------------------------------------------------------
  */
-
-static const char *
-text(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s == NULL ? "-" : s;
-}
-
-static unsigned long long
-number(const json_t *o, const char *key)
-{
-	return (unsigned long long)json_integer_value(json_object_get(o, key));
-}
-
-static void
-count_cell(struct table *t, const json_t *o, const char *key)
-{
-	unsigned long long n = number(o, key);
-
-	table_cell(t, n > 0 ? RED : PLAIN, "%llu", n);
-}
 
 /* How long ago the last record came, by the clock of this host. */
 static void
@@ -70,53 +49,56 @@ print_streams(const json_t *logger)
 			"LAST");
 	json_array_foreach(json_object_get(logger, "streams"), i, s)
 	{
-		table_cell(&t, PLAIN, "%s", text(s, "stream"));
-		table_cell(&t, PLAIN, "%s", text(s, "file"));
-		table_cell(&t, PLAIN, "%llu", number(s, "records"));
+		table_cell(&t, PLAIN, "%s", fact_text(s, "stream"));
+		table_cell(&t, PLAIN, "%s", fact_text(s, "file"));
+		table_cell(&t, PLAIN, "%llu", fact_number(s, "records"));
 		table_cell(&t, PLAIN, "%s",
-		    text_size(number(s, "bytes"), size, sizeof size));
-		table_cell(&t, PLAIN, "%llu", number(s, "waiting"));
-		count_cell(&t, s, "rejected");
-		count_cell(&t, s, "dropped");
-		age_cell(&t, number(s, "last_ms"));
+		    text_size(fact_number(s, "bytes"), size, sizeof size));
+		table_cell(&t, PLAIN, "%llu", fact_number(s, "waiting"));
+		fact_bad_cell(&t, s, "rejected");
+		fact_bad_cell(&t, s, "dropped");
+		age_cell(&t, fact_number(s, "last_ms"));
 	}
 	table_end(&t);
 	json_array_foreach(json_object_get(logger, "streams"), i, s)
 	{
 		if (json_is_string(json_object_get(s, "error")))
-			printf("%s: %s\n", text(s, "stream"), text(s, "error"));
+			printf("%s: %s\n", fact_text(s, "stream"),
+			    fact_text(s, "error"));
 	}
 }
 
 static void
 print_logger(const json_t *l)
 {
-	const char *state = text(l, "state");
+	const char *state = fact_text(l, "state");
 	char waiting[32], limit[32];
 
 	printf("logger: %s%s%s, files in %s\n",
 	    colour_on(strcmp(state, "writing") == 0 ? GREEN : RED), state,
-	    colour_off(GREEN), text(l, "folder"));
+	    colour_off(GREEN), fact_text(l, "folder"));
 	printf("records: %llu on disk, %llu rejected, %llu of unknown streams, "
 	       "%llu dropped; %llu messages lost\n",
-	    number(l, "records"), number(l, "rejected"), number(l, "unknown"),
-	    number(l, "dropped"), number(l, "lost_messages"));
+	    fact_number(l, "records"), fact_number(l, "rejected"),
+	    fact_number(l, "unknown"), fact_number(l, "dropped"),
+	    fact_number(l, "lost_messages"));
 	printf("batches: %llu, %llu repeated, %llu refused, %llu busy\n",
-	    number(l, "batches"), number(l, "repeated"), number(l, "refused"),
-	    number(l, "busy"));
+	    fact_number(l, "batches"), fact_number(l, "repeated"),
+	    fact_number(l, "refused"), fact_number(l, "busy"));
 	printf("buffer: %s of %s; flush: %llu ms, at most %llu ms\n",
-	    text_size(number(l, "waiting_bytes"), waiting, sizeof waiting),
-	    text_size(number(l, "limit_bytes"), limit, sizeof limit),
-	    number(l, "flush_ms"), number(l, "flush_max_ms"));
+	    text_size(fact_number(l, "waiting_bytes"), waiting, sizeof waiting),
+	    text_size(fact_number(l, "limit_bytes"), limit, sizeof limit),
+	    fact_number(l, "flush_ms"), fact_number(l, "flush_max_ms"));
 	printf(
 	    "rotated: %llu files, %llu waiting, %llu failures, %llu removed\n",
-	    number(l, "rotations"),
-	    number(l, "post_waiting") + number(l, "post_running"),
-	    number(l, "post_failed"), number(l, "removed"));
+	    fact_number(l, "rotations"),
+	    fact_number(l, "post_waiting") + fact_number(l, "post_running"),
+	    fact_number(l, "post_failed"), fact_number(l, "removed"));
 	if (json_is_string(json_object_get(l, "journal")))
-		printf("the journal was damaged: %s\n", text(l, "journal"));
+		printf(
+		    "the journal was damaged: %s\n", fact_text(l, "journal"));
 	if (json_is_string(json_object_get(l, "error")))
-		printf("last trouble: %s\n", text(l, "error"));
+		printf("last trouble: %s\n", fact_text(l, "error"));
 	print_streams(l);
 }
 
@@ -130,14 +112,15 @@ print_spool(const json_t *s)
 
 	printf("sent: %llu records accepted, %llu delivered, %llu dropped, "
 	       "%llu refused\n",
-	    number(s, "accepted"), number(s, "delivered"), number(s, "dropped"),
-	    number(s, "refused"));
+	    fact_number(s, "accepted"), fact_number(s, "delivered"),
+	    fact_number(s, "dropped"), fact_number(s, "refused"));
 	printf("spool: %llu records in %llu batches, %s of %s\n",
-	    number(s, "waiting") + number(s, "collected"), number(s, "batches"),
-	    text_size(number(s, "bytes"), used, sizeof used),
-	    text_size(number(s, "limit"), limit, sizeof limit));
+	    fact_number(s, "waiting") + fact_number(s, "collected"),
+	    fact_number(s, "batches"),
+	    text_size(fact_number(s, "bytes"), used, sizeof used),
+	    text_size(fact_number(s, "limit"), limit, sizeof limit));
 	if (json_is_string(json_object_get(s, "error")))
-		printf("spool: %s\n", text(s, "error"));
+		printf("spool: %s\n", fact_text(s, "error"));
 }
 
 static void
@@ -151,22 +134,23 @@ print_loggers(const json_t *sender)
 	    &t, "LOGGER|STATE|DELIVERED|BATCHES|IN FLIGHT|LAG|REFUSALS");
 	json_array_foreach(json_object_get(sender, "loggers"), i, l)
 	{
-		const char *state = text(l, "state");
+		const char *state = fact_text(l, "state");
 
-		table_cell(&t, PLAIN, "%s", text(l, "name"));
+		table_cell(&t, PLAIN, "%s", fact_text(l, "name"));
 		table_cell(
 		    &t, strcmp(state, "up") == 0 ? GREEN : YELLOW, "%s", state);
-		table_cell(&t, PLAIN, "%llu", number(l, "delivered"));
-		table_cell(&t, PLAIN, "%llu", number(l, "batches"));
-		table_cell(&t, PLAIN, "%llu", number(l, "in_flight"));
-		table_cell(&t, PLAIN, "%llu ms", number(l, "lag_ms"));
-		count_cell(&t, l, "refusals");
+		table_cell(&t, PLAIN, "%llu", fact_number(l, "delivered"));
+		table_cell(&t, PLAIN, "%llu", fact_number(l, "batches"));
+		table_cell(&t, PLAIN, "%llu", fact_number(l, "in_flight"));
+		table_cell(&t, PLAIN, "%llu ms", fact_number(l, "lag_ms"));
+		fact_bad_cell(&t, l, "refusals");
 	}
 	table_end(&t);
 	json_array_foreach(json_object_get(sender, "loggers"), i, l)
 	{
 		if (json_is_string(json_object_get(l, "error")))
-			printf("%s: %s\n", text(l, "name"), text(l, "error"));
+			printf("%s: %s\n", fact_text(l, "name"),
+			    fact_text(l, "error"));
 	}
 }
 
@@ -180,12 +164,12 @@ print_sent(const json_t *sender)
 	table_begin(&t, "STREAM|PATH|ACCEPTED|DELIVERED|WAITING|DROPPED");
 	json_array_foreach(json_object_get(sender, "streams"), i, s)
 	{
-		table_cell(&t, PLAIN, "%s", text(s, "stream"));
-		table_cell(&t, PLAIN, "%s", text(s, "path"));
-		table_cell(&t, PLAIN, "%llu", number(s, "accepted"));
-		table_cell(&t, PLAIN, "%llu", number(s, "delivered"));
-		table_cell(&t, PLAIN, "%llu", number(s, "waiting"));
-		count_cell(&t, s, "dropped");
+		table_cell(&t, PLAIN, "%s", fact_text(s, "stream"));
+		table_cell(&t, PLAIN, "%s", fact_text(s, "path"));
+		table_cell(&t, PLAIN, "%llu", fact_number(s, "accepted"));
+		table_cell(&t, PLAIN, "%llu", fact_number(s, "delivered"));
+		table_cell(&t, PLAIN, "%llu", fact_number(s, "waiting"));
+		fact_bad_cell(&t, s, "dropped");
 	}
 	table_end(&t);
 }
@@ -213,25 +197,7 @@ print_answer(const json_t *v)
 int
 cmd_logs(struct ctl *c)
 {
-	char *answer;
-	int status = client_ask(c, "{\"op\":\"logs\"}", &answer);
-	json_t *v = NULL;
-
-	if (status != EXIT_OK)
-		goto out;
-	v = json_loads(answer, 0, NULL);
-	if (v == NULL) {
-		complain("the daemon's answer makes no sense");
-		status = EXIT_FAILED;
-	} else if (c->json) {
-		printf("%s\n", answer);
-	} else if (!c->quiet) {
-		print_answer(v);
-	}
-out:
-	json_decref(v);
-	mu_free(answer);
-	return status;
+	return ctl_show(c, "{\"op\":\"logs\"}", print_answer);
 }
 
 /* --- tail ------------------------------------------------------------------

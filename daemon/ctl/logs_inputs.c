@@ -5,30 +5,8 @@
 #include <string.h>
 
 #include "ctl/ctl.h"
+#include "ctl/facts.h"
 #include "ctl/table.h"
-
-static const char *
-text(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s == NULL ? "-" : s;
-}
-
-static unsigned long long
-number(const json_t *o, const char *key)
-{
-	return (unsigned long long)json_integer_value(json_object_get(o, key));
-}
-
-/* A number that should be 0. */
-static void
-bad_cell(struct table *t, const json_t *o, const char *key)
-{
-	unsigned long long n = number(o, key);
-
-	table_cell(t, n > 0 ? RED : PLAIN, "%llu", n);
-}
 
 void
 print_log_inputs(const json_t *inputs)
@@ -44,19 +22,19 @@ print_log_inputs(const json_t *inputs)
 	    &t, "FILE|PATH|STATE|ACCEPTED|LINE|BEHIND|WRONG|LOST|LAST ERROR");
 	json_array_foreach(inputs, i, in)
 	{
-		const char *state = text(in, "state");
+		const char *state = fact_text(in, "state");
 
-		table_cell(&t, PLAIN, "%s", text(in, "file"));
-		table_cell(&t, PLAIN, "%s", text(in, "path"));
+		table_cell(&t, PLAIN, "%s", fact_text(in, "file"));
+		table_cell(&t, PLAIN, "%s", fact_text(in, "path"));
 		table_cell(&t, strcmp(state, "stalled") == 0 ? RED : PLAIN,
 		    "%s", state);
-		table_cell(&t, PLAIN, "%llu", number(in, "accepted"));
-		table_cell(&t, PLAIN, "%llu", number(in, "line"));
+		table_cell(&t, PLAIN, "%llu", fact_number(in, "accepted"));
+		table_cell(&t, PLAIN, "%llu", fact_number(in, "line"));
 		table_cell(&t, PLAIN, "%s",
-		    text_size(number(in, "lag_bytes"), lag, sizeof lag));
-		bad_cell(&t, in, "wrong");
-		bad_cell(&t, in, "lost");
-		table_cell(&t, PLAIN, "%s", text(in, "error"));
+		    text_size(fact_number(in, "lag_bytes"), lag, sizeof lag));
+		fact_bad_cell(&t, in, "wrong");
+		fact_bad_cell(&t, in, "lost");
+		table_cell(&t, PLAIN, "%s", fact_text(in, "error"));
 	}
 	table_end(&t);
 }

@@ -163,15 +163,7 @@ print_pools(const json_t *v)
 int
 cmd_pools(struct ctl *c)
 {
-	int status;
-	json_t *v = ctl_ask(c, "{\"op\":\"pools\"}", &status);
-
-	if (v == NULL)
-		return status == EXIT_OK ? EXIT_FAILED : status;
-	if (!c->json && !c->quiet)
-		print_pools(v);
-	json_decref(v);
-	return EXIT_OK;
+	return ctl_show(c, "{\"op\":\"pools\"}", print_pools);
 }
 
 /* --- pool where ----------------------------------------------------------- */

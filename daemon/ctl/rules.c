@@ -146,15 +146,7 @@ print_rules(const json_t *v)
 int
 cmd_rules(struct ctl *c)
 {
-	int status;
-	json_t *v = ctl_ask(c, "{\"op\":\"rules\"}", &status);
-
-	if (v == NULL)
-		return status == EXIT_OK ? EXIT_FAILED : status;
-	if (!c->json && !c->quiet)
-		print_rules(v);
-	json_decref(v);
-	return EXIT_OK;
+	return ctl_show(c, "{\"op\":\"rules\"}", print_rules);
 }
 
 /* --- raise --------------------------------------------------------------- */

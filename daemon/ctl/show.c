@@ -7,29 +7,10 @@
 #include "base/alloc.h"
 #include "ctl/client.h"
 #include "ctl/ctl.h"
+#include "ctl/facts.h"
 #include "ctl/log_trouble.h"
 #include "ctl/table.h"
 #include "sys/exit.h"
-
-static const char *
-text(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s == NULL ? "-" : s;
-}
-
-static uint64_t
-number(const json_t *o, const char *key)
-{
-	return (uint64_t)json_integer_value(json_object_get(o, key));
-}
-
-static bool
-truth(const json_t *o, const char *key)
-{
-	return json_is_true(json_object_get(o, key));
-}
 
 json_t *
 ctl_ask(const struct ctl *c, const char *request, int *status)
@@ -49,6 +30,21 @@ ctl_ask(const struct ctl *c, const char *request, int *status)
 	}
 	mu_free(answer);
 	return v;
+}
+
+int
+ctl_show(
+    const struct ctl *c, const char *request, void (*print)(const json_t *v))
+{
+	int status;
+	json_t *v = ctl_ask(c, request, &status);
+
+	if (v == NULL)
+		return status == EXIT_OK ? EXIT_FAILED : status;
+	if (!c->json && !c->quiet)
+		print(v);
+	json_decref(v);
+	return EXIT_OK;
 }
 
 /* --- status
@@ -86,8 +82,7 @@ print_active(const json_t *active)
 	const char *join = "active:";
 
 	for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++) {
-		unsigned long long n =
-		    (unsigned long long)number(active, roles[i]);
+		unsigned long long n = fact_number(active, roles[i]);
 
 		if (n == 0)
 			continue;
@@ -106,8 +101,8 @@ print_failing(const json_t *list)
 
 	json_array_foreach(list, i, h)
 	    printf("failing: handler %llu (%s), %llu times: %s\n",
-		(unsigned long long)number(h, "rule"), text(h, "event"),
-		(unsigned long long)number(h, "failures"), text(h, "why"));
+		fact_number(h, "rule"), fact_text(h, "event"),
+		fact_number(h, "failures"), fact_text(h, "why"));
 }
 
 static void
@@ -115,35 +110,35 @@ print_head(const json_t *v)
 {
 	const json_t *progress = json_object_get(v, "progress");
 	const json_t *dropped = json_object_get(v, "dropped");
-	const char *state = text(v, "state");
+	const char *state = fact_text(v, "state");
 	enum colour colour = state_colour(state);
 	const json_t *store;
 	char ago[32];
 	size_t i;
 
 	printf("cluster %s, node %s (%s): %s%s%s, %llu of %llu, up %s\n",
-	    text(v, "cluster"), text(v, "name"), text(v, "role"),
+	    fact_text(v, "cluster"), fact_text(v, "name"), fact_text(v, "role"),
 	    colour_on(colour), state, colour_off(colour),
-	    (unsigned long long)number(progress, "have"),
-	    (unsigned long long)number(progress, "want"),
-	    text_ago(number(v, "uptime_ms"), ago, sizeof ago));
+	    fact_number(progress, "have"), fact_number(progress, "want"),
+	    text_ago(fact_number(v, "uptime_ms"), ago, sizeof ago));
 	print_active(json_object_get(v, "active"));
 	if (json_string_length(json_object_get(v, "missing")) > 0)
-		printf("missing: %s\n", text(v, "missing"));
-	if (number(dropped, "messages") > 0)
+		printf("missing: %s\n", fact_text(v, "missing"));
+	if (fact_number(dropped, "messages") > 0)
 		printf("dropped: %llu messages (musterctl peers says where)\n",
-		    (unsigned long long)number(dropped, "messages"));
-	json_array_foreach(json_object_get(v, "stores"), i, store)
-	    printf("store %s (%s): %s%s%s: %s\n", text(store, "name"),
-		text(store, "role"), colour_on(RED), text(store, "state"),
-		colour_off(RED), text(store, "error"));
+		    fact_number(dropped, "messages"));
+	json_array_foreach(json_object_get(v, "stores"), i, store) printf(
+	    "store %s (%s): %s%s%s: %s\n", fact_text(store, "name"),
+	    fact_text(store, "role"), colour_on(RED), fact_text(store, "state"),
+	    colour_off(RED), fact_text(store, "error"));
 	print_failing(json_object_get(v, "failing_handlers"));
 	if (json_is_string(json_object_get(v, "logger_error")))
 		printf("logger: %sfailing%s: %s\n", colour_on(RED),
-		    colour_off(RED), text(v, "logger_error"));
+		    colour_off(RED), fact_text(v, "logger_error"));
 	if (json_is_string(json_object_get(v, "logger_journal")))
 		printf("logger: the journal was %sdamaged%s: %s\n",
-		    colour_on(RED), colour_off(RED), text(v, "logger_journal"));
+		    colour_on(RED), colour_off(RED),
+		    fact_text(v, "logger_journal"));
 	print_log_trouble(json_object_get(v, "logs"));
 	putchar('\n');
 }
@@ -159,29 +154,30 @@ print_nodes(const json_t *v)
 	table_begin(&t, "NODE|ROLE|STATE|SINCE|REPORTED|ADDRESS|ID");
 	json_array_foreach(json_object_get(v, "nodes"), i, row)
 	{
-		const char *state = text(row, "state");
+		const char *state = fact_text(row, "state");
 		bool known = strcmp(state, "unknown") != 0;
 
-		table_cell(&t, PLAIN, "%s%s", text(row, "name"),
-		    truth(row, "self") ? " *" : "");
-		table_cell(&t, PLAIN, "%s", text(row, "role"));
+		table_cell(&t, PLAIN, "%s%s", fact_text(row, "name"),
+		    fact_truth(row, "self") ? " *" : "");
+		table_cell(&t, PLAIN, "%s", fact_text(row, "role"));
 		table_cell(&t, state_colour(state), "%s", state);
 		table_cell(&t, PLAIN, "%s",
-		    known ? text_ago(number(row, "since_ms"), ago, sizeof ago)
+		    known ? text_ago(
+				fact_number(row, "since_ms"), ago, sizeof ago)
 			  : "-");
 		table_cell(&t, PLAIN, "%s",
-		    truth(row, "reported") ? "yes"
-		    : truth(row, "counts") ? "no"
-					   : "-");
-		if (number(row, "port") == 0)
-			table_cell(&t, PLAIN, "%s", text(row, "host"));
+		    fact_truth(row, "reported") ? "yes"
+		    : fact_truth(row, "counts") ? "no"
+						: "-");
+		if (fact_number(row, "port") == 0)
+			table_cell(&t, PLAIN, "%s", fact_text(row, "host"));
 		else
 			table_cell(&t, PLAIN,
-			    strchr(text(row, "host"), ':') != NULL ? "[%s]:%llu"
-								   : "%s:%llu",
-			    text(row, "host"),
-			    (unsigned long long)number(row, "port"));
-		table_cell(&t, DIM, "%s", text(row, "id"));
+			    strchr(fact_text(row, "host"), ':') != NULL
+				? "[%s]:%llu"
+				: "%s:%llu",
+			    fact_text(row, "host"), fact_number(row, "port"));
+		table_cell(&t, DIM, "%s", fact_text(row, "id"));
 	}
 	table_end(&t);
 }
@@ -199,8 +195,8 @@ cmd_status(struct ctl *c)
 		print_head(v);
 		print_nodes(v);
 	}
-	status =
-	    strcmp(text(v, "state"), "started") == 0 ? EXIT_OK : EXIT_FALSE;
+	status = strcmp(fact_text(v, "state"), "started") == 0 ? EXIT_OK
+							       : EXIT_FALSE;
 	json_decref(v);
 	return status;
 }
@@ -225,35 +221,33 @@ print_link(struct table *t, const json_t *p)
 	const json_t *sent = json_object_get(p, "sent");
 	const json_t *queue = json_object_get(p, "queue");
 	const json_t *dropped = json_object_get(p, "dropped");
-	const char *state = text(p, "state");
+	const char *state = fact_text(p, "state");
 	char a[32], b[32];
-	uint64_t lost = number(dropped, "messages");
+	uint64_t lost = fact_number(dropped, "messages");
 
 	table_cell(t, PLAIN, "%s",
-	    json_is_string(json_object_get(p, "name")) ? text(p, "name")
-						       : text(p, "dialled"));
+	    json_is_string(json_object_get(p, "name"))
+		? fact_text(p, "name")
+		: fact_text(p, "dialled"));
 	table_cell(t, state_colour(state), "%s", state);
 	table_cell(t, PLAIN,
-	    strchr(text(p, "address"), ':') != NULL ? "%s [%s]:%llu"
-						    : "%s %s:%llu",
-	    truth(p, "outbound") ? "to" : "from", text(p, "address"),
-	    (unsigned long long)number(p, "port"));
+	    strchr(fact_text(p, "address"), ':') != NULL ? "%s [%s]:%llu"
+							 : "%s %s:%llu",
+	    fact_truth(p, "outbound") ? "to" : "from", fact_text(p, "address"),
+	    fact_number(p, "port"));
 	table_cell(
-	    t, PLAIN, "%s", text_ago(number(p, "since_ms"), a, sizeof a));
-	table_cell(
-	    t, PLAIN, "%s ago", text_ago(number(p, "heard_ms"), a, sizeof a));
-	table_cell(t, PLAIN, "%llu (%s)",
-	    (unsigned long long)number(received, "messages"),
-	    text_size(number(received, "bytes"), a, sizeof a));
-	table_cell(t, PLAIN, "%llu (%s)",
-	    (unsigned long long)number(sent, "messages"),
-	    text_size(number(sent, "bytes"), a, sizeof a));
-	table_cell(t, PLAIN, "%llu (%s)",
-	    (unsigned long long)number(queue, "messages"),
-	    text_size(number(queue, "bytes"), b, sizeof b));
+	    t, PLAIN, "%s", text_ago(fact_number(p, "since_ms"), a, sizeof a));
+	table_cell(t, PLAIN, "%s ago",
+	    text_ago(fact_number(p, "heard_ms"), a, sizeof a));
+	table_cell(t, PLAIN, "%llu (%s)", fact_number(received, "messages"),
+	    text_size(fact_number(received, "bytes"), a, sizeof a));
+	table_cell(t, PLAIN, "%llu (%s)", fact_number(sent, "messages"),
+	    text_size(fact_number(sent, "bytes"), a, sizeof a));
+	table_cell(t, PLAIN, "%llu (%s)", fact_number(queue, "messages"),
+	    text_size(fact_number(queue, "bytes"), b, sizeof b));
 	table_cell(t, lost > 0 ? RED : PLAIN, "%llu", (unsigned long long)lost);
-	table_cell(t, number(p, "problems") > 0 ? YELLOW : PLAIN, "%llu",
-	    (unsigned long long)number(p, "problems"));
+	table_cell(t, fact_number(p, "problems") > 0 ? YELLOW : PLAIN, "%llu",
+	    fact_number(p, "problems"));
 }
 
 static void
@@ -278,14 +272,14 @@ print_dials(const json_t *v)
 
 	json_array_foreach(json_object_get(v, "dials"), i, d)
 	{
-		if (truth(d, "connected"))
+		if (fact_truth(d, "connected"))
 			continue;
 		printf("no connection to %s at %s port %llu for %s, "
 		       "%llu attempts: %s\n",
-		    text(d, "name"), text(d, "host"),
-		    (unsigned long long)number(d, "port"),
-		    text_ago(number(d, "since_ms"), ago, sizeof ago),
-		    (unsigned long long)number(d, "attempts"), text(d, "why"));
+		    fact_text(d, "name"), fact_text(d, "host"),
+		    fact_number(d, "port"),
+		    text_ago(fact_number(d, "since_ms"), ago, sizeof ago),
+		    fact_number(d, "attempts"), fact_text(d, "why"));
 	}
 }
 
@@ -306,9 +300,11 @@ cmd_peers(struct ctl *c)
 	}
 	if (!c->json && c->topics) {
 		printf("\ntopics\n");
-		print_topics(text(v, "name"), json_object_get(v, "topics"));
+		print_topics(
+		    fact_text(v, "name"), json_object_get(v, "topics"));
 		json_array_foreach(json_object_get(v, "peers"), i, p)
-		    print_topics(text(p, "name"), json_object_get(p, "topics"));
+		    print_topics(
+			fact_text(p, "name"), json_object_get(p, "topics"));
 	}
 	json_decref(v);
 	return EXIT_OK;

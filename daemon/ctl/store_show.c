@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "ctl/client.h"
 #include "ctl/ctl.h"
+#include "ctl/facts.h"
 #include "ctl/follow.h"
 #include "ctl/store.h"
 #include "ctl/table.h"
@@ -17,20 +18,6 @@
 
 /* --- stores ----------------------------------------------------------------
  */
-
-static const char *
-text(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s == NULL ? "-" : s;
-}
-
-static unsigned long long
-number(const json_t *o, const char *key)
-{
-	return (unsigned long long)json_integer_value(json_object_get(o, key));
-}
 
 static enum colour
 state_colour(const char *state)
@@ -49,26 +36,27 @@ state_colour(const char *state)
 static void
 print_store(struct table *t, const json_t *s)
 {
-	bool master = strcmp(text(s, "role"), "master") == 0;
+	bool master = strcmp(fact_text(s, "role"), "master") == 0;
 	char size[32];
 
-	table_cell(t, PLAIN, "%s", text(s, "name"));
-	table_cell(t, PLAIN, "%s", text(s, "role"));
-	table_cell(t, PLAIN, "%s", text(s, "master"));
-	table_cell(t, PLAIN, "%s", text(s, "backend"));
-	table_cell(t, state_colour(text(s, "state")), "%s", text(s, "state"));
-	table_cell(t, PLAIN, "%llu", number(s, "entries"));
-	table_cell(
-	    t, PLAIN, "%s", text_size(number(s, "bytes"), size, sizeof size));
+	table_cell(t, PLAIN, "%s", fact_text(s, "name"));
+	table_cell(t, PLAIN, "%s", fact_text(s, "role"));
+	table_cell(t, PLAIN, "%s", fact_text(s, "master"));
+	table_cell(t, PLAIN, "%s", fact_text(s, "backend"));
+	table_cell(t, state_colour(fact_text(s, "state")), "%s",
+	    fact_text(s, "state"));
+	table_cell(t, PLAIN, "%llu", fact_number(s, "entries"));
+	table_cell(t, PLAIN, "%s",
+	    text_size(fact_number(s, "bytes"), size, sizeof size));
 	if (master)
-		table_cell(t, PLAIN, "%llu", number(s, "clones"));
+		table_cell(t, PLAIN, "%llu", fact_number(s, "clones"));
 	else
 		table_cell(t, PLAIN, "-");
-	table_cell(t, PLAIN, "%llu", number(s, "lag"));
-	table_cell(t, PLAIN, "%llu", number(s, "pending"));
-	table_cell(t, PLAIN, "%llu", number(s, "writes"));
-	table_cell(t, number(s, "failed") > 0 ? RED : PLAIN, "%llu",
-	    number(s, "failed"));
+	table_cell(t, PLAIN, "%llu", fact_number(s, "lag"));
+	table_cell(t, PLAIN, "%llu", fact_number(s, "pending"));
+	table_cell(t, PLAIN, "%llu", fact_number(s, "writes"));
+	table_cell(t, fact_number(s, "failed") > 0 ? RED : PLAIN, "%llu",
+	    fact_number(s, "failed"));
 }
 
 static void
@@ -86,31 +74,15 @@ print_stores(const json_t *v)
 	json_array_foreach(json_object_get(v, "stores"), i, s)
 	{
 		if (json_is_string(json_object_get(s, "error")))
-			printf("%s: %s\n", text(s, "name"), text(s, "error"));
+			printf("%s: %s\n", fact_text(s, "name"),
+			    fact_text(s, "error"));
 	}
 }
 
 int
 cmd_stores(struct ctl *c)
 {
-	char *answer;
-	int status = client_ask(c, "{\"op\":\"stores\"}", &answer);
-	json_t *v = NULL;
-
-	if (status == EXIT_OK) {
-		v = json_loads(answer, 0, NULL);
-		if (v == NULL) {
-			complain("the daemon's answer makes no sense");
-			status = EXIT_FAILED;
-		} else if (c->json) {
-			printf("%s\n", answer);
-		} else if (!c->quiet) {
-			print_stores(v);
-		}
-	}
-	json_decref(v);
-	mu_free(answer);
-	return status;
+	return ctl_show(c, "{\"op\":\"stores\"}", print_stores);
 }
 
 /* --- watch -----------------------------------------------------------------
