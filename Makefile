@@ -38,6 +38,10 @@ endif
 HARDEN = -fstack-protector-strong -fstack-clash-protection -fcf-protection
 FORTIFY = -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
 OPT = -O2 -g
+ifeq ($(LTO),yes)
+# Archives of such objects serve linkers without the plugin, too.
+OPT += -flto=auto -ffat-lto-objects
+endif
 ifneq ($(filter yes 1,$(SANITIZERS) $(SAN)),)
 SANFLAGS = -fsanitize=address,undefined -fno-sanitize-recover=undefined \
 	-fno-omit-frame-pointer

@@ -248,8 +248,8 @@ seen(struct router *r, const struct mu_match *match, struct message *m,
 }
 
 /* Relay a copy to the peer on link holder alone, if it suppresses duplicates
- * of this topic and wants it. */
-static void
+ * of this topic and wants it.  Not inlined: its frame is large. */
+static void __attribute__((noinline))
 echo(struct router *r, const struct mu_match *match, uint32_t holder,
     struct message *m)
 {
@@ -454,7 +454,7 @@ by_topic(struct router *r, struct message *m)
 	}
 }
 
-static void
+static void __attribute__((noinline))
 by_receiver(struct router *r, struct message *m)
 {
 	struct subscriber *to = router_peer(r, m->env.receiver);

@@ -101,11 +101,22 @@ absorb_bytes(struct lane *l, const uint8_t *p)
 	absorb(l, x, y);
 }
 
+/* What is left at the end, less than 16 bytes after no others. */
+static void __attribute__((noinline))
+absorb_few(struct lane *l, const uint8_t *p, size_t len)
+{
+	uint8_t tail[16] = { 0 };
+
+	memcpy(tail, p, len);
+	absorb_bytes(l, tail);
+}
+
 void
 mu_hash128(const uint64_t seed[2], const void *p, size_t len, uint64_t out[2])
 {
 	struct lane l = { seed[0] ^ len, seed[1] };
-	struct lane m = { mu_mix64(seed[1] + 1), mu_mix64(seed[0] + 1) };
+	struct lane m = { seed[1] ^ 0x9e3779b97f4a7c15u,
+		seed[0] ^ 0xd1b54a32d192ed03u };
 	const uint8_t *b = p;
 
 	for (; len >= 32; b += 32, len -= 32) {
@@ -117,15 +128,11 @@ mu_hash128(const uint64_t seed[2], const void *p, size_t len, uint64_t out[2])
 		b += 16;
 		len -= 16;
 	}
-	if (len > 0 && b - (const uint8_t *)p >= 16) {
+	if (len > 0 && b - (const uint8_t *)p >= 16)
 		/* some bytes twice: the length was absorbed */
 		absorb_bytes(&m, b + len - 16);
-	} else if (len > 0) {
-		uint8_t tail[16] = { 0 };
-
-		memcpy(tail, b, len);
-		absorb_bytes(&m, tail);
-	}
+	else if (len > 0)
+		absorb_few(&m, b, len);
 	absorb(&l, m.a, m.b);
 	absorb(&l, seed[1], seed[0]);
 	out[0] = mu_mix64(l.a);

@@ -324,6 +324,8 @@ mu_trie_match(struct mu_trie *t, const char *topic, size_t len)
 	const struct mu_match *cached;
 	uint64_t hash;
 
+	if (mu_trie_cache_is_last(&t->cache, topic, len))
+		return t->cache.last->match;
 	t->memo = 0;
 	if (t->nall == 0)
 		return m;

@@ -91,16 +91,13 @@ find(struct mu_trie_cache *c, const char *topic, size_t len, uint64_t hash)
 	}
 }
 
-/* Events of one topic often follow each other: look there without a hash. */
 const struct mu_match *
 mu_trie_cache_get(
     struct mu_trie_cache *c, const char *topic, size_t len, uint64_t *hash)
 {
-	struct mu_trie_slot *s = c->last;
+	struct mu_trie_slot *s;
 
 	*hash = 0;
-	if (s != NULL && is_topic(s, topic, len))
-		return &s->match;
 	if (c->max == 0 || len > MU_TRIE_CACHE_TOPIC_MAX)
 		return NULL;
 	*hash = mu_hash64(c->seed, topic, len);

@@ -5,8 +5,10 @@
 #ifndef MU_TOPIC_TRIE_CACHE_H
 #define MU_TOPIC_TRIE_CACHE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "topic/trie.h"
 
@@ -36,6 +38,18 @@ void mu_trie_cache_init(struct mu_trie_cache *c, uint64_t seed, size_t max);
 void mu_trie_cache_clear(struct mu_trie_cache *c);
 /* Forget everything (the trie changed). */
 void mu_trie_cache_reset(struct mu_trie_cache *c);
+
+/* Is it the topic that was asked for last?  Events of one topic often follow
+ * each other. */
+static inline bool
+mu_trie_cache_is_last(const struct mu_trie_cache *c, const char *topic,
+    size_t len)
+{
+	const struct mu_trie_slot *s = c->last;
+
+	return s != NULL && s->topic_len == len &&
+	    memcmp(s->topic, topic, len) == 0;
+}
 
 /* The remembered result or NULL; *hash is for the put that follows. */
 const struct mu_match *mu_trie_cache_get(

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <openssl/ssl.h>
@@ -402,6 +403,18 @@ one_load(const struct options *o)
 	return rc;
 }
 
+/* Connections, as many as the system lets us have. */
+static void
+more_files(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) != 0)
+		return;
+	r.rlim_cur = r.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &r);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -413,6 +426,7 @@ main(int argc, char **argv)
 		return 0;
 	}
 	signal(SIGPIPE, SIG_IGN);
+	more_files();
 	o.targets[o.ntargets++].name = "muster";
 	o.targets[o.ntargets++].name = "probe";
 	o.load = (struct load){ .publishers = 1, .subscribers = 1,

@@ -7,6 +7,6 @@ set -eu
 
 [ "${MUSTER_SANITIZED:-0}" = 0 ] || skip "sanitizers count, too"
 command -v valgrind >/dev/null || skip "valgrind is not installed"
-say "less than 2400 instructions (1680 when this was written)"
-LIMIT=2400 tests/bench/callgrind.sh >"$T/counts" || fail "$(cat "$T/counts")"
+say "less than 2000 instructions (1670 when this was written)"
+LIMIT=2000 tests/bench/callgrind.sh >"$T/counts" || fail "$(cat "$T/counts")"
 head -n 1 "$T/counts"

@@ -105,6 +105,74 @@ START_TEST(busy_connection_leaves_room_for_others)
 }
 END_TEST
 
+/*
+ * A peer whose socket is never empty, however much is read, and one that says
+ * a word now and then: the word is heard in the next turn, and no turn takes
+ * more than its budget from the first.
+ */
+static struct {
+	struct side side;
+	int fd, quiet_fd; /* the far ends */
+	size_t total;     /* heard from the flood */
+	size_t word_at;   /* total when the word was said; 0: not yet */
+} flood;
+
+static void
+flood_commit(void *owner, size_t n, uint64_t now)
+{
+	(void)owner;
+	(void)now;
+	flood.total += n;
+	flood.side.turn += n;
+	ck_assert_uint_le(flood.side.turn, 256 * 1024);
+	ck_assert_int_eq(write(flood.fd, flood.side.space, n), (ssize_t)n);
+	if (flood.word_at == 0 && flood.total > 100 * 1024) {
+		flood.word_at = flood.total;
+		ck_assert_int_eq(write(flood.quiet_fd, "x", 1), 1);
+	}
+}
+
+START_TEST(a_word_gets_through_beside_a_flood)
+{
+	struct conn_ops ops = side_ops;
+
+	memset(&flood, 0, sizeof flood);
+	side_init(&flood.side);
+	ops.commit = flood_commit;
+	io_pair(pair);
+	flood.fd = pair[0];
+	side_attach(&flood.side, pair[1], NULL, false);
+	conn_set_owner(flood.side.conn, &ops, &flood.side);
+	io_pair(pair);
+	flood.quiet_fd = pair[0];
+	side_attach(&b, pair[1], NULL, false);
+	io_until(flood.side.opened && b.opened);
+	for (int round = 0; round < 50; round++) {
+		size_t heard = mu_buf_len(&b.heard);
+		unsigned turns = 0;
+
+		flood.word_at = 0;
+		flood.total = 0;
+		if (round == 0)
+			ck_assert_int_eq(write(flood.fd, flood.side.space,
+					     65536), 65536);
+		while (mu_buf_len(&b.heard) == heard) {
+			turns += flood.word_at != 0;
+			flood.side.turn = 0;
+			io_turn();
+		}
+		ck_assert_uint_le(turns, 2);
+		ck_assert_uint_le(
+		    flood.total - flood.word_at, 2 * 256 * 1024);
+	}
+	conn_close(flood.side.conn, 0);
+	conn_close(b.conn, 0);
+	close(flood.fd);
+	close(flood.quiet_fd);
+	side_clear(&flood.side);
+}
+END_TEST
+
 START_TEST(output_waits_for_a_reader_that_stops)
 {
 	char scratch_bytes[65536];
@@ -396,6 +464,7 @@ main(void)
 	tcase_add_loop_test(bytes, bytes_held_by_tls_are_not_forgotten, 0, 5);
 	tcase_add_loop_test(
 	    bytes, busy_connection_leaves_room_for_others, 0, 2);
+	tcase_add_test(bytes, a_word_gets_through_beside_a_flood);
 	tcase_add_test(bytes, output_waits_for_a_reader_that_stops);
 	tcase_add_loop_test(
 	    bytes, silent_connections_are_told_to_give_memory_back, 0, 2);
