@@ -76,6 +76,14 @@ for i in 1 2 3 4; do
 	is "worker-$i" logs '.sender.spool.doubtful == 0' ||
 	    fail "worker-$i sent something to two loggers"
 done
+for node in manager worker-1 worker-2 worker-3 worker-4; do
+	is "$node" logs '.sender.spool | .accepted + .found ==
+	    .delivered + .waiting + .dropped and .refused == 0 and
+	    .damaged == 0' || fail "$node: $(field "$node" logs .sender.spool)"
+	# What each logger was given is what there was to give.
+	is "$node" logs '.sender | ([.loggers[].delivered] | add) ==
+	    .spool.delivered' || fail "$node: $(field "$node" logs .sender)"
+done
 for l in logger-1 logger-2; do
 	is "$l" logs '.logger.rejected == 0 and .logger.dropped == 0 and
 	    .logger.unknown == 0 and .logger.state == "writing"' ||

@@ -116,10 +116,26 @@ start logger-1
 await restored manager
 records "$T/in" $((N + 600)) 50
 ctl worker-1 -q log write Test::LOG "$T/in"
-until_true 20 all_there 50 test logger-1 # the new file is among them
+until_true 20 is worker-1 logs '.sender.spool.waiting == 0'
 stop logger-1
 ls "$T/archive/logger-1" | grep -Eq '^test__[0-9-]{19}__[0-9-]{19}__\.log$' ||
     fail "$(ls "$T/archive/logger-1")"
+
+say 'with several loggers the names say whose they are'
+: >"$T/called"
+layout 1h "naming: archiver, rotated: /archive"
+sed -i 's/^  worker-1:/  logger-2: {role: logger, port: 9}\n&/' "$LAYOUT"
+start logger-1
+until_true 20 has "$T/logger-1.out" 'node worker-1 is up'
+records "$T/in" $((N + 650)) 50
+ctl worker-1 -q log write Test::LOG "$T/in"
+until_true 20 is worker-1 logs '.sender.spool.waiting == 0'
+stop logger-1
+ls "$T/archive/logger-1" |
+    grep -Eq '^test__[0-9-]{19}__[0-9-]{19}__log_suffix=logger-1__.log$' ||
+    fail "$(ls "$T/archive/logger-1")"
+grep -q ' test .* 1 ascii yes suffix=logger-1 logger-1$' "$T/called" ||
+    fail "called: $(cat "$T/called")"
 
 say 'old files go'
 touch -d '2 days ago' "$DIR"/test.*.log.zst

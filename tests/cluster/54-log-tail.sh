@@ -88,5 +88,27 @@ ctl logger-1 logs >"$T/facts"
 has "$T/facts" 'Test::LOG' || fail "$(cat "$T/facts")"
 until_true 10 is logger-1 logs '.logger.streams[] |
     select(.stream == "Test::LOG") | .records == 20 and .error == null'
+shows() {
+	grep -Eq "$1" "$T/facts" || fail "no '$1': $(cat "$T/facts")"
+}
+ctl logger-1 logs >"$T/facts"
+shows '^logger: writing, files in '
+shows '^records: [0-9]+ on disk, 0 rejected, 0 of unknown streams, 0 dropped'
+shows '^STREAM +FILE +RECORDS +BYTES +WAITING +REJECTED +DROPPED +LAST'
+shows '^Test::LOG +test.log +20 +[0-9.]+ [kKMi]*B +0 +0 +0 '
+until_true 10 is worker-1 logs '.sender.streams[] |
+    select(.path == "test") | .delivered == 20'
 ctl worker-1 logs >"$T/facts"
-has "$T/facts" 'logger-1' || fail "$(cat "$T/facts")"
+shows '^spool: [0-9]+ records in [0-9]+ batches, .* of 1.0 GiB'
+shows '^LOGGER +STATE +DELIVERED +BATCHES +IN FLIGHT +LAG +REFUSALS'
+shows '^logger-1 +up +[0-9]+ +[0-9]+ +[0-9]+ +[0-9]+ ms +0'
+shows '^STREAM +PATH +ACCEPTED +DELIVERED +WAITING +DROPPED'
+shows '^Test::LOG +test +20 +20 +0 +0'
+
+say 'a reload, too, begins what was renamed anew'
+mv "$DIR/test.log" "$DIR/yours"
+ctl logger-1 reload
+records "$T/in" 20 5
+ctl worker-1 -q log write Test::LOG "$T/in"
+until_true 10 has_lines 5 "$DIR/test.log" '"n":2[0-4],'
+[ "$(jq -r .n <"$DIR/yours" | tail -n 1)" = 19 ] || fail 'the old one changed'

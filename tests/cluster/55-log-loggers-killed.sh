@@ -81,4 +81,18 @@ for node in manager proxy-1 $WRITERS; do
 	    sort >"$T/have"
 	cmp "$T/want" "$T/have" || fail "$node: $(diff "$T/want" "$T/have")"
 done
+
+say 'and those of their broker.log'
+all_broker() {
+	local node
+	for node in manager proxy-1 $WRITERS; do
+		grep -v '^#' "$(log_of "$node" broker)"
+	done | sort >"$T/want"
+	records broker | sort >"$T/have"
+	[ -z "$(comm -23 "$T/want" "$T/have")" ]
+}
+until_true 20 all_broker
+[ "$(wc -l <"$T/want")" -gt 10 ] || fail 'there are hardly any'
+[ "$(wc -l <"$T/have")" -eq "$(sort -u "$T/have" | wc -l)" ] ||
+    fail "twice: $(uniq -d "$T/have" | head)"
 stop $NODES

@@ -5,6 +5,7 @@
 #include "logsink_world.h"
 
 #define ROUNDS 40 /* of a life */
+#define GZIP   3  /* seeds from here on: files are compressed at once */
 
 static uint64_t
 one_crash(uint64_t seed, uint64_t at, bool power)
@@ -16,6 +17,7 @@ one_crash(uint64_t seed, uint64_t at, bool power)
 	w.logs.rotate_ns = 2 * (int64_t)NS;
 	w.logs.rotate_bytes = seed % 2 == 0 ? 0 : 500;
 	w.apart = seed % 3 == 0;
+	w.gzip = seed >= GZIP;
 	w.disk->crash_at = at;
 	w.disk->power = power;
 	start(&w);
@@ -176,8 +178,8 @@ main(void)
 	setenv("TZ", "UTC", 1);
 	tcase_set_timeout(c, 200);
 	tcase_add_loop_test(
-	    c, a_kill_at_any_step_loses_and_doubles_nothing, 0, 3);
-	tcase_add_loop_test(c, nor_does_a_power_cut, 0, 3);
+	    c, a_kill_at_any_step_loses_and_doubles_nothing, 0, GZIP + 1);
+	tcase_add_loop_test(c, nor_does_a_power_cut, 0, GZIP + 1);
 	tcase_add_loop_test(c, crashes_while_recovering_are_no_worse, 0, 20);
 	tcase_add_loop_test(c, a_damaged_journal_is_begun_anew, 0, 20);
 	tcase_add_loop_test(c, damaged_while_it_runs_it_loses_nothing, 0, 20);

@@ -8,6 +8,8 @@
 
 #include "disk_model.h"
 
+#include <zlib.h>
+
 #include "core/logsink.h"
 
 #define SENDERS   2
@@ -42,6 +44,7 @@ struct world {
 	uint8_t twice[2 * MOST_RECS]; /* that may be there twice */
 	size_t refused, logs_seen, rotated, warnings;
 	bool apart;
+	bool gzip; /* files are compressed as they are written */
 	char last_log[256];
 };
 
@@ -173,6 +176,19 @@ new_batch(struct world *w, struct sender *s)
 }
 
 __attribute__((unused)) static void
+describe(struct world *w, struct mu_buf *b, const char *stream,
+    const char *path)
+{
+	struct mu_log_stream s = small_stream(stream, path);
+
+	if (w->gzip)
+		ck_assert_int_eq(
+		    mu_log_stream_config(&s, "gzip_level", "6", NULL), 0);
+	mu_log_stream_enc(b, &s);
+	mu_log_stream_clear(&s);
+}
+
+__attribute__((unused)) static void
 send(struct world *w, size_t which, size_t at)
 {
 	struct sender *s = &w->senders[which];
@@ -183,7 +199,7 @@ send(struct world *w, size_t which, size_t at)
 
 	mu_buf_init(&b, 0);
 	put_batch(&b, (uint32_t)f->n + 1);
-	put_create(&b, stream, path);
+	describe(w, &b, stream, path);
 	for (uint64_t i = 0; i < f->n; i++)
 		put_record(&b, stream, path, f->first + 2 * i, "text");
 	it = make_item(LOGITEM_BATCH, &b, which == 0 ? "worker-1" : "worker-2");
@@ -218,7 +234,7 @@ send_plain(struct world *w)
 		return;
 	mu_buf_init(&b, 0);
 	put_batch(&b, 2);
-	put_create(&b, streams[stream], paths[stream]);
+	describe(w, &b, streams[stream], paths[stream]);
 	put_record(&b, streams[stream], paths[stream], w->next_plain, "plain");
 	w->next_plain += 2;
 	logsink_feed(
@@ -251,11 +267,48 @@ round_of(struct world *w, bool more)
 
 /* --- what is in the files ---------------------------------------------- */
 
+/* All members of a gzip file, whole. */
+__attribute__((unused)) static void
+unzip(const struct minode *n, struct mu_buf *out)
+{
+	z_stream z = { .next_in = (uint8_t *)n->data,
+		.avail_in = (uInt)n->len };
+	uint8_t *at;
+	size_t room;
+	int rc;
+
+	ck_assert_int_eq(inflateInit2(&z, 15 + 16), Z_OK);
+	while (z.avail_in > 0) {
+		ck_assert_int_eq(mu_buf_reserve(out, 65536, &at, &room), 0);
+		z.next_out = at;
+		z.avail_out = (uInt)room;
+		rc = inflate(&z, Z_NO_FLUSH);
+		mu_buf_commit(out, room - z.avail_out);
+		ck_assert_msg(rc == Z_OK || rc == Z_STREAM_END,
+		    "%s is no gzip file", n->name);
+		if (rc == Z_STREAM_END)
+			inflateReset(&z);
+		else
+			ck_assert_msg(
+			    z.avail_in > 0, "%s ends in a member", n->name);
+	}
+	inflateEnd(&z);
+}
+
 __attribute__((unused)) static void
 read_file(struct world *w, const struct minode *n)
 {
 	const char *p = n->data, *end = n->data + n->len;
-	ck_assert_msg(n->len == 0 || p[0] == '#', "%s has no header", n->name);
+	struct mu_buf plain;
+
+	mu_buf_init(&plain, 0);
+	ck_assert(w->gzip == (strstr(n->name, ".log.gz") != NULL));
+	if (w->gzip) {
+		unzip(n, &plain);
+		p = (const char *)mu_buf_data(&plain);
+		end = p + mu_buf_len(&plain);
+	}
+	ck_assert_msg(p == end || p[0] == '#', "%s has no header", n->name);
 	while (p < end) {
 		const char *eol = memchr(p, '\n', (size_t)(end - p));
 		unsigned long long v;
@@ -270,6 +323,7 @@ read_file(struct world *w, const struct minode *n)
 		}
 		p = eol + 1;
 	}
+	mu_buf_clear(&plain);
 }
 
 __attribute__((unused)) static void
