@@ -180,6 +180,11 @@ cmd_publish(struct ctl *c)
 	bool dash = c->nargs == 1 && strcmp(c->args[0], "-") == 0;
 
 	if (c->from_stdin || dash) {
+		if (c->hrw != NULL || c->rr != NULL || c->key != NULL) {
+			complain("--stdin takes pools and keys from the lines, "
+				 "not from the command line");
+			return EXIT_USAGE;
+		}
 		if (c->nargs > dash) {
 			complain("--stdin takes topics from the lines, "
 				 "not from the command line");

@@ -95,6 +95,10 @@ ctl worker-1 publish Test::turn --rr proxy x --key z 2>"$T/err" || rc=$?
 [ "$rc" -eq 64 ]
 has "$T/err" 'two keys, "x" and --key "z"'
 
+rc=0
+ctl worker-1 publish --stdin --rr proxy </dev/null 2>"$T/err" || rc=$?
+[ "$rc" -eq 64 ]
+
 say "replicas and weights: both get it, the heavy one has more"
 for p in 1 2; do
 	watch proxy-$p again-$p zeek/cluster/node/proxy-$p/

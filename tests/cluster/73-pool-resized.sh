@@ -6,8 +6,8 @@
 set -eu
 . "$(dirname "$0")/lib.sh"
 
-ports 5
-write_layout() { # MAX_NODES
+ports 6
+write_layout() { # MAX_NODES [PROXY]
 	cat >"$LAYOUT" <<END
 cluster: resized
 nodes:
@@ -16,6 +16,7 @@ nodes:
   proxy-2:   {role: proxy, host: 127.0.0.1, port: ${P[2]}}
   proxy-3:   {role: proxy, host: 127.0.0.1, port: ${P[3]}}
   proxy-4:   {role: proxy, host: 127.0.0.1, port: ${P[4]}}
+${2:-}
   worker-1:  {role: worker, host: 127.0.0.1}
   worker-2:  {role: worker, host: 127.0.0.1}
 pools:
@@ -26,21 +27,21 @@ NODES='manager proxy-1 proxy-2 proxy-3 proxy-4 worker-1 worker-2'
 NKEYS=2000
 seq -f 'key-%g' $NKEYS >"$T/keys"
 
-resize() { # MAX_NODES
+resize() { # MAX_NODES [PROXY]
 	local node
-	write_layout "$1"
+	write_layout "$@"
 	for node in $NODES; do
 		ctl "$node" reload >/dev/null
 	done
 }
 
-# where NAME: who has which key, as everybody says it, in $T/NAME.where
+# where NAME [POOL]: who has which key, as everybody says it, in $T/NAME.where
 where() {
-	local node
+	local node pool=${2:-work}
 	# Those who see every proxy, by what they see.
 	for node in manager worker-1 worker-2; do
 		# shellcheck disable=SC2046
-		ctl $node pool where --type string work $(cat "$T/keys") \
+		ctl $node pool where --type string "$pool" $(cat "$T/keys") \
 		    >"$T/$1.$node"
 		cmp -s "$T/$1.manager" "$T/$1.$node" ||
 		    fail "$1: manager and $node do not agree"
@@ -48,13 +49,13 @@ where() {
 	# A proxy does not see itself.
 	for node in proxy-1 proxy-2 proxy-3 proxy-4; do
 		# shellcheck disable=SC2046
-		ctl $node pool where --type string work --assume-alive \
+		ctl $node pool where --type string "$pool" --assume-alive \
 		    $(cat "$T/keys") >"$T/$1.$node"
 		cmp -s "$T/$1.manager" "$T/$1.$node" ||
 		    fail "$1: manager and $node do not agree"
 	done
 	mv "$T/$1.manager" "$T/$1.where"
-	expect_lines $NKEYS "$T/$1.where" '	proxy-[1-4]$'
+	expect_lines $NKEYS "$T/$1.where" '	proxy-[1-5]$'
 }
 
 # arrives: every 10th key is published; each proxy gets exactly its own
@@ -98,8 +99,8 @@ await started $NODES
 for p in 1 2 3 4; do
 	watch proxy-$p seen-$p zeek/cluster/node/proxy-$p/
 done
-all_alive() { # NUMBER
-	is "$1" pools '.pools[] | select(.name == "work") | .alive == '"$2"
+all_alive() { # NODE NUMBER [POOL]
+	is "$1" pools ".pools[] | select(.name == \"${3:-work}\") | .alive == $2"
 }
 
 say 'three of four proxies share the keys'
@@ -135,5 +136,31 @@ where two
 moved three two proxy-3
 [ "$(cat "$T/moved")" -eq "$(grep -c 'proxy-3$' "$T/three.where")" ]
 arrives two
+
+say 'a node more in the layout: the standard pool grows by it'
+where before proxy
+fifth="  proxy-5:   {role: proxy, host: 127.0.0.1, port: ${P[5]}}"
+resize 2 "$fifth"
+"$MUSTERCTL" -q -f "$LAYOUT" tls issue proxy-5
+start proxy-5
+for node in manager worker-1 worker-2; do
+	until_true 20 all_alive $node 5 proxy
+done
+where after proxy
+moved before after proxy-5
+[ "$(cat "$T/moved")" -eq "$(grep -c 'proxy-5$' "$T/after.where")" ]
+[ "$(cat "$T/moved")" -gt 0 ]
+# the smaller pool did not notice
+where still
+cmp "$T/two.where" "$T/still.where"
+
+say 'and when it dies exactly these go back'
+kill9 proxy-5
+for node in manager worker-1 worker-2; do
+	until_true 20 all_alive $node 4 proxy
+	# shellcheck disable=SC2046
+	ctl $node pool where --type string proxy $(cat "$T/keys") |
+	    cmp "$T/before.where" -
+done
 # shellcheck disable=SC2086
 stop worker-1 worker-2 proxy-1 proxy-2 proxy-3 proxy-4 manager
