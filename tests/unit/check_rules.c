@@ -254,6 +254,27 @@ START_TEST(events_by_name_and_beginning)
 }
 END_TEST
 
+START_TEST(rules_for_nodes_and_roles)
+{
+	start_rules("handlers:\n"
+		    "  - {event: A, on: [manager], run: [/role]}\n"
+		    "  - {event: A, on: [worker], run: [/other-role]}\n"
+		    "  - {event: A, on: [worker-2], run: [/other-node]}\n"
+		    "  - {event: A, on: [worker-1, manager], run: [/both]}\n"
+		    "auto_publish:\n"
+		    "  - {event: A, on: [worker-1], to: x}\n"
+		    "  - {event: A, on: [\"worker-[1-2]\", manager], to: x}\n");
+	ck_assert_uint_eq(rules_count(rs), 2);
+	ck_assert_uint_eq(fact(0).number, 1);
+	ck_assert_uint_eq(fact(1).number, 4);
+	ck_assert_uint_eq(rules_auto_count(rs), 1);
+	ck_assert_uint_eq(raise_event("A", 0).handlers, 2);
+	ck_assert_uint_eq(got.started, 2);
+	ck_assert_str_eq(got.program[0], "/role");
+	ck_assert_str_eq(got.program[1], "/both");
+}
+END_TEST
+
 static void
 from_worker(const char *topic, const char *name)
 {
@@ -676,6 +697,7 @@ main(void)
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, events_by_name_and_beginning);
 	tcase_add_test(t, events_of_peers_and_topics);
+	tcase_add_test(t, rules_for_nodes_and_roles);
 	tcase_add_test(t, what_membership_raises);
 	tcase_add_test(t, what_is_no_event_is_for_nobody);
 	tcase_add_test(t, so_many_at_once_and_the_others_wait);
