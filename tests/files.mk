@@ -197,6 +197,7 @@ large: $(PROGRAMS) $(B)/tests/storefill $(B)/tests/freeports $(B)/tests/rawpeer
 	    tests/cluster/48-store-larger-than-memory.sh
 $(eval $(call prog,rawpeer,tests/cluster/rawpeer.c tests/cluster/wire.c,tls value base))
 $(eval $(call prog,bench_logger,tests/bench/bench_logger.c,io core sys proto logrec layout value base))
+$(eval $(call prog,bench_clone,tests/bench/bench_clone.c,store value base))
 $(eval $(call prog,bench_lmdb,tests/bench/bench_lmdb.c,core sys base))
 $(eval $(call prog,freeports,tests/cluster/freeports.c,base))
 $(eval $(call prog,storefill,tests/cluster/storefill.c,core sys value base))
@@ -237,7 +238,8 @@ $(eval $(call bench_prog,bench-probe,$(PROBE_SRCS)))
 # EARLIER=file compares with the results of then, BENCH=options adds some.
 .PHONY: bench
 bench: $(PROGRAMS) $(B)/tests/muster-bench $(B)/tests/bench-probe \
-    $(B)/tests/bench_logger $(B)/tests/bench_lmdb
+    $(B)/tests/bench_logger $(B)/tests/bench_lmdb $(B)/tests/bench_clone \
+    $(B)/tests/storefill
 	@$(B)/tests/bench_logger --seconds 1 --json '$(B)/bench-logger.json'
 	@$(B)/tests/muster-bench --programs '$(B)' --json '$(B)/bench.json' \
 	    $(if $(EARLIER),--earlier '$(EARLIER)') $(BENCH)

@@ -1,7 +1,7 @@
 /*
  * Stores: durable puts against raw LMDB on the same disk in the same round,
  * puts without a disk, copies of a large store by clones of both kinds and by
- * another daemon, reads there.
+ * other daemons, reads there and within one process.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,12 +16,20 @@
 #define WINDOWS  3
 #define PATH     512
 #define OPEN_NS  (10 * SEC)
-#define FILL_NS  (10 * SEC) /* at most, to fill the large store */
-#define LARGE    1000000    /* pairs it shall have */
-#define SMALL    40000      /* what Broker's one message can hold */
-#define ATTEMPTS 100        /* of a daemon to be asked */
+#define FILL_NS  (5 * SEC) /* at most, to fill the small store */
+#define LARGE    1000000   /* pairs of the others */
+#define SMALL    40000     /* what Broker's one message can hold */
+#define ATTEMPTS 100       /* of a daemon to be asked */
 
 static const unsigned windows[WINDOWS] = { 1, 100, 1000 };
+
+/* A program of ours, beside the probe. */
+static void
+beside(char *path, const struct lab *lab, const char *name)
+{
+	snprintf(path, PATH, "%.*s/%s",
+	    (int)(strrchr(lab->probe, '/') - lab->probe), lab->probe, name);
+}
 
 /* --- puts --------------------------------------------------------------------
  */
@@ -36,8 +44,7 @@ raw_puts(const struct lab *lab, struct report *rep)
 	const char *at;
 	FILE *f;
 
-	snprintf(program, sizeof program, "%.*s/bench_lmdb",
-	    (int)(strrchr(lab->probe, '/') - lab->probe), lab->probe);
+	beside(program, lab, "bench_lmdb");
 	snprintf(json, sizeof json, "%s/lmdb.json", lab->folder);
 	snprintf(log, sizeof log, "%s/lmdb.log", lab->folder);
 	if (!proc_run((char *const *)(uintptr_t)argv, log) ||
@@ -157,16 +164,55 @@ fill(const struct target *t, const struct lab *lab, const char *store,
 	return s.why;
 }
 
-/* Wait until the worker's copy is fresh. */
+/* The large stores, before the node starts. */
+static void
+prefill(const struct lab *lab, const char *root)
+{
+	static const char *const stores[] = { "m", "f" };
+	char program[PATH], log[PATH], folder[2 * PATH], pairs[24];
+	const char *argv[] = { program, "-o", folder, NULL, pairs, NULL };
+
+	beside(program, lab, "storefill");
+	snprintf(log, sizeof log, "%s/storefill.log", lab->folder);
+	snprintf(pairs, sizeof pairs, "%d", LARGE);
+	snprintf(
+	    folder, sizeof folder, "%s/var/lib/muster/manager/stores", root);
+	for (unsigned i = 0; i < 2; i++) {
+		argv[3] = stores[i];
+		if (!proc_run((char *const *)(uintptr_t)argv, log))
+			die("%s failed", program);
+	}
+}
+
+/* Resident memory beyond pages of files: before, and the most. */
+struct grows {
+	pid_t pid;
+	uint64_t before, peak;
+};
+
+static void
+look(struct grows *g)
+{
+	uint64_t now = proc_rss_anon(g->pid);
+
+	if (now > g->peak)
+		g->peak = now;
+}
+
+/* Wait until the copy is fresh: the control socket, or -1. */
 static int
-await_fresh(const char *path)
+await_fresh(const char *path, struct grows *master, struct grows *clone)
 {
 	for (unsigned i = 0; i < ATTEMPTS * 30; i++) {
 		int fd = control_open(path);
 
 		while (fd >= 0 && i++ < ATTEMPTS * 30) {
-			if (control_says(fd, "{\"op\":\"stores\"}\n",
-				"\"state\":\"fresh\""))
+			bool fresh = control_says(
+			    fd, "{\"op\":\"stores\"}\n", "\"state\":\"fresh\"");
+
+			look(master);
+			look(clone);
+			if (fresh)
 				return fd;
 			usleep(10000);
 		}
@@ -175,49 +221,101 @@ await_fresh(const char *path)
 	return -1;
 }
 
-/* Another daemon copies the store, and is read. */
+/* Another daemon with a copy. */
+struct copier {
+	const char *node, *store;
+	const char *what; /* of its copy */
+	pid_t pid;
+	int fd; /* its control socket */
+};
+
 static const char *
-worker(const struct target *t, const struct lab *lab, uint64_t pairs,
+copier_start(struct copier *w, const struct target *t, const struct lab *lab,
     struct report *rep, const char *load)
 {
-	char layout[PATH], root[PATH], log[PATH], path[2 * PATH];
+	char layout[PATH], root[PATH], log[PATH], path[2 * PATH], name[32];
 	const char *const issue[] = { lab->musterctl, "-q", "-f", layout, "tls",
-		"issue", "worker", NULL };
+		"issue", w->node, NULL };
 	const char *const argv[] = { lab->musterd, "-d", "-f", layout, "-r",
-		root, "worker", NULL };
-	uint64_t since, before = proc_rss(t->pid), n;
-	double took;
-	pid_t pid;
-	int fd;
+		root, w->node, NULL };
+	struct grows master = { .pid = t->pid,
+		.before = proc_rss_anon(t->pid) };
+	struct grows clone = { 0 };
+	uint64_t since;
 
 	snprintf(layout, sizeof layout, "%s/node%d.yaml", lab->folder, t->port);
 	snprintf(root, sizeof root, "%s/root%d", lab->folder, t->port);
-	snprintf(log, sizeof log, "%s/worker.log", lab->folder);
-	snprintf(path, sizeof path, "%s/run/muster/worker.sock", root);
+	snprintf(log, sizeof log, "%s/%s.log", lab->folder, w->node);
+	snprintf(path, sizeof path, "%s/run/muster/%s.sock", root, w->node);
 	if (!lab->plain && !proc_run((char *const *)(uintptr_t)issue, log))
 		return "no certificate";
 	since = now_ns();
-	pid = proc_start((char *const *)(uintptr_t)argv, log);
-	fd = await_fresh(path);
-	took = (double)(now_ns() - since) / 1e9;
-	if (fd < 0) {
-		proc_stop(pid);
+	w->pid = proc_start((char *const *)(uintptr_t)argv, log);
+	clone.pid = w->pid;
+	w->fd = await_fresh(path, &master, &clone);
+	if (w->fd < 0)
 		return "a daemon's copy does not become fresh";
-	}
-	report_add(
-	    rep, load, "muster", "s/M, daemon", took * 1e6 / (double)pairs);
-	report_add(rep, load, "muster", "peak bytes/pair",
-	    (double)proc_rss_peak(pid) / (double)pairs);
-	report_add(rep, load, "muster", "master grew bytes",
-	    (double)proc_rss_peak(t->pid) - (double)before);
-	n = control_gets(fd, "m", pairs, 512, SEC);
+	snprintf(name, sizeof name, "s/M, daemon%s", w->what);
+	report_add(rep, load, "muster", name,
+	    (double)(now_ns() - since) * 1e6 / LARGE / 1e9);
+	snprintf(name, sizeof name, "clone bytes%s", w->what);
+	report_add(rep, load, "muster", name, (double)clone.peak);
+	snprintf(name, sizeof name, "master grew%s", w->what);
+	report_add(rep, load, "muster", name,
+	    (double)master.peak - (double)master.before);
+	return NULL;
+}
+
+static void
+copier_stop(const struct copier *w)
+{
+	if (w->fd >= 0)
+		close(w->fd);
+	if (w->pid != 0)
+		proc_stop(w->pid);
+}
+
+static const char *
+reads(const struct copier *w, struct report *rep, const char *load)
+{
+	uint64_t n = control_gets(w->fd, w->store, LARGE, 512, SEC);
+
 	report_add(rep, load, "muster", "gets/s", (double)n);
-	n = control_gets(fd, "m", pairs, 1, 500 * MS);
+	n = control_gets(w->fd, w->store, LARGE, 1, 500 * MS);
 	report_add(rep, load, "muster", "us/get, one by one",
 	    n == 0 ? 0 : 5e5 / (double)n);
-	close(fd);
-	proc_stop(pid);
 	return n == 0 ? "a read failed" : NULL;
+}
+
+/* Without a socket: the store library in a process of its own. */
+static void
+reads_within(const struct lab *lab, struct report *rep, const char *load)
+{
+	char program[PATH], log[PATH], text[256] = "";
+	const char *const argv[] = { program, NULL };
+	FILE *f;
+
+	beside(program, lab, "bench_clone");
+	snprintf(log, sizeof log, "%s/clone.log", lab->folder);
+	if (!proc_run((char *const *)(uintptr_t)argv, log) ||
+	    (f = fopen(log, "r")) == NULL)
+		die("%s failed", program);
+	text[fread(text, 1, sizeof text - 1, f)] = '\0';
+	fclose(f);
+	report_add(
+	    rep, load, "muster", "gets/s, in process", strtod(text, NULL));
+}
+
+/* The small store, in Broker's one message. */
+static const char *
+small(const struct target *t, const struct lab *lab, struct report *rep,
+    const char *load)
+{
+	uint64_t pairs;
+	const char *why = fill(t, lab, "b", SMALL, &pairs);
+
+	return why != NULL ? why
+			   : copy_rate(t, lab, "b", false, pairs, rep, load);
 }
 
 void
@@ -225,23 +323,33 @@ case_store_copy(
     const struct bench_case *c, const struct lab *lab, struct report *rep)
 {
 	struct target t = { .name = "muster",
-		.layout = "  worker: {role: worker, host: 127.0.0.1}\n"
-			  "stores: {m: {}, b: {clones: none}}\n" };
+		.prepare = prefill,
+		.layout =
+		    "  one: {role: worker, host: 127.0.0.1}\n"
+		    "  two: {role: worker, host: 127.0.0.1}\n"
+		    "stores:\n"
+		    "  m: {backend: lmdb, clones: [one]}\n"
+		    "  f: {backend: lmdb, clones: [two], clone_backend: lmdb}\n"
+		    "  b: {clones: none}\n" };
+	struct copier one = { "one", "m", "", 0, -1 };
+	struct copier two = { "two", "f", ", lmdb", 0, -1 };
 	const char *why;
-	uint64_t pairs;
 
 	if (!target_start(&t, lab))
 		die("muster does not start");
-	why = fill(&t, lab, "b", SMALL, &pairs);
+	why = small(&t, lab, rep, c->name);
 	if (why == NULL)
-		why = copy_rate(&t, lab, "b", false, pairs, rep, c->name);
+		why = copy_rate(&t, lab, "m", true, LARGE, rep, c->name);
 	if (why == NULL)
-		why = fill(&t, lab, "m", LARGE, &pairs);
+		why = copier_start(&one, &t, lab, rep, c->name);
 	if (why == NULL)
-		why = copy_rate(&t, lab, "m", true, pairs, rep, c->name);
+		why = reads(&one, rep, c->name);
+	copier_stop(&one);
 	if (why == NULL)
-		why = worker(&t, lab, pairs, rep, c->name);
+		why = copier_start(&two, &t, lab, rep, c->name);
+	copier_stop(&two);
 	if (why != NULL)
 		report_failed(rep, c->name, "muster", why);
 	target_stop(&t);
+	reads_within(lab, rep, c->name);
 }

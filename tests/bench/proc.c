@@ -185,6 +185,12 @@ proc_rss_peak(pid_t pid)
 }
 
 uint64_t
+proc_rss_anon(pid_t pid)
+{
+	return status_field(pid, "\nRssAnon:") * 1024;
+}
+
+uint64_t
 proc_switches(pid_t pid)
 {
 	return status_field(pid, "\nvoluntary_ctxt_switches:") +

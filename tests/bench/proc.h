@@ -23,6 +23,8 @@ uint64_t proc_cpu_tree(pid_t pid);
 /* Resident memory in bytes: now, and the most there ever was. */
 uint64_t proc_rss(pid_t pid);
 uint64_t proc_rss_peak(pid_t pid);
+/* What of it is no page of a file. */
+uint64_t proc_rss_anon(pid_t pid);
 /* Voluntary and other context switches of the main thread. */
 uint64_t proc_switches(pid_t pid);
 

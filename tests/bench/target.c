@@ -123,6 +123,8 @@ start_muster(struct target *t, const struct lab *lab, const char *log)
 	if (t->layout != NULL)
 		fputs(t->layout, f);
 	fclose(f);
+	if (t->prepare != NULL)
+		t->prepare(lab, root);
 	t->pid = proc_start((char *const *)(uintptr_t)argv, log);
 }
 

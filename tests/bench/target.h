@@ -27,6 +27,8 @@ struct target {
 	/* "muster": lines added to its layout, at the top level, or NULL.  Of
 	 * the nodes it has "manager", which is started, and "generator". */
 	const char *layout;
+	/* "muster": called before it starts; its root folder.  Or NULL. */
+	void (*prepare)(const struct lab *lab, const char *root);
 	bool nats; /* nats-server: command is its path */
 	pid_t pid;
 	int port;
