@@ -104,17 +104,21 @@ lmdb_durable(struct mu_backend *base, int *err)
 {
 	struct lmdb *b = lmdb_of(base);
 	bool interval = b->options.sync_interval_ms > 0;
-	uint64_t news, done;
+	uint64_t news;
 
+	*err = 0;
+	/* It is asked for each answer, and rarely there is news. */
+	if (!atomic_exchange(&b->news, false))
+		return interval ? b->sealed : b->told;
 	(void)!read(b->event_fd, &news, sizeof news);
 	pthread_mutex_lock(&b->lock);
-	done = b->done;
+	b->told = b->done;
 	*err = interval ? 0 : b->err;
 	pthread_mutex_unlock(&b->lock);
-	retire(b, done);
+	retire(b, b->told);
 	if (*err != 0)
 		undo(b);
-	else
-		lmdb_mend(b);
-	return interval ? b->sealed : done;
+	if (!lmdb_mend(b))
+		atomic_store(&b->news, true); /* try again */
+	return interval ? b->sealed : b->told;
 }

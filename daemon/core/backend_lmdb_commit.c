@@ -345,6 +345,7 @@ do_job(struct lmdb *b)
 	pthread_mutex_lock(&b->lock);
 	b->broken |= broken;
 	finish(b, first, last, rc, clock_now() - since);
+	atomic_store(&b->news, true);
 	/* Fails only when the counter is full, and then it is readable. */
 	(void)!write(b->event_fd, &one, sizeof one);
 }

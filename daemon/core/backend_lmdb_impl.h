@@ -11,6 +11,7 @@
 
 #include <lmdb.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -77,6 +78,8 @@ struct lmdb {
 	unsigned unsealed;  /* writes since the last seal, capped */
 	struct lmdb_snapshot *snapshots; /* all that are open */
 	unsigned nsnapshots;
+	uint64_t told; /* highest batch in the file, as durable said */
+	atomic_bool news; /* set by the committer: durable has more to say */
 
 	pthread_t thread;
 	bool started; /* there is a thread */
