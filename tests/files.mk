@@ -177,10 +177,14 @@ SIM_SRCS = tests/sim/sim_asks.c tests/sim/sim_cases.c tests/sim/sim_check.c \
 $(eval $(call prog,sim,$(SIM_SRCS),core sys store proto tls pool layout topic value base))
 
 # Simulations with seeds nobody chose, for TIME minutes, after 200 deaths of a
-# daemon that writes.
+# daemon that writes, and 1500 seeds of the model of stores and 1500 of stores
+# in simulated clusters.
 .PHONY: soak
-soak: $(B)/tests/sim $(PROGRAMS) $(B)/tests/rawpeer $(B)/tests/freeports
+soak: $(B)/tests/sim $(B)/tests/check_store_model $(PROGRAMS) \
+    $(B)/tests/rawpeer $(B)/tests/freeports
 	B='$(B)' MUSTER_KILLS=200 tests/cluster/43-store-kill.sh
+	MODEL_SEED=$$(date +%s) MODEL_SEEDS=500 $(B)/tests/check_store_model
+	$(B)/tests/sim --scenario stores --nodes 6 --seed $$(date +%s) --runs 1500
 	$(B)/tests/sim --soak $(or $(TIME),10)
 
 # A cluster of 5,000 nodes, or NODES, in one process until it has started:

@@ -90,20 +90,37 @@ answer_end(struct mu_buf *b)
 }
 
 void
-answer_refuse(struct mu_buf *b, const char *code, const char *fmt, ...)
+answer_tag(struct mu_buf *b, const struct answer_tag *tag)
+{
+	if (tag->given)
+		mu_buf_printf(b, ",\"id\":%lld", (long long)tag->id);
+}
+
+void
+answer_refuse_tagged(struct mu_buf *b, const struct answer_tag *tag,
+    const char *code, const char *fmt, va_list ap)
 {
 	struct mu_buf text;
-	va_list ap;
 
 	mu_buf_init(&text, 0);
-	va_start(ap, fmt);
 	mu_buf_vprintf(&text, fmt, ap);
-	va_end(ap);
 	if (mu_buf_error(&text) != 0 && b->error == 0)
 		b->error = mu_buf_error(&text);
 	mu_buf_str(b, "{\"ok\":false");
+	if (tag != NULL)
+		answer_tag(b, tag);
 	answer_bytes(b, "error", mu_buf_data(&text), mu_buf_len(&text));
 	answer_text(b, "code", code);
 	answer_end(b);
 	mu_buf_clear(&text);
+}
+
+void
+answer_refuse(struct mu_buf *b, const char *code, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	answer_refuse_tagged(b, NULL, code, fmt, ap);
+	va_end(ap);
 }

@@ -6,6 +6,7 @@
 #ifndef CORE_CONTROL_ANSWER_H
 #define CORE_CONTROL_ANSWER_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,7 +28,17 @@ void answer_close(struct mu_buf *b, char bracket);
 /* {"ok":true, left open for members; answer_end completes the line. */
 void answer_ok(struct mu_buf *b);
 void answer_end(struct mu_buf *b);
-/* The whole line of a refusal.  code is a word for programs. */
+/* A number that the client gave its request: it comes back in the answer, and
+ * others may overtake. */
+struct answer_tag {
+	bool given;
+	int64_t id;
+};
+/* The member, if there is one. */
+void answer_tag(struct mu_buf *b, const struct answer_tag *tag);
+/* The whole line of a refusal.  code is a word for programs; tag or NULL. */
+void answer_refuse_tagged(struct mu_buf *b, const struct answer_tag *tag,
+    const char *code, const char *fmt, va_list ap);
 void answer_refuse(struct mu_buf *b, const char *code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 

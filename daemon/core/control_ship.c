@@ -25,9 +25,8 @@
 struct log_ask {
 	struct log_ask *next;
 	uint64_t number;
-	bool tagged; /* the client gave an id: others may overtake */
+	struct answer_tag tag;
 	bool ordered; /* only if all before it were accepted */
-	int64_t tag;
 };
 
 /* A request as it is read; what is owned is freed by wish_clear. */
@@ -51,30 +50,17 @@ struct control_ship {
 
 /* --- refusals ------------------------------------------------------------ */
 
-static void
-put_tag(struct mu_buf *b, const struct log_ask *how)
-{
-	if (how->tagged)
-		mu_buf_printf(b, ",\"id\":%lld", (long long)how->tag);
-}
-
 __attribute__((format(printf, 4, 5))) static void
 refuse(struct control_session *s, const struct log_ask *how, const char *code,
     const char *fmt, ...)
 {
-	char text[512];
 	va_list ap;
 
 	if (how->ordered)
 		s->ship->broken = true;
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof text, fmt, ap);
+	answer_refuse_tagged(&s->out, &how->tag, code, fmt, ap);
 	va_end(ap);
-	mu_buf_str(&s->out, "{\"ok\":false");
-	put_tag(&s->out, how);
-	answer_text(&s->out, "error", text);
-	answer_text(&s->out, "code", code);
-	answer_end(&s->out);
 }
 
 static void
@@ -273,10 +259,10 @@ wish_read(
     struct control_session *s, const struct control_args *a, struct wish *w)
 {
 	mu_buf_init(&w->bytes, 0);
-	w->how.tagged = (a->present & HAS(ID)) != 0;
-	if (w->how.tagged &&
-	    mu_jtext_integer(&a->field[CONTROL_ID], &w->how.tag) != 0) {
-		w->how.tagged = false;
+	w->how.tag.given = (a->present & HAS(ID)) != 0;
+	if (w->how.tag.given &&
+	    mu_jtext_integer(&a->field[CONTROL_ID], &w->how.tag.id) != 0) {
+		w->how.tag.given = false;
 		refuse(s, &w->how, "usage", "id: not a whole number");
 		return false;
 	}
@@ -328,7 +314,7 @@ ask(struct control_session *s, const struct wish *w)
 	a->next = mine->asks;
 	mine->asks = a;
 	mine->nasks++;
-	mine->untagged = mine->untagged || !a->tagged;
+	mine->untagged = mine->untagged || !a->tag.given;
 	return 0;
 }
 
@@ -387,7 +373,7 @@ take(struct control_ship *mine, uint64_t number)
 		return NULL;
 	*at = a->next;
 	mine->nasks--;
-	if (!a->tagged)
+	if (!a->tag.given)
 		mine->untagged = false;
 	return a;
 }
@@ -420,7 +406,7 @@ control_log_done(struct control *c, const struct outbox_out *out)
 		refuse_error(s, a, out->error);
 	} else {
 		answer_ok(&s->out);
-		put_tag(&s->out, a);
+		answer_tag(&s->out, &a->tag);
 		answer_number(&s->out, "accepted", out->n);
 		answer_end(&s->out);
 	}

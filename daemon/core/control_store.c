@@ -131,28 +131,15 @@ control_store_code(enum mu_store_status status)
 	return (unsigned)status < MU_STORE_NSTATUS ? codes[status] : "failed";
 }
 
-static void
-put_tag(struct mu_buf *b, const struct control_ask *how)
-{
-	if (how->tagged)
-		mu_buf_printf(b, ",\"id\":%lld", (long long)how->tag);
-}
-
 void
 control_store_say(struct control_session *s, const struct control_ask *how,
     const char *code, const char *fmt, ...)
 {
-	char text[512];
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(text, sizeof text, fmt, ap);
+	answer_refuse_tagged(&s->out, &how->tag, code, fmt, ap);
 	va_end(ap);
-	mu_buf_str(&s->out, "{\"ok\":false");
-	put_tag(&s->out, how);
-	answer_text(&s->out, "error", text);
-	answer_text(&s->out, "code", code);
-	answer_end(&s->out);
 }
 
 void
@@ -213,7 +200,7 @@ control_on_store(struct control_session *s, const struct control_args *a)
 			: control_store_ask(s, w.store, &w.req, &w.how);
 		if (r != 0)
 			control_store_refuse_error(s, &w.how, w.store, r);
-		else if (!w.how.tagged)
+		else if (!w.how.tag.given)
 			s->asking = true;
 	}
 	control_wish_clear(&w);
@@ -274,7 +261,7 @@ answer_ask(struct control_session *s, const struct control_ask *a,
 		return;
 	}
 	answer_ok(&s->out);
-	put_tag(&s->out, a);
+	answer_tag(&s->out, &a->tag);
 	put_value(&s->out, "value", what->result);
 	put_value(&s->out, "more", what->more);
 	if (what->stale_ns != 0)
@@ -298,7 +285,7 @@ on_done(struct control_session *s, const struct mu_store_out *what)
 		control_dump_answer(s, what);
 	else
 		answer_ask(s, a, what);
-	if (!a->dump && !a->tagged)
+	if (!a->dump && !a->tag.given)
 		s->asking = false;
 	free_ask(a);
 	if (mu_buf_error(&s->out) != 0) {

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/control_answer.h"
 #include "store/store.h"
 
 struct control;
@@ -25,8 +26,7 @@ struct mu_buf;
 struct control_ask {
 	struct control_ask *next;
 	uint64_t number; /* of the request to the stores */
-	bool tagged;     /* the client gave an id: others may overtake */
-	int64_t tag;
+	struct answer_tag tag;
 	bool dump;   /* part of the dump, not a request of its own */
 	bool reads;  /* it writes nothing */
 	char *store; /* its name */

@@ -285,12 +285,13 @@ control_wish_read(struct control_session *s, const struct control_args *a,
 	const struct verb *v;
 
 	if (has(a, CONTROL_ID)) {
-		if (mu_jtext_integer(&a->field[CONTROL_ID], &w->how.tag) != 0) {
+		if (mu_jtext_integer(&a->field[CONTROL_ID], &w->how.tag.id) !=
+		    0) {
 			control_store_say(
 			    s, &w->how, "usage", "id: not a whole number");
 			return false;
 		}
-		w->how.tagged = true;
+		w->how.tag.given = true;
 	}
 	v = find_verb(s, a, w);
 	if (v == NULL || !fits(s, a, v, w) || !read_times(s, a, w) ||
