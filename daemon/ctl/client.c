@@ -182,6 +182,21 @@ client_request(struct client *cl, struct mu_buf *b, char **line, size_t *len,
 }
 
 int
+client_greet(struct client *cl)
+{
+	struct mu_buf b;
+	char *line;
+	size_t len;
+	int r;
+
+	mu_buf_init(&b, 0);
+	mu_buf_str(&b, "{\"op\":\"version\"}\n");
+	r = client_request(cl, &b, &line, &len, CLIENT_TIMEOUT_MS);
+	mu_buf_clear(&b);
+	return r == 0 ? client_verdict(line, len) : client_lost(r);
+}
+
+int
 client_lost(int err)
 {
 	if (err == MUSTER_ECLOSED)

@@ -28,6 +28,10 @@ int client_open(struct client *cl, const struct ctl *c);
 /* The same to that path without a message: 0 or a negative error, errno set. */
 int client_connect(struct client *cl, const char *path);
 void client_close(struct client *cl);
+/* Say something: a client that waits for its own input would be taken for one
+ * that never asks and lose the connection (muster-protocol(7), CONTROL
+ * SOCKET).  0, or an exit status after a message. */
+int client_greet(struct client *cl);
 
 /* Send b [whole]; it is emptied.  0 or a negative error. */
 int client_send(struct client *cl, struct mu_buf *b);

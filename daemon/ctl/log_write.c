@@ -453,6 +453,8 @@ ship(struct shipment *s, const struct mu_log_reader_config *config)
 {
 	int status = client_open(&s->cl, s->c);
 
+	if (status == EXIT_OK)
+		status = client_greet(&s->cl);
 	if (status != EXIT_OK)
 		return status;
 	s->reader = mu_log_reader_new(config);

@@ -369,6 +369,8 @@ publish_stream(struct ctl *c)
 	mu_buf_init(&s->out, 0);
 	status = client_open(&s->cl, c);
 	if (status == EXIT_OK)
+		status = client_greet(&s->cl);
+	if (status == EXIT_OK)
 		status = report(s, pump(s));
 	client_close(&s->cl);
 	mu_lines_clear(&s->in);

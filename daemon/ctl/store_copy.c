@@ -89,8 +89,10 @@ copy_connect(struct copy *p, struct client *cl)
 	int r;
 
 	if (p->until == 0)
-		return client_open(cl, p->c) == EXIT_OK ? COPY_DONE
-							: COPY_FAILED;
+		return client_open(cl, p->c) == EXIT_OK &&
+			       client_greet(cl) == EXIT_OK
+			   ? COPY_DONE
+			   : COPY_FAILED;
 	poll(NULL, 0, PAUSE_MS);
 	path = find_socket(p->c, err, sizeof err);
 	r = path == NULL ? MUSTER_ECLOSED : client_connect(cl, path);

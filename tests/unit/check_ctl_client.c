@@ -1,0 +1,139 @@
+/* The commands that wait for input of their own: the daemon closes connections
+ * that ask nothing, so they say something first. */
+#include <check.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "ctl/client.h"
+#include "ctl/ctl.h"
+#include "scratch.h"
+#include "sys/exit.h"
+
+static int server = -1;
+
+static void
+setup(void)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	char folder[300];
+
+	scratch_open();
+	snprintf(folder, sizeof folder, "%s/run", scratch_folder);
+	ck_assert_int_eq(mkdir(folder, 0700), 0);
+	snprintf(folder, sizeof folder, "%s/run/muster", scratch_folder);
+	ck_assert_int_eq(mkdir(folder, 0700), 0);
+	ck_assert_int_lt(snprintf(a.sun_path, sizeof a.sun_path,
+			     "%s/w.sock", folder),
+	    (int)sizeof a.sun_path);
+	server = socket(AF_UNIX, SOCK_STREAM, 0);
+	ck_assert_int_eq(bind(server, (struct sockaddr *)&a, sizeof a), 0);
+	ck_assert_int_eq(listen(server, 4), 0);
+}
+
+static void
+teardown(void)
+{
+	close(server);
+	scratch_close();
+}
+
+/* Runs command in a process whose input stays open and empty; what it said to
+ * the daemon first, of n bytes at most.  answer is what the daemon says. */
+static int
+first_words(int (*command)(struct ctl *c), struct ctl *c, const char *answer,
+    char *words, size_t n)
+{
+	int quiet[2], fd, status = 0;
+	ssize_t got;
+	pid_t child;
+
+	ck_assert_int_eq(pipe(quiet), 0);
+	child = fork();
+	ck_assert_int_ge(child, 0);
+	if (child == 0) {
+		dup2(quiet[0], STDIN_FILENO);
+		close(quiet[1]);
+		_exit(command(c));
+	}
+	fd = accept(server, NULL, NULL);
+	ck_assert_int_ge(fd, 0);
+	got = read(fd, words, n - 1);
+	ck_assert_int_gt((int)got, 0);
+	words[got] = '\0';
+	ck_assert_int_eq((int)write(fd, answer, strlen(answer)),
+	    (int)strlen(answer));
+	close(quiet[1]);
+	waitpid(child, &status, 0);
+	close(quiet[0]);
+	close(fd);
+	ck_assert(WIFEXITED(status));
+	return WEXITSTATUS(status);
+}
+
+#define ASK "{\"op\":\"version\"}\n"
+#define OK  "{\"ok\":true,\"version\":\"1\",\"protocol\":1}\n"
+
+static void
+check_command(int (*command)(struct ctl *c), struct ctl *c)
+{
+	char words[256], node[] = "w";
+
+	c->root = scratch_folder;
+	c->node = node;
+	c->quiet = true;
+	ck_assert_int_eq(
+	    first_words(command, c, OK, words, sizeof words), EXIT_OK);
+	ck_assert_str_eq(words, ASK);
+	ck_assert_int_ne(first_words(command, c,
+			     "{\"ok\":false,\"error\":\"go away\"}\n", words,
+			     sizeof words),
+	    EXIT_OK);
+}
+
+START_TEST(log_write_asks_before_its_input_comes)
+{
+	char stream[] = "T::LOG", *args[] = { stream };
+	struct ctl c = { .args = args, .nargs = 1 };
+
+	check_command(cmd_log_write, &c);
+}
+END_TEST
+
+START_TEST(publish_asks_before_its_input_comes)
+{
+	struct ctl c = { .from_stdin = true };
+
+	check_command(cmd_publish, &c);
+}
+END_TEST
+
+START_TEST(restore_asks_before_its_input_comes)
+{
+	char op[] = "restore", store[] = "s", *args[] = { op, store };
+	struct ctl c = { .args = args, .nargs = 2 };
+
+	check_command(cmd_store, &c);
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("ctl_client");
+	TCase *t = tcase_create("greeting");
+	SRunner *r = srunner_create(s);
+	int failed;
+
+	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_test(t, log_write_asks_before_its_input_comes);
+	tcase_add_test(t, publish_asks_before_its_input_comes);
+	tcase_add_test(t, restore_asks_before_its_input_comes);
+	suite_add_tcase(s, t);
+	srunner_run_all(r, CK_NORMAL);
+	failed = srunner_ntests_failed(r);
+	srunner_free(r);
+	return failed == 0 ? 0 : 1;
+}
