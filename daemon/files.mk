@@ -138,6 +138,7 @@ io_SRCS = \
 	daemon/io/logpost_compress.c \
 	daemon/io/logpost_keep.c \
 	daemon/io/logpost_run.c \
+	daemon/io/logpost_tell.c \
 	daemon/io/loop.c \
 	daemon/io/peers.c \
 	daemon/io/resolve.c \

@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -22,43 +21,6 @@
 #define MOST_RUN 64                    /* the layout's limit */
 #define MS       1000000
 
-/* --- what is told ------------------------------------------------------ */
-
-static void
-signal_fd(int fd)
-{
-	uint64_t one = 1;
-
-	/* Fails only when the counter is full, and then it is readable. */
-	(void)!write(fd, &one, sizeof one);
-}
-
-static void
-add_note(struct logpost *p, struct post_note *n)
-{
-	pthread_mutex_lock(&p->lock);
-	*p->last_note = n;
-	p->last_note = &n->next;
-	pthread_mutex_unlock(&p->lock);
-	signal_fd(p->event_fd);
-}
-
-void
-post_say(struct logpost *p, int level, const char *fmt, ...)
-{
-	struct post_note *n = mu_calloc(1, sizeof *n);
-	va_list ap;
-
-	if (n == NULL)
-		return;
-	n->kind = LOGPOST_LOG;
-	n->level = level;
-	va_start(ap, fmt);
-	vsnprintf(n->text, sizeof n->text, fmt, ap);
-	va_end(ap);
-	add_note(p, n);
-}
-
 static void
 free_post(struct post *t)
 {
@@ -75,29 +37,10 @@ free_post(struct post *t)
 static void
 finished(struct logpost *p, struct post *t)
 {
-	struct post_note *n = mu_calloc(1, sizeof *n);
-
-	pthread_mutex_lock(&p->lock);
-	p->facts.done++;
-	pthread_mutex_unlock(&p->lock);
 	if (p->keep_at > clock_now() + LOOK_NS)
 		p->keep_at = clock_now() + LOOK_NS;
-	/* Not told without memory: it is done again after the next start. */
-	if (n != NULL) {
-		n->kind = LOGPOST_DONE;
-		n->name = t->name;
-		t->name = NULL;
-		add_note(p, n);
-	}
+	post_done(p, t);
 	free_post(t);
-}
-
-void
-post_failed(struct logpost *p)
-{
-	pthread_mutex_lock(&p->lock);
-	p->facts.failed++;
-	pthread_mutex_unlock(&p->lock);
 }
 
 const char *
@@ -403,7 +346,7 @@ logpost_stop(struct logpost *p, uint64_t patience_ns)
 	p->stop = true;
 	p->stop_by = clock_now() + patience_ns;
 	pthread_mutex_unlock(&p->lock);
-	signal_fd(p->wake_fd);
+	post_signal(p->wake_fd);
 	pthread_join(p->thread, NULL);
 	p->started = false;
 }
@@ -427,16 +370,7 @@ logpost_free(struct logpost *p)
 	logpost_stop(p, 0);
 	free_posts(p->waiting);
 	free_posts(p->running);
-	while (p->notes != NULL) {
-		struct post_note *n = p->notes;
-
-		p->notes = n->next;
-		mu_free(n->name);
-		mu_free(n);
-	}
-	if (p->shown != NULL)
-		mu_free(p->shown->name);
-	mu_free(p->shown);
+	post_forget_notes(p);
 	if (p->event_fd >= 0)
 		close(p->event_fd);
 	if (p->wake_fd >= 0)
@@ -462,7 +396,7 @@ logpost_reload(struct logpost *p, const struct logpost_config *cfg)
 	rc = copy_config(p, cfg);
 	p->look = true;
 	pthread_mutex_unlock(&p->lock);
-	signal_fd(p->wake_fd);
+	post_signal(p->wake_fd);
 	return rc;
 }
 
@@ -490,49 +424,6 @@ logpost_add(struct logpost *p, const struct logsink_rotated *r)
 	p->last_waiting = &t->next;
 	p->facts.waiting++;
 	pthread_mutex_unlock(&p->lock);
-	signal_fd(p->wake_fd);
+	post_signal(p->wake_fd);
 	return 0;
-}
-
-int
-logpost_fd(const struct logpost *p)
-{
-	return p->event_fd;
-}
-
-bool
-logpost_next(struct logpost *p, struct logpost_out *out)
-{
-	struct post_note *n;
-	uint64_t count;
-
-	if (p->shown != NULL)
-		mu_free(p->shown->name);
-	mu_free(p->shown);
-	pthread_mutex_lock(&p->lock);
-	n = p->notes;
-	if (n != NULL) {
-		p->notes = n->next;
-		if (p->notes == NULL)
-			p->last_note = &p->notes;
-	} else {
-		(void)!read(p->event_fd, &count, sizeof count);
-	}
-	pthread_mutex_unlock(&p->lock);
-	p->shown = n;
-	if (n == NULL)
-		return false;
-	out->kind = n->kind;
-	out->name = n->name;
-	out->text = n->text;
-	out->level = n->level;
-	return true;
-}
-
-void
-logpost_facts(struct logpost *p, struct logpost_facts *out)
-{
-	pthread_mutex_lock(&p->lock);
-	*out = p->facts;
-	pthread_mutex_unlock(&p->lock);
 }

@@ -5,6 +5,7 @@
  *   logpost_compress.c  gzip, zstd
  *   logpost_run.c       programs
  *   logpost_keep.c      what is removed
+ *   logpost_tell.c      what is told
  */
 #ifndef IO_LOGPOST_IMPL_H
 #define IO_LOGPOST_IMPL_H
@@ -67,9 +68,16 @@ struct logpost {
 	struct post_note *shown;
 };
 
+/* --- logpost_tell.c --- */
 void post_say(struct logpost *p, int level, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 void post_failed(struct logpost *p);
+/* The file is finished with; its name may be taken. */
+void post_done(struct logpost *p, struct post *t);
+/* Make an eventfd readable. */
+void post_signal(int fd);
+void post_forget_notes(struct logpost *p);
+/* --- the others --- */
 /* The folder in which the file is. */
 const char *post_folder(const struct logpost *p, bool here);
 

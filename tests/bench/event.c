@@ -10,30 +10,13 @@
 enum tag { TAG_COUNT = 2, TAG_STRING = 5, TAG_TIME = 9, TAG_VECTOR = 14 };
 
 static void
-put_u8(struct bytes *b, unsigned v)
-{
-	uint8_t c = (uint8_t)v;
-
-	bytes_add(b, &c, 1);
-}
-
-static void
 put_number(struct bytes *b, enum tag tag, uint64_t v)
 {
 	uint8_t n[8];
 
-	put_u8(b, tag);
+	wire_u8(b, tag);
 	wire_put64(n, v);
 	bytes_add(b, n, sizeof n);
-}
-
-static void
-put_length(struct bytes *b, enum tag tag, size_t len)
-{
-	uint8_t n[5];
-
-	put_u8(b, tag);
-	bytes_add(b, n, wire_varbyte(n, (uint32_t)len));
 }
 
 /* The string that fills up to size bytes, its own length included. */
@@ -44,9 +27,9 @@ put_filler(struct bytes *b, size_t size)
 
 	if (left >= 0x80)
 		left--;
-	put_length(b, TAG_STRING, left);
+	wire_length(b, TAG_STRING, left);
 	for (size_t i = 0; i < left; i++)
-		put_u8(b, (unsigned)(' ' + i * 7 % 95));
+		wire_u8(b, (unsigned)(' ' + i * 7 % 95));
 }
 
 void
@@ -55,13 +38,13 @@ event_init(struct event *e, size_t payload, const uint8_t *sender)
 	struct bytes b = { NULL }, f = { NULL };
 	size_t base = WIRE_TOPIC + EVENT_TOPIC;
 
-	put_length(&b, TAG_VECTOR, 3);
+	wire_length(&b, TAG_VECTOR, 3);
 	put_number(&b, TAG_COUNT, 1); /* version */
 	put_number(&b, TAG_COUNT, 1); /* an event */
-	put_length(&b, TAG_VECTOR, 2);
-	put_length(&b, TAG_STRING, strlen(NAME));
+	wire_length(&b, TAG_VECTOR, 2);
+	wire_length(&b, TAG_STRING, strlen(NAME));
 	bytes_add(&b, NAME, strlen(NAME));
-	put_length(&b, TAG_VECTOR, 3);
+	wire_length(&b, TAG_VECTOR, 3);
 	e->seq_at = base + b.len + 1;
 	put_number(&b, TAG_COUNT, 0);
 	e->time_at = base + b.len + 1;

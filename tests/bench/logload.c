@@ -69,14 +69,6 @@ static const struct column {
  */
 
 static void
-put_u8(struct bytes *b, unsigned v)
-{
-	uint8_t c = (uint8_t)v;
-
-	bytes_add(b, &c, 1);
-}
-
-static void
 put_u32(struct bytes *b, uint32_t v)
 {
 	uint8_t n[4];
@@ -95,25 +87,16 @@ put_u64(struct bytes *b, uint64_t v)
 }
 
 static void
-put_length(struct bytes *b, enum tag tag, size_t len)
-{
-	uint8_t n[5];
-
-	put_u8(b, tag);
-	bytes_add(b, n, wire_varbyte(n, (uint32_t)len));
-}
-
-static void
 put_count(struct bytes *b, uint64_t v)
 {
-	put_u8(b, TAG_COUNT);
+	wire_u8(b, TAG_COUNT);
 	put_u64(b, v);
 }
 
 static void
 put_text(struct bytes *b, enum tag tag, const char *text)
 {
-	put_length(b, tag, strlen(text));
+	wire_length(b, tag, strlen(text));
 	bytes_add(b, text, strlen(text));
 }
 
@@ -121,10 +104,10 @@ put_text(struct bytes *b, enum tag tag, const char *text)
 static void
 put_message(struct bytes *b, enum message kind, size_t n)
 {
-	put_length(b, TAG_VECTOR, 3);
+	wire_length(b, TAG_VECTOR, 3);
 	put_count(b, 1);
 	put_count(b, kind);
-	put_length(b, TAG_VECTOR, n);
+	wire_length(b, TAG_VECTOR, n);
 }
 
 /* --- the stream --------------------------------------------------------------
@@ -136,23 +119,23 @@ make_create(struct bytes *b)
 	put_message(b, LOG_CREATE, 4);
 	put_text(b, TAG_ENUM, STREAM);
 	put_text(b, TAG_ENUM, WRITER);
-	put_length(b, TAG_VECTOR, 6);
+	wire_length(b, TAG_VECTOR, 6);
 	put_text(b, TAG_STRING, PATH);
 	for (int i = 0; i < 3; i++) { /* rotation and time, none */
-		put_u8(b, TAG_REAL);
+		wire_u8(b, TAG_REAL);
 		put_u64(b, 0);
 	}
-	put_length(b, TAG_TABLE, 0);
+	wire_length(b, TAG_TABLE, 0);
 	put_text(b, TAG_STRING, "");
-	put_length(b, TAG_VECTOR, COLUMNS);
+	wire_length(b, TAG_VECTOR, COLUMNS);
 	for (size_t i = 0; i < COLUMNS; i++) {
-		put_length(b, TAG_VECTOR, 5);
+		wire_length(b, TAG_VECTOR, 5);
 		put_text(b, TAG_STRING, columns[i].name);
-		put_u8(b, 0);
+		wire_u8(b, 0);
 		put_count(b, columns[i].type);
 		put_count(b, 0);
-		put_u8(b, TAG_BOOLEAN);
-		put_u8(b, 1);
+		wire_u8(b, TAG_BOOLEAN);
+		wire_u8(b, 1);
 	}
 }
 
@@ -190,7 +173,7 @@ put_field(struct bytes *b, size_t column, uint64_t x)
 
 	put_u32(b, type);
 	put_u32(b, 0);
-	put_u8(b, set);
+	wire_u8(b, set);
 	if (!set)
 		return;
 	switch (type) {
@@ -211,7 +194,7 @@ put_field(struct bytes *b, size_t column, uint64_t x)
 		put_u32(b, 1);
 		break;
 	case T_ADDR:
-		put_u8(b, 4);
+		wire_u8(b, 4);
 		put_u32(b, (uint32_t)x);
 		break;
 	default:
@@ -236,7 +219,7 @@ make_batch(struct bytes *b, uint64_t seed)
 		put_text(b, TAG_ENUM, STREAM);
 		put_text(b, TAG_ENUM, WRITER);
 		put_text(b, TAG_STRING, PATH);
-		put_length(b, TAG_STRING, record.len);
+		wire_length(b, TAG_STRING, record.len);
 		bytes_add(b, record.p, record.len);
 	}
 	bytes_free(&record);

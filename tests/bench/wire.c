@@ -117,6 +117,23 @@ wire_read_filter(struct filter *f, const uint8_t *p, size_t len)
 	return true;
 }
 
+void
+wire_u8(struct bytes *b, unsigned v)
+{
+	uint8_t c = (uint8_t)v;
+
+	bytes_add(b, &c, 1);
+}
+
+void
+wire_length(struct bytes *b, unsigned tag, size_t len)
+{
+	uint8_t n[5];
+
+	wire_u8(b, tag);
+	bytes_add(b, n, wire_varbyte(n, (uint32_t)len));
+}
+
 static size_t
 begin(struct bytes *b)
 {

@@ -58,6 +58,10 @@ void wire_put64(uint8_t *p, uint64_t v);
 uint64_t wire_u64(const uint8_t *p);
 size_t wire_varbyte(uint8_t *p, uint32_t v); /* bytes written */
 
+/* Pieces of values at the end of b: a byte; a tag and a length or count. */
+void wire_u8(struct bytes *b, unsigned v);
+void wire_length(struct bytes *b, unsigned tag, size_t len);
+
 /* One handshake message at the end of b. */
 void wire_hello(struct bytes *b, enum wire_tag tag, const uint8_t *id);
 void wire_filter(struct bytes *b, enum wire_tag tag, const struct filter *f);
