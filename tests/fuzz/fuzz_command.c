@@ -44,6 +44,22 @@ come_back(const uint8_t *data, size_t size)
 	mu_buf_clear(&twice);
 }
 
+/* Some pairs, more than fit into one chunk. */
+static struct mu_backend *
+filled(void)
+{
+	struct mu_backend *b = mu_backend_memory_new(0);
+
+	must(b != NULL);
+	for (uint8_t i = 0; i < 40; i++) {
+		uint8_t key[3] = { 5, 1, (uint8_t)('a' + i) }; /* a string */
+		struct mu_bytes k = { key, sizeof key };
+
+		must(b->ops->put(b, k, k, 0) == 0);
+	}
+	return b;
+}
+
 static void
 feed_master(const uint8_t *data, size_t size)
 {
@@ -58,7 +74,8 @@ feed_master(const uint8_t *data, size_t size)
 	config.entity = master_id;
 	config.epoch = 1;
 	config.resume = true;
-	m = mu_master_new(&config, mu_backend_memory_new(0), &now);
+	config.chunk_bytes = 32;
+	m = mu_master_new(&config, filled(), &now);
 	must(m != NULL);
 	mu_buf_init(&b, 0);
 	mu_command_enc(&b, &attach);
@@ -91,19 +108,30 @@ feed_clone(const uint8_t *data, size_t size)
 		.sender = master_id,
 		.receiver = clone_id,
 	};
-	struct mu_buf b;
+	struct mu_command attached = {
+		.tag = MU_CMD_ATTACHED,
+		.sender = master_id,
+		.receiver = clone_id,
+		.epoch = 1,
+		.flags = MU_ATTACHED_FRESH,
+	};
+	struct mu_buf b, a;
 
 	mu_clone_config_init(&config);
 	config.entity = clone_id;
-	c = mu_clone_new(&config, mu_backend_memory_new(0), &now);
+	c = mu_clone_new(&config, filled(), &now);
 	must(c != NULL);
+	mu_buf_init(&a, 0);
 	mu_buf_init(&b, 0);
 	mu_command_enc(&b, &hello);
+	mu_command_enc(&a, &attached);
 	for (int i = 0; i < 8; i++) {
 		if (i == 2)
 			mu_clone_feed(c, mu_buf_data(&b), mu_buf_len(&b), &now);
-		if (i == 5)
+		if (i == 5) {
 			mu_clone_set_master(c, &master_id.endpoint, true, &now);
+			mu_clone_feed(c, mu_buf_data(&a), mu_buf_len(&a), &now);
+		}
 		mu_clone_feed(c, data, size, &now);
 		mu_clone_flush(c);
 		while (mu_clone_next(c, &out))
@@ -111,6 +139,7 @@ feed_clone(const uint8_t *data, size_t size)
 		now.mono += MU_CHANNEL_TICK_NS;
 		mu_clone_tick(c, &now);
 	}
+	mu_buf_clear(&a);
 	mu_buf_clear(&b);
 	mu_clone_free(c);
 }
