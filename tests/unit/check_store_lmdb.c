@@ -1,0 +1,148 @@
+/*
+ * A master on a real LMDB file whose store is copied in chunks: they come from
+ * one reading transaction, however much is written meanwhile.
+ */
+#include "lmdb_store.h"
+#include "store_pair.h"
+
+#define MASTER PAIR_CLONES
+#define PAIRS  400
+
+static struct mu_backend *file;
+
+static void
+put_pair(const char *name)
+{
+	struct muster_value *key = muster_value_cstring(name);
+	struct mu_buf b;
+	struct mu_bytes stored;
+
+	mu_buf_init(&b, 0);
+	ck_assert_int_eq((int)mu_entry_key(&b, key), MU_STORE_OK);
+	stored = mu_bytes_of(&b);
+	/* its own value */
+	ck_assert_int_eq(file->ops->put(file, stored, stored, 0), 0);
+	mu_buf_clear(&b);
+	muster_value_unref(key);
+}
+
+static unsigned
+open_transactions(void)
+{
+	struct backend_lmdb_facts f;
+
+	backend_lmdb_facts(file, &f);
+	return f.snapshots;
+}
+
+/* What one side has to say reaches the other, and then the reverse. */
+static void
+turn(void)
+{
+	pair_drain_clone(0);
+	pair_drain_master();
+}
+
+/* A write at the master, until its disk has it. */
+static void
+write_now(enum mu_store_op op, const char *key, const char *value)
+{
+	struct pollfd p = { backend_lmdb_fd(file), POLLIN, 0 };
+	struct pair_answer *a =
+	    pair_ask(MASTER, op, key, value, (struct mu_store_request){ 0 });
+
+	pair_drain_master();
+	while (!a->done) {
+		ck_assert_int_eq(poll(&p, 1, 60000), 1);
+		pair_drain_master();
+	}
+	ck_assert_int_eq((int)a->status, MU_STORE_OK);
+}
+
+static void
+begin(void)
+{
+	char name[20];
+
+	scratch_open();
+	file = store_open();
+	for (unsigned i = 0; i < PAIRS; i++) {
+		snprintf(name, sizeof name, "key%03u", i);
+		put_pair(name);
+	}
+	ck_assert_int_eq(store_commit(file), 0);
+	pair_begin();
+	pw.mc.chunk_bytes = 64;
+	pw.master = mu_master_new(&pw.mc, file, &pw.now);
+	ck_assert_ptr_nonnull(pw.master);
+	pair_open_clone_on(0, mu_backend_memory_new(0));
+	pair_drain_clone(0); /* nobody hears its cry for any master */
+	pair_join(0, true);
+}
+
+START_TEST(all_chunks_come_from_one_transaction)
+{
+	struct mu_clone_stats st;
+	unsigned writes = 0;
+
+	begin();
+	do {
+		turn();
+		mu_clone_stats(pw.clones[0], &st);
+		if (st.state != MU_STORE_ATTACHING || st.entries == 0)
+			continue;
+		ck_assert_uint_eq(open_transactions(), 1);
+		/* Behind the cursor, and far before it. */
+		write_now(MU_STORE_PUT, "key000", "count:1");
+		write_now(MU_STORE_PUT, "key399", "count:1");
+		write_now(
+		    MU_STORE_ERASE, writes++ == 0 ? "key398" : "key399", NULL);
+	} while (st.state != MU_STORE_FRESH);
+	ck_assert_uint_gt(writes, 10);
+	ck_assert_uint_eq(open_transactions(), 0);
+	/* 398 and 399 were inserted as the transaction has them, then erased.
+	 */
+	ck_assert_uint_ge(pw.clone_events[MU_STORE_INSERT], PAIRS);
+	ck_assert_uint_ge(pw.clone_events[MU_STORE_ERASED], 2);
+	ck_assert_uint_eq(st.entries, PAIRS - 2);
+	ck_assert(pair_reads(0, "key000", "count:1"));
+	ck_assert(pair_reads(0, "key397", "key397"));
+	ck_assert(pair_reads(0, "key398", "-"));
+	ck_assert(pair_reads(0, "key399", "-"));
+	pair_end();
+	scratch_close();
+}
+END_TEST
+
+START_TEST(a_master_that_ends_lets_its_transaction_go)
+{
+	begin();
+	turn();
+	turn();
+	turn();
+	ck_assert_uint_eq(open_transactions(), 1);
+	pair_end();
+	/* The file is free again. */
+	file = store_open();
+	store_close(file);
+	scratch_close();
+}
+END_TEST
+
+int
+main(void)
+{
+	Suite *s = suite_create("store_lmdb");
+	TCase *tc = tcase_create("chunks");
+	SRunner *sr;
+	int failed;
+
+	tcase_add_test(tc, all_chunks_come_from_one_transaction);
+	tcase_add_test(tc, a_master_that_ends_lets_its_transaction_go);
+	suite_add_tcase(s, tc);
+	sr = srunner_create(s);
+	srunner_run_all(sr, CK_NORMAL);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed == 0 ? 0 : 1;
+}
