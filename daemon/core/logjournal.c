@@ -43,6 +43,14 @@ logjournal_lmdb_new(const char *folder, bool sync)
 	return NULL;
 }
 
+static void
+close_env(struct logjournal_lmdb *j)
+{
+	if (j->env != NULL)
+		mdb_env_close(j->env);
+	j->env = NULL;
+}
+
 void
 logjournal_lmdb_free(struct logjournal_lmdb *j)
 {
@@ -50,8 +58,7 @@ logjournal_lmdb_free(struct logjournal_lmdb *j)
 		return;
 	if (j->txn != NULL)
 		mdb_txn_abort(j->txn);
-	if (j->env != NULL)
-		mdb_env_close(j->env);
+	close_env(j);
 	mu_free(j->folder);
 	mu_free(j);
 }
@@ -157,6 +164,22 @@ open_env(struct logjournal_lmdb *j)
 	return rc;
 }
 
+/* LMDB gives up for good when it can neither write a head nor take it back
+ * (MDB_PANIC); the disk may work again, so the file is opened anew. */
+static int
+begin(struct logjournal_lmdb *j, unsigned flags, MDB_txn **txn)
+{
+	int rc = open_env(j);
+
+	if (rc == 0)
+		rc = mdb_txn_begin(j->env, NULL, flags, txn);
+	if (rc != MDB_PANIC)
+		return rc;
+	close_env(j);
+	rc = open_env(j);
+	return rc == 0 ? mdb_txn_begin(j->env, NULL, flags, txn) : rc;
+}
+
 static MDB_val
 val(const void *p, size_t len)
 {
@@ -169,10 +192,10 @@ static int
 hook_begin(void *ctx)
 {
 	struct logjournal_lmdb *j = ctx;
-	int rc = open_env(j);
+	int rc = begin(j, 0, &j->txn);
 
-	if (rc == 0)
-		rc = mdb_txn_begin(j->env, NULL, 0, &j->txn);
+	if (rc != 0)
+		j->txn = NULL;
 	return to_errno(rc);
 }
 
@@ -225,10 +248,10 @@ hook_each(void *ctx,
 	MDB_cursor *c = NULL;
 	MDB_txn *txn = NULL;
 	MDB_val k, v;
-	int rc = open_env(j);
+	int rc = begin(j, MDB_RDONLY, &txn);
 
-	if (rc == 0)
-		rc = mdb_txn_begin(j->env, NULL, MDB_RDONLY, &txn);
+	if (rc != 0)
+		txn = NULL;
 	if (rc == 0)
 		rc = mdb_cursor_open(txn, j->dbi, &c);
 	rc = to_errno(rc);
@@ -260,9 +283,7 @@ hook_set_aside(void *ctx, int64_t wall, char *text, size_t size)
 
 	if (localtime_r(&t, &tm) != NULL)
 		strftime(stamp, sizeof stamp, "%Y-%m-%d-%H-%M-%S", &tm);
-	if (j->env != NULL)
-		mdb_env_close(j->env);
-	j->env = NULL;
+	close_env(j);
 	to = mu_asprintf("%s.damaged-%s", j->folder, stamp);
 	rc = to == NULL ? -ENOMEM : rename(j->folder, to) != 0 ? -errno : 0;
 	if (rc == 0)
