@@ -11,6 +11,7 @@
 
 #include "store.h"
 
+#define MAX_TIMED 100000
 #define LINE 65536
 
 int
@@ -170,4 +171,44 @@ control_gets(
 			return 0;
 	}
 	return good == lines ? good : 0;
+}
+
+static int
+ascending(const void *a, const void *b)
+{
+	const uint32_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+double
+control_get_p50(int fd, const char *store, uint64_t keys, uint64_t ns)
+{
+	static uint32_t took[MAX_TIMED];
+	uint64_t end = now_ns() + ns, since;
+	char text[LINE];
+	size_t n = 0;
+
+	for (; n < MAX_TIMED && (n == 0 || now_ns() < end); n++) {
+		size_t kept = 0;
+
+		since = now_ns();
+		if (!send_gets(fd, store, n, n + 1, keys))
+			return 0;
+		do {
+			ssize_t got = 0;
+
+			if (readable(fd, 2000))
+				got = read(fd, text + kept, sizeof text - 1 - kept);
+			if (got <= 0)
+				return 0;
+			kept += (size_t)got;
+		} while (text[kept - 1] != '\n' && kept < sizeof text - 1);
+		text[kept] = '\0';
+		if (strstr(text, "\"ok\":true") == NULL)
+			return 0;
+		took[n] = (uint32_t)(now_ns() - since);
+	}
+	qsort(took, n, sizeof *took, ascending);
+	return took[n / 2] / 1e3;
 }

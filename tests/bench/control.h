@@ -26,4 +26,9 @@ bool control_says(int fd, const char *request, const char *text);
 uint64_t control_gets(
     int fd, const char *store, uint64_t keys, unsigned window, uint64_t ns);
 
+/* The same one by one: the median time of one in microseconds; 0 when one was
+ * missing. */
+double control_get_p50(
+    int fd, const char *store, uint64_t keys, uint64_t ns);
+
 #endif
