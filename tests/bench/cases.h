@@ -12,6 +12,7 @@ struct bench_case {
 	struct load load;
 	unsigned rounds;   /* at most */
 	bool own;          /* of Muster alone, not of other targets */
+	bool nats;         /* of nats-server, too */
 	/* NULL: the load above; else measured in a way of its own */
 	void (*run)(const struct bench_case *c, const struct lab *lab,
 	    struct report *r);

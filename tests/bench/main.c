@@ -284,7 +284,7 @@ load_all(struct options *o, const struct lab *lab, struct report *r,
 
 			if (c->own && strcmp(t->name, "muster") != 0)
 				continue;
-			if (t->nats && c->load.echoes > 0)
+			if (t->nats && !c->nats)
 				continue;
 			case_load(c, lab, t, r, o->speed);
 		}

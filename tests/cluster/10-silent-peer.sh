@@ -17,6 +17,7 @@ is manager peers '[.peers[] | .rtt_us > 0] | all' ||
     fail 'nobody was pinged'
 
 say 'worker-2 stops dead'
+ctl worker-2 log-level debug
 freeze worker-2
 since=$(now_ms)
 until_true 10 has "$(log_of manager cluster)" 'node down: worker-2'
@@ -31,3 +32,6 @@ thaw worker-2
 # shellcheck disable=SC2086
 await restored $NODES
 expect_lines 2 "$(log_of manager cluster)" 'got hello from worker-2'
+
+say 'without full handshakes: its TLS sessions are resumed'
+until_true 10 has "$T/worker-2.out" 'tls session resumed'
