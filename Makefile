@@ -64,7 +64,10 @@ LIBS_tls = $(OPENSSL_LIBS)
 LIBS_value = -lm
 LIBS_proto = $(JANSSON_LIBS)
 LIBS_sys = $(SYSTEMD_LIBS)
-LIBS_core = $(JANSSON_LIBS) $(LMDB_LIBS) $(OPENSSL_LIBS) $(ZLIB_LIBS) -lpthread
+LIBS_core = $(OPENSSL_LIBS)
+LIBS_stores = $(LMDB_LIBS) -lpthread
+LIBS_logs = $(LMDB_LIBS) $(ZLIB_LIBS) -lpthread
+LIBS_control = $(OPENSSL_LIBS)
 LIBS_io = $(LIBEVENT_LIBS) $(OPENSSL_LIBS) $(LMDB_LIBS) $(ZLIB_LIBS) \
 	$(ZSTD_LIBS) -lpthread
 LIBS_node = $(LIBEVENT_LIBS)
@@ -91,7 +94,7 @@ endef
 $(foreach r,$(LIB_ROOMS) $(DAEMON_ROOMS),$(eval $(call room,$(r))))
 
 # rooms_a NAMES: their archives in link order (high floors first)
-ORDER = node ctl io core sys proto store logrec tls pool layout topic value base
+ORDER = node ctl io control rules logs stores core sys proto store logrec tls pool layout topic value base
 rooms_a = $(foreach r,$(filter $(1),$(ORDER)),$(B)/rooms/$(r).a)
 rooms_l = $(foreach r,$(filter $(1),$(ORDER)),$(LIBS_$(r)))
 
@@ -115,7 +118,7 @@ $(B)/libmuster.a: $(foreach r,$(LIBMUSTER_ROOMS),$($(r)_OBJS))
 	$(call say,AR,$@)
 	$(Q)rm -f $@; ar rcs $@ $^
 
-MUSTERD_ROOMS = node io core sys proto store logrec tls pool layout topic value base
+MUSTERD_ROOMS = node io control rules logs stores core sys proto store logrec tls pool layout topic value base
 MUSTERCTL_ROOMS = ctl sys proto logrec tls layout topic value base
 $(B)/musterd: $(B)/obj/daemon/node/main.o $(call rooms_a,$(MUSTERD_ROOMS))
 	$(call say,LD,$@)

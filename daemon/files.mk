@@ -1,5 +1,5 @@
 # Sources of daemon/, one per line; a new file is a decision.
-DAEMON_ROOMS = sys core io node ctl
+DAEMON_ROOMS = sys core stores logs rules control io node ctl
 
 sys_SRCS = \
 	daemon/sys/clock.c \
@@ -14,34 +14,7 @@ sys_SRCS = \
 core_SRCS = \
 	daemon/core/accepted.c \
 	daemon/core/access.c \
-	daemon/core/backend_lmdb.c \
-	daemon/core/backend_lmdb_batch.c \
-	daemon/core/backend_lmdb_check.c \
-	daemon/core/backend_lmdb_commit.c \
-	daemon/core/backend_lmdb_due.c \
-	daemon/core/backend_lmdb_env.c \
-	daemon/core/backend_lmdb_layer.c \
-	daemon/core/backend_lmdb_record.c \
-	daemon/core/backend_lmdb_snapshot.c \
-	daemon/core/backend_lmdb_view.c \
-	daemon/core/control.c \
-	daemon/core/control_answer.c \
-	daemon/core/control_events.c \
-	daemon/core/control_facts.c \
-	daemon/core/control_graph.c \
-	daemon/core/control_idents.c \
-	daemon/core/control_logger.c \
-	daemon/core/control_ops.c \
-	daemon/core/control_pools.c \
-	daemon/core/control_rules.c \
-	daemon/core/control_ship.c \
-	daemon/core/control_ship_facts.c \
-	daemon/core/control_store.c \
-	daemon/core/control_store_dump.c \
-	daemon/core/control_store_facts.c \
-	daemon/core/control_store_read.c \
-	daemon/core/control_tail.c \
-	daemon/core/delivery.c \
+	daemon/core/answer.c \
 	daemon/core/dial.c \
 	daemon/core/endpoint.c \
 	daemon/core/endpoint_dial.c \
@@ -54,26 +27,8 @@ core_SRCS = \
 	daemon/core/forward.c \
 	daemon/core/idents.c \
 	daemon/core/idents_requests.c \
-	daemon/core/inputs.c \
-	daemon/core/inputs_batch.c \
-	daemon/core/inputs_file.c \
-	daemon/core/inputs_mark.c \
 	daemon/core/link.c \
 	daemon/core/link_peer.c \
-	daemon/core/logger.c \
-	daemon/core/logjournal.c \
-	daemon/core/logsink.c \
-	daemon/core/logsink_anew.c \
-	daemon/core/logsink_fact.c \
-	daemon/core/logsink_format.c \
-	daemon/core/logsink_item.c \
-	daemon/core/logsink_journal.c \
-	daemon/core/logsink_lines.c \
-	daemon/core/logsink_note.c \
-	daemon/core/logsink_recover.c \
-	daemon/core/logsink_rotate.c \
-	daemon/core/logsink_session.c \
-	daemon/core/logsink_writer.c \
 	daemon/core/members.c \
 	daemon/core/members_event.c \
 	daemon/core/members_hello.c \
@@ -84,16 +39,6 @@ core_SRCS = \
 	daemon/core/members_rows.c \
 	daemon/core/members_start.c \
 	daemon/core/members_track.c \
-	daemon/core/outbox.c \
-	daemon/core/outbox_add.c \
-	daemon/core/outbox_disk.c \
-	daemon/core/outbox_fact.c \
-	daemon/core/outbox_load.c \
-	daemon/core/outbox_logger.c \
-	daemon/core/outbox_queue.c \
-	daemon/core/outbox_record.c \
-	daemon/core/outbox_send.c \
-	daemon/core/outbox_stream.c \
 	daemon/core/outq.c \
 	daemon/core/pools.c \
 	daemon/core/records.c \
@@ -101,21 +46,84 @@ core_SRCS = \
 	daemon/core/relays_rules.c \
 	daemon/core/router.c \
 	daemon/core/router_peers.c \
-	daemon/core/router_subs.c \
-	daemon/core/rules.c \
-	daemon/core/rules_fact.c \
-	daemon/core/rules_list.c \
-	daemon/core/rules_outbox.c \
-	daemon/core/rules_run.c \
-	daemon/core/rules_write.c \
-	daemon/core/shipper.c \
-	daemon/core/shipper_loggers.c \
-	daemon/core/shipper_own.c \
-	daemon/core/stores.c \
-	daemon/core/stores_ask.c \
-	daemon/core/stores_fact.c \
-	daemon/core/stores_hosts.c \
-	daemon/core/stores_peers.c
+	daemon/core/router_subs.c
+
+stores_SRCS = \
+	daemon/stores/backend_lmdb.c \
+	daemon/stores/backend_lmdb_batch.c \
+	daemon/stores/backend_lmdb_check.c \
+	daemon/stores/backend_lmdb_commit.c \
+	daemon/stores/backend_lmdb_due.c \
+	daemon/stores/backend_lmdb_env.c \
+	daemon/stores/backend_lmdb_layer.c \
+	daemon/stores/backend_lmdb_record.c \
+	daemon/stores/backend_lmdb_snapshot.c \
+	daemon/stores/backend_lmdb_view.c \
+	daemon/stores/stores.c \
+	daemon/stores/stores_ask.c \
+	daemon/stores/stores_fact.c \
+	daemon/stores/stores_hosts.c \
+	daemon/stores/stores_peers.c
+
+logs_SRCS = \
+	daemon/logs/delivery.c \
+	daemon/logs/inputs.c \
+	daemon/logs/inputs_batch.c \
+	daemon/logs/inputs_file.c \
+	daemon/logs/inputs_mark.c \
+	daemon/logs/logger.c \
+	daemon/logs/logjournal.c \
+	daemon/logs/logsink.c \
+	daemon/logs/logsink_anew.c \
+	daemon/logs/logsink_fact.c \
+	daemon/logs/logsink_format.c \
+	daemon/logs/logsink_item.c \
+	daemon/logs/logsink_journal.c \
+	daemon/logs/logsink_lines.c \
+	daemon/logs/logsink_note.c \
+	daemon/logs/logsink_recover.c \
+	daemon/logs/logsink_rotate.c \
+	daemon/logs/logsink_session.c \
+	daemon/logs/logsink_writer.c \
+	daemon/logs/outbox.c \
+	daemon/logs/outbox_add.c \
+	daemon/logs/outbox_disk.c \
+	daemon/logs/outbox_fact.c \
+	daemon/logs/outbox_load.c \
+	daemon/logs/outbox_logger.c \
+	daemon/logs/outbox_queue.c \
+	daemon/logs/outbox_record.c \
+	daemon/logs/outbox_send.c \
+	daemon/logs/outbox_stream.c \
+	daemon/logs/shipper.c \
+	daemon/logs/shipper_loggers.c \
+	daemon/logs/shipper_own.c
+
+rules_SRCS = \
+	daemon/rules/rules.c \
+	daemon/rules/rules_fact.c \
+	daemon/rules/rules_list.c \
+	daemon/rules/rules_outbox.c \
+	daemon/rules/rules_run.c \
+	daemon/rules/rules_write.c
+
+control_SRCS = \
+	daemon/control/control.c \
+	daemon/control/control_events.c \
+	daemon/control/control_facts.c \
+	daemon/control/control_graph.c \
+	daemon/control/control_idents.c \
+	daemon/control/control_logger.c \
+	daemon/control/control_ops.c \
+	daemon/control/control_pools.c \
+	daemon/control/control_rules.c \
+	daemon/control/control_ship.c \
+	daemon/control/control_ship_facts.c \
+	daemon/control/control_store.c \
+	daemon/control/control_store_dump.c \
+	daemon/control/control_store_facts.c \
+	daemon/control/control_store_read.c \
+	daemon/control/control_tail.c
 
 io_SRCS = \
 	daemon/io/child.c \

@@ -18,7 +18,7 @@
 #include <event2/event_struct.h>
 
 #include "base/alloc.h"
-#include "core/control.h"
+#include "control/control.h"
 #include "io/conn.h"
 #include "io/loop.h"
 #include "muster/err.h"

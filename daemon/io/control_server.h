@@ -1,6 +1,6 @@
 /*
  * The control socket: NODE.sock in the run directory, for the owner, root and
- * the socket's group.  Sessions are core/control's.
+ * the socket's group.  Sessions are control/control's.
  */
 #ifndef IO_CONTROL_SERVER_H
 #define IO_CONTROL_SERVER_H

@@ -1,9 +1,9 @@
 /* The disk of a logger: the folders of files being written and of rotated
- * ones, for core/logsink. */
+ * ones, for logs/logsink. */
 #ifndef IO_LOGDIR_H
 #define IO_LOGDIR_H
 
-#include "core/logsink.h"
+#include "logs/logsink.h"
 
 struct logdir;
 

@@ -6,9 +6,9 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "core/logjournal.h"
 #include "io/logdir.h"
 #include "io/logdisk_impl.h"
+#include "logs/logjournal.h"
 #include "sys/clock.h"
 
 /* --- the thread -------------------------------------------------------- */

@@ -1,5 +1,5 @@
 /*
- * The disk thread of a logger: items in, what core/logsink says about them
+ * The disk thread of a logger: items in, what logs/logsink says about them
  * out.  Its owner puts a descriptor into the loop, and takes consequences
  * whenever it is readable.
  */
@@ -9,8 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "core/logitem.h"
-#include "core/logsink.h"
+#include "logs/logitem.h"
+#include "logs/logsink.h"
 
 struct logdisk;
 

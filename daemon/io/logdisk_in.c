@@ -4,8 +4,8 @@
 #include <time.h>
 
 #include "base/alloc.h"
-#include "core/logsink.h"
 #include "io/logdisk_impl.h"
+#include "logs/logsink.h"
 #include "sys/clock.h"
 
 #define LOOK_NS     UINT64_C(10000000000) /* at the wall clock, at least */

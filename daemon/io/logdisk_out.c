@@ -4,8 +4,8 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "core/logsink.h"
 #include "io/logdisk_impl.h"
+#include "logs/logsink.h"
 
 #define FACTS_NS   UINT64_C(100000000) /* between copies of facts */
 #define MOST_LINES (4u << 20)          /* bytes for those who follow */

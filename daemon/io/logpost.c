@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "core/logsink.h"
 #include "io/logpost_impl.h"
+#include "logs/logsink.h"
 #include "muster/err.h"
 #include "sys/clock.h"
 #include "sys/log.h"

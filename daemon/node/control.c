@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "config.h"
-#include "core/control.h"
+#include "control/control.h"
 #include "io/control_server.h"
 #include "io/peers.h"
 #include "muster/err.h"

@@ -11,7 +11,7 @@
 #include "base/alloc.h"
 #include "base/diag.h"
 #include "config.h"
-#include "core/control_idents.h"
+#include "control/control_idents.h"
 #include "core/idents.h"
 #include "layout/fields.h"
 #include "layout/layout.h"

@@ -1,11 +1,11 @@
 /* Followed files in the turns of a node; see inputs.h. */
 #include "node/inputs.h"
 
-#include "core/control_ship.h"
-#include "core/inputs.h"
-#include "core/outbox.h"
+#include "control/control_ship.h"
 #include "io/infile.h"
 #include "layout/layout.h"
+#include "logs/inputs.h"
+#include "logs/outbox.h"
 #include "muster/err.h"
 #include "node/node_impl.h"
 #include "node/shipper.h"

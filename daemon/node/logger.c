@@ -4,13 +4,13 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "core/control.h"
-#include "core/control_logger.h"
-#include "core/logger.h"
+#include "control/control.h"
+#include "control/control_logger.h"
 #include "io/logdisk.h"
 #include "io/logpost.h"
 #include "io/loop.h"
 #include "layout/layout.h"
+#include "logs/logger.h"
 #include "muster/err.h"
 #include "node/node_impl.h"
 #include "node/options.h"

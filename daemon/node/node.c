@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "core/control.h"
+#include "control/control.h"
 #include "core/endpoint.h"
 #include "io/conn.h"
 #include "io/control_server.h"

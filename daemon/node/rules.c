@@ -6,18 +6,18 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "core/control.h"
+#include "control/control.h"
 #include "core/endpoint.h"
-#include "core/outbox.h"
-#include "core/rules.h"
-#include "core/rules_outbox.h"
 #include "io/child.h"
 #include "io/loop.h"
 #include "layout/layout.h"
+#include "logs/outbox.h"
 #include "muster/err.h"
 #include "node/node_impl.h"
 #include "node/shipper.h"
 #include "node/stores.h"
+#include "rules/rules.h"
+#include "rules/rules_outbox.h"
 #include "sys/clock.h"
 #include "sys/log.h"
 

@@ -1,5 +1,5 @@
 /*
- * The rules of a node (core/rules.h) with their processes and stores.
+ * The rules of a node (rules/rules.h) with their processes and stores.
  */
 #ifndef NODE_RULES_H
 #define NODE_RULES_H

@@ -5,9 +5,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "core/backend_lmdb.h"
-#include "core/control.h"
-#include "core/stores.h"
+#include "control/control.h"
 #include "io/loop.h"
 #include "layout/layout.h"
 #include "muster/err.h"
@@ -15,6 +13,8 @@
 #include "node/node_impl.h"
 #include "node/rules.h"
 #include "store/backend.h"
+#include "stores/backend_lmdb.h"
+#include "stores/stores.h"
 #include "sys/clock.h"
 #include "sys/log.h"
 

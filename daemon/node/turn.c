@@ -7,7 +7,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
-#include "core/control.h"
+#include "control/control.h"
 #include "core/endpoint.h"
 #include "core/records.h"
 #include "io/conn.h"

@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 #include "base/rng.h"
-#include "core/backend_lmdb.h"
+#include "stores/backend_lmdb.h"
 #include "sys/clock.h"
 
 #define KEY     32

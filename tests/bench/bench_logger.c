@@ -19,13 +19,13 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/rng.h"
-#include "core/logjournal.h"
-#include "core/logsink.h"
 #include "io/logdir.h"
 #include "io/logpost.h"
 #include "logrec/message.h"
 #include "logrec/record.h"
 #include "logrec/stream.h"
+#include "logs/logjournal.h"
+#include "logs/logsink.h"
 #include "sys/clock.h"
 
 #define BATCHES 64  /* different ones, used again and again */

@@ -14,8 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/backend_lmdb.h"
 #include "muster/value.h"
+#include "stores/backend_lmdb.h"
 #include "sys/clock.h"
 
 #define BATCH     2000  /* entries per commit */

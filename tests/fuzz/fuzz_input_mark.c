@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/inputs_impl.h"
+#include "logs/inputs_impl.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

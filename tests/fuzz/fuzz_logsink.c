@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "core/logsink.h"
 #include "logrec/stream.h"
+#include "logs/logsink.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/outbox.h"
-#include "core/outbox_record.h"
+#include "logs/outbox.h"
+#include "logs/outbox_record.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

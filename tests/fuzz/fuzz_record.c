@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/backend_lmdb_check.h"
-#include "core/backend_lmdb_record.h"
+#include "stores/backend_lmdb_check.h"
+#include "stores/backend_lmdb_record.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -27,8 +27,8 @@
 #include "base/uuid.h"
 #include "core/endpoint.h"
 #include "core/router.h"
-#include "core/stores.h"
 #include "layout/layout.h"
+#include "stores/stores.h"
 
 #define NODES_MAX  5000
 #define FIRST_PORT 20000 /* of row i: that and i, as hosts differ, too */

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "base/rng.h"
-#include "core/backend_lmdb_record.h"
 #include "lmdb_store.h"
+#include "stores/backend_lmdb_record.h"
 
 /* --- single operations -----------------------------------------------------
  */

@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "base/rng.h"
-#include "core/backend_lmdb_record.h"
 #include "lmdb_store.h"
+#include "stores/backend_lmdb_record.h"
 
 /* --- against a model -------------------------------------------------------
  */

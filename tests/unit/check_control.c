@@ -6,7 +6,7 @@
 
 #include "base/alloc.h"
 #include "base/diag.h"
-#include "core/control.h"
+#include "control/control.h"
 #include "core/endpoint.h"
 #include "layout/read.h"
 #include "muster/err.h"

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 
 #include "control_ask.h"
-#include "core/rules.h"
 #include "endpoint_net.h"
 #include "muster/err.h"
+#include "rules/rules.h"
 #include "store/store.h"
 
 static const char text[] =

@@ -10,7 +10,7 @@
 #include <sys/un.h>
 
 #include "check_layout.h"
-#include "core/control.h"
+#include "control/control.h"
 #include "core/endpoint.h"
 #include "io/control_server.h"
 #include "io_end.h"

@@ -6,14 +6,14 @@
 
 #include "base/alloc.h"
 #include "base/diag.h"
-#include "core/control.h"
+#include "control/control.h"
 #include "core/endpoint.h"
-#include "core/stores.h"
 #include "layout/read.h"
 #include "muster/err.h"
 #include "nomem.h"
 #include "proto/jtext.h"
 #include "store/backend.h"
+#include "stores/stores.h"
 
 #define MS    1000000u
 #define START 1000000000u

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
-#include "core/delivery.h"
+#include "logs/delivery.h"
 #include "muster/err.h"
 #include "value/codec.h"
 

@@ -12,10 +12,10 @@
 
 #include "base/alloc.h"
 #include "base/rng.h"
-#include "core/inputs.h"
 #include "layout/inputs.h"
 #include "layout/layout.h"
 #include "layout/read.h"
+#include "logs/inputs.h"
 #include "model_disk.h"
 #include "nomem.h"
 

@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "core/inputs.h"
-#include "core/inputs_impl.h"
 #include "layout/layout.h"
 #include "layout/read.h"
+#include "logs/inputs.h"
+#include "logs/inputs_impl.h"
 #include "model_disk.h"
 
 #define FILES 12

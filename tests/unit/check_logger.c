@@ -5,11 +5,11 @@
 #include "logsink.h"
 
 #include "base/diag.h"
-#include "core/delivery.h"
 #include "core/endpoint.h"
-#include "core/logger.h"
 #include "core/router.h"
 #include "layout/read.h"
+#include "logs/delivery.h"
+#include "logs/logger.h"
 #include "muster/err.h"
 #include "nomem.h"
 #include "proto/envelope.h"

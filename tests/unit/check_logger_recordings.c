@@ -12,8 +12,8 @@
 #include <unistd.h>
 #include <zlib.h>
 
-#include "core/logjournal.h"
 #include "io/logdir.h"
+#include "logs/logjournal.h"
 #include "proto/envelope.h"
 #include "proto/handshake.h"
 #include "value/codec.h"

@@ -9,9 +9,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/logsink.h"
 #include "io/logpost.h"
 #include "io/logpost_impl.h"
+#include "logs/logsink.h"
 #include "muster/err.h"
 #include "nomem.h"
 #include "sys/clock.h"

@@ -5,9 +5,9 @@
 #include <check.h>
 #include <string.h>
 
-#include "core/delivery.h"
-#include "core/outbox.h"
 #include "logrec/message.h"
+#include "logs/delivery.h"
+#include "logs/outbox.h"
 #include "muster/err.h"
 #include "value/codec.h"
 

@@ -8,12 +8,12 @@
 #include <stdlib.h>
 
 #include "base/blob.h"
-#include "core/rules.h"
 #include "muster/err.h"
 #include "muster/event.h"
 #include "muster/topic.h"
 #include "muster/value.h"
 #include "nomem.h"
+#include "rules/rules.h"
 #include "store/store.h"
 #include "topic/filter.h"
 #include "value/codec.h"

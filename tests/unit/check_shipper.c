@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "core/shipper.h"
 #include "endpoint_net.h"
+#include "logs/shipper.h"
 #include "model_disk.h"
 #include "muster/topic.h"
 

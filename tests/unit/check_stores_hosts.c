@@ -13,7 +13,7 @@
 
 #include "stores_net.h"
 
-#include "core/stores_impl.h"
+#include "stores/stores_impl.h"
 
 #define WRONG NODES "stores: {quick: {master: proxy-1}}\n"
 

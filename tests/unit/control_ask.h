@@ -5,7 +5,7 @@
 #include <check.h>
 #include <string.h>
 
-#include "core/control.h"
+#include "control/control.h"
 
 /* All that the session says to a line; lives until the next one. */
 static const char *

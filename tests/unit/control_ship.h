@@ -11,12 +11,12 @@
 
 #include "base/alloc.h"
 #include "base/diag.h"
-#include "core/control.h"
-#include "core/control_ship.h"
+#include "control/control.h"
+#include "control/control_ship.h"
 #include "core/endpoint.h"
-#include "core/shipper.h"
 #include "layout/read.h"
 #include "logrec/record.h"
+#include "logs/shipper.h"
 #include "model_disk.h"
 #include "nomem.h"
 

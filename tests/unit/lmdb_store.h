@@ -10,9 +10,9 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "core/backend_lmdb.h"
 #include "muster/err.h"
 #include "scratch.h"
+#include "stores/backend_lmdb.h"
 
 #define HERE __attribute__((unused)) static
 

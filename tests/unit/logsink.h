@@ -9,10 +9,10 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
-#include "core/logsink.h"
 #include "logrec/message.h"
 #include "logrec/record.h"
 #include "logrec/stream.h"
+#include "logs/logsink.h"
 #include "muster/value.h"
 
 #define NS       UINT64_C(1000000000)

@@ -10,7 +10,7 @@
 
 #include <zlib.h>
 
-#include "core/logsink.h"
+#include "logs/logsink.h"
 
 #define SENDERS   2
 #define MOST_OUT  200

@@ -9,13 +9,13 @@
 
 #include <poll.h>
 
-#include "core/backend_lmdb.h"
-#include "core/stores.h"
 #include "muster/err.h"
 #include "muster/topic.h"
 #include "muster/value.h"
 #include "scratch.h"
 #include "store/backend.h"
+#include "stores/backend_lmdb.h"
+#include "stores/stores.h"
 
 #ifndef LAYOUT /* a test may have its own */
 #define LAYOUT                                                                 \

@@ -1,0 +1,114 @@
+/*
+ * Numbered batches: what was written already is not written again, and what
+ * shows that one before it is missing is not written yet (muster-protocol(7),
+ * LOGS).
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/alloc.h"
+#include "logs/logsink_impl.h"
+#include "muster/err.h"
+
+struct session *
+session_find(struct logsink *s, const struct mu_uuid *id)
+{
+	struct session *ss;
+
+	HASH_FIND(hh, s->sessions, id, sizeof *id, ss);
+	return ss;
+}
+
+struct session *
+session_add(struct logsink *s, const struct mu_uuid *id)
+{
+	struct session *ss;
+
+	if (HASH_COUNT(s->sessions) >= SINK_SESSIONS)
+		return NULL;
+	ss = mu_calloc(1, sizeof *ss);
+	if (ss == NULL)
+		return NULL;
+	ss->id = *id;
+	HASH_ADD(hh, s->sessions, id, sizeof ss->id, ss);
+	return ss;
+}
+
+void
+session_refuse(struct logsink *s, struct logitem *it, const char *why)
+{
+	it->refused = true;
+	snprintf(it->why, sizeof it->why, "%s", why);
+	s->total.refused++;
+}
+
+/* Its answer leaves, maybe once more. */
+static void
+answer(struct logsink *s, struct session *ss)
+{
+	if (ss->due)
+		return;
+	ss->due = true;
+	ss->next_due = NULL;
+	*s->last_due = ss;
+	s->last_due = &ss->next_due;
+}
+
+void
+session_due(struct logsink *s, struct session *ss)
+{
+	ss->taken = ss->seen;
+	answer(s, ss);
+}
+
+enum session_verdict
+session_judge(struct logsink *s, struct logitem *it, struct session **out)
+{
+	struct session *ss = session_find(s, &it->session);
+
+	if (ss == NULL)
+		ss = session_add(s, &it->session);
+	*out = ss;
+	if (ss == NULL) {
+		session_refuse(s, it, "too many sessions, or no memory");
+		return SESSION_REFUSE;
+	}
+	ss->peer = it->peer;
+	snprintf(ss->name, sizeof ss->name, "%s", it->name);
+	ss->used = s->now.wall;
+	if (it->seq <= ss->seen) {
+		/* What is only in the group is answered with the group. */
+		s->total.repeated += !s->again;
+		if (it->seq <= ss->taken)
+			answer(s, ss);
+		return SESSION_REPEATED;
+	}
+	if (it->prev > ss->seen) {
+		s->total.gaps += !s->again;
+		answer(s, ss);
+		return SESSION_REPEATED;
+	}
+	if (it->kind == LOGITEM_BUSY) {
+		session_refuse(s, it,
+		    "busy: the records that wait for the disk fill the buffer");
+		return SESSION_REFUSE;
+	}
+	if (!s->ready || s->journal_retry != 0) {
+		session_refuse(s, it, s->total.error);
+		return SESSION_REFUSE;
+	}
+	s->total.batches += !s->again;
+	return SESSION_TAKE;
+}
+
+void
+session_forget(struct logsink *s)
+{
+	struct session *ss, *next;
+
+	HASH_ITER(hh, s->sessions, ss, next)
+	{
+		HASH_DEL(s->sessions, ss);
+		mu_free(ss);
+	}
+}
