@@ -133,3 +133,23 @@ follow_dropped(const struct mu_jtext *line, const char *things)
 		complain("%.*s %s: too slow a reader", (int)dropped.len,
 		    dropped.at, things);
 }
+
+long
+follow_event(const struct ctl *c, const char *line, size_t len,
+    const char *member, void (*print)(const struct mu_jtext *event))
+{
+	struct mu_jtext v, event;
+
+	if (mu_jtext_check(line, len, NULL) != 0)
+		return 0;
+	v = mu_jtext_over(line, len);
+	event = mu_jtext_member(&v, member);
+	if (c->json) {
+		fwrite(line, 1, len, stdout);
+		putchar('\n');
+	} else if (mu_jtext_kind(&event) == MU_JTEXT_OBJECT) {
+		print(&event);
+	}
+	follow_dropped(&v, "events were dropped");
+	return mu_jtext_kind(&event) == MU_JTEXT_OBJECT;
+}

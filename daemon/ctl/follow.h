@@ -22,8 +22,13 @@ struct follow {
  * is over.  The exit status. */
 int follow(const struct ctl *c, const struct follow *f);
 
-/* A {"dropped": n} line is told; things: what was dropped, and why. */
+/* A line of events, as it came or by print: its member of that name.  Returns
+ * how many there were in it, 0 or 1. */
 struct mu_jtext;
+long follow_event(const struct ctl *c, const char *line, size_t len,
+    const char *member, void (*print)(const struct mu_jtext *event));
+
+/* A {"dropped": n} line is told; things: what was dropped, and why. */
 void follow_dropped(const struct mu_jtext *line, const char *things);
 
 #endif

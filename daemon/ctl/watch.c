@@ -60,21 +60,7 @@ print_event(const struct mu_jtext *event)
 static long
 on_line(void *ctx, const char *line, size_t len)
 {
-	const struct ctl *c = ctx;
-	struct mu_jtext v, event;
-
-	if (mu_jtext_check(line, len, NULL) != 0)
-		return 0;
-	v = mu_jtext_over(line, len);
-	event = mu_jtext_member(&v, "event");
-	if (c->json) {
-		fwrite(line, 1, len, stdout);
-		putchar('\n');
-	} else if (mu_jtext_kind(&event) == MU_JTEXT_OBJECT) {
-		print_event(&event);
-	}
-	follow_dropped(&v, "events were dropped");
-	return mu_jtext_kind(&event) == MU_JTEXT_OBJECT;
+	return follow_event(ctx, line, len, "event", print_event);
 }
 
 static char *

@@ -12,22 +12,6 @@
 /* vector(3) count(1) count(kind) vector(n), n in at most five bytes */
 #define HEAD_MAX 26
 
-static uint32_t
-vector(struct mu_cursor *c)
-{
-	if (mu_cursor_u8(c) != MUSTER_VECTOR)
-		mu_cursor_fail(c, MUSTER_EPROTO);
-	return mu_cursor_count(c, 1);
-}
-
-static uint64_t
-count(struct mu_cursor *c)
-{
-	if (mu_cursor_u8(c) != MUSTER_COUNT)
-		mu_cursor_fail(c, MUSTER_EPROTO);
-	return mu_cursor_u64(c);
-}
-
 static const uint8_t *
 text(struct mu_cursor *c, enum muster_type type, size_t *len)
 {
@@ -42,14 +26,14 @@ text(struct mu_cursor *c, enum muster_type type, size_t *len)
 static enum muster_message
 head(struct mu_cursor *c, uint32_t *n, uint32_t *rest)
 {
-	uint32_t outer = vector(c);
+	uint32_t outer = mu_dec_vector_head(c);
 	uint64_t kind;
 
 	*n = *rest = 0;
-	if (outer < 3 || count(c) != VERSION)
+	if (outer < 3 || mu_dec_count(c) != VERSION)
 		mu_cursor_fail(c, MUSTER_EPROTO);
-	kind = count(c);
-	*n = vector(c);
+	kind = mu_dec_count(c);
+	*n = mu_dec_vector_head(c);
 	if (kind < MUSTER_MESSAGE_EVENT || kind > MUSTER_MESSAGE_BATCH)
 		mu_cursor_fail(c, MUSTER_EPROTO);
 	if (c->error != 0)

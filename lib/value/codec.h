@@ -29,6 +29,11 @@ void mu_value_enc_json(struct mu_buf *b, const struct muster_value *v);
 /* Append Broker's text form. */
 void mu_value_enc_text(struct mu_buf *b, const struct muster_value *v);
 
+/* Parts of encoded messages, read in place: how many elements a vector has, and
+ * a count.  Anything else there fails the cursor with MUSTER_EPROTO. */
+uint32_t mu_dec_vector_head(struct mu_cursor *c);
+uint64_t mu_dec_count(struct mu_cursor *c);
+
 /*
  * Look at an encoded message without decoding it: its kind and, of an event,
  * the name and the encoded argument vector, all borrowed from buf.  Only the

@@ -7,16 +7,16 @@
 
 #define VERSION 1
 
-static uint32_t
-vector_head(struct mu_cursor *c)
+uint32_t
+mu_dec_vector_head(struct mu_cursor *c)
 {
 	if (mu_cursor_u8(c) != MUSTER_VECTOR)
 		mu_cursor_fail(c, MUSTER_EPROTO);
 	return mu_cursor_count(c, 1);
 }
 
-static uint64_t
-count(struct mu_cursor *c)
+uint64_t
+mu_dec_count(struct mu_cursor *c)
 {
 	if (mu_cursor_u8(c) != MUSTER_COUNT)
 		mu_cursor_fail(c, MUSTER_EPROTO);
@@ -26,12 +26,12 @@ count(struct mu_cursor *c)
 static void
 peek_event(struct mu_cursor *c, struct mu_peek *out)
 {
-	if (vector_head(c) < 2 || mu_cursor_u8(c) != MUSTER_STRING)
+	if (mu_dec_vector_head(c) < 2 || mu_cursor_u8(c) != MUSTER_STRING)
 		mu_cursor_fail(c, MUSTER_EPROTO);
 	out->name = (const char *)mu_cursor_str(c, &out->name_len);
 	out->args = c->at;
 	out->args_len = mu_cursor_left(c);
-	vector_head(c);
+	mu_dec_vector_head(c);
 }
 
 int
@@ -41,15 +41,15 @@ mu_peek_message(const uint8_t *buf, size_t len, struct mu_peek *out)
 	uint64_t kind;
 
 	memset(out, 0, sizeof *out);
-	if (vector_head(&c) < 3 || count(&c) != VERSION)
+	if (mu_dec_vector_head(&c) < 3 || mu_dec_count(&c) != VERSION)
 		mu_cursor_fail(&c, MUSTER_EPROTO);
-	kind = count(&c);
+	kind = mu_dec_count(&c);
 	if (kind < MUSTER_MESSAGE_EVENT || kind > MUSTER_MESSAGE_BATCH)
 		mu_cursor_fail(&c, MUSTER_EPROTO);
 	else if (kind == MUSTER_MESSAGE_EVENT)
 		peek_event(&c, out);
 	else
-		vector_head(&c);
+		mu_dec_vector_head(&c);
 	if (c.error != 0) {
 		memset(out, 0, sizeof *out);
 		return c.error;
