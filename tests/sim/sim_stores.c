@@ -1,5 +1,5 @@
 /*
- * The stores of a process: the real masters and clones of daemon/core, over
+ * The stores of a process: the real masters and clones of daemon/stores, over
  * memory or over disks whose commits take virtual time.  What was committed
  * outlives the process, what was not is gone.  For each store a shadow is
  * made of nothing but its events.

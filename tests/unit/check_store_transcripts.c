@@ -2,235 +2,21 @@
  * Recorded conversations of Broker's and Zeek's masters and clones, replayed
  * with our machine in the place of each of them.  As master it gets what the
  * clones sent and, at its time, each write that the recorded master made
- * itself; what it broadcasts must be, key by key, what was recorded.  As clone
- * it gets what the master sent and makes the recorded clone's writes.  Both
- * must end with the contents that follow from the recording.
+ * itself; what it broadcasts must be, key by key, what was recorded, and what
+ * it answers to one clone (snapshots, what it lacks, what is gone) the same,
+ * repetitions aside.  As clone it gets what the master sent and makes the
+ * recorded clone's writes.  Both must end with the contents that follow from
+ * the recording.
  *
  * Known differences: expiry runs on ticks of another phase, so an expire may
  * come between other neighbours; Broker's master also broadcasts the result of
  * a put_unique of its own callers; a clone that asks for its handshake again
  * after acknowledging it (raw-clone) gets a fresh offset from us.
  */
-#include <check.h>
-#include <jansson.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "store_record.h"
 
-#include "base/cursor.h"
 #include "store/clone.h"
-#include "store/entry.h"
 #include "store/master.h"
-#include "value/codec.h"
-
-#define MAX_COMMANDS 8000
-#define MAX_ACTIONS  2000
-#define SECOND       1000000000.0
-
-/* One recorded command. */
-struct record {
-	uint64_t t; /* nanoseconds */
-	char *store;
-	bool to_master;
-	struct mu_uuid receiver; /* of the envelope */
-	char *link;              /* connection */
-	uint8_t *payload;
-	size_t len;
-	struct mu_command cmd;
-};
-
-static struct record records[MAX_COMMANDS];
-static size_t nrecords;
-
-/* --- the recording ----------------------------------------------------- */
-
-static uint8_t *
-unhex(const char *hex, size_t *len)
-{
-	size_t n = strlen(hex) / 2;
-	uint8_t *p = malloc(n + 1);
-
-	for (size_t i = 0; i < n; i++) {
-		unsigned v;
-
-		ck_assert_int_eq(sscanf(hex + 2 * i, "%2x", &v), 1);
-		p[i] = (uint8_t)v;
-	}
-	*len = n;
-	return p;
-}
-
-static void
-add_record(const json_t *line, const char *hex)
-{
-	struct record *r = &records[nrecords];
-	const char *link = json_string_value(json_object_get(line, "link"));
-	size_t len, topic_len;
-	uint8_t *frame = unhex(hex, &len);
-	char *topic, *suffix;
-
-	ck_assert_uint_lt(nrecords, MAX_COMMANDS);
-	topic_len = (size_t)frame[39] << 8 | frame[40];
-	topic = strndup((char *)frame + 41, topic_len);
-	suffix = strstr(topic, "/<$>/data/");
-	ck_assert_ptr_nonnull(suffix);
-	*suffix = '\0';
-	r->t =
-	    (uint64_t)(json_number_value(json_object_get(line, "t")) * SECOND) +
-	    1000000000u;
-	r->store = topic;
-	r->to_master = strcmp(suffix + 10, "master") == 0;
-	memcpy(r->receiver.bytes, frame + 20, 16);
-	ck_assert_int_ge(
-	    asprintf(&r->link, "%s#%d", link == NULL ? "" : link,
-		(int)json_integer_value(json_object_get(line, "conn"))),
-	    0);
-	r->len = len - 41 - topic_len;
-	r->payload = malloc(r->len);
-	memcpy(r->payload, frame + 41 + topic_len, r->len);
-	ck_assert_int_eq(mu_command_dec(&r->cmd, r->payload, r->len), 0);
-	free(frame);
-	nrecords++;
-}
-
-static void
-load(const char *name)
-{
-	const char *dir = getenv("MUSTER_TESTS");
-	bool zipped = strstr(name, ".gz") != NULL;
-	char path[1024], *line = NULL;
-	size_t cap = 0;
-	FILE *f;
-
-	snprintf(path, sizeof path, "%s%s/golden/transcripts/%s",
-	    zipped ? "gzip -dc " : "", dir != NULL ? dir : "tests", name);
-	f = zipped ? popen(path, "r") : fopen(path, "r");
-	ck_assert_msg(f != NULL, "cannot read %s", path);
-	while (getline(&line, &cap, f) > 0) {
-		json_t *json = json_loads(line, 0, NULL);
-		const char *msg =
-		    json_string_value(json_object_get(json, "msg"));
-
-		if (msg != NULL && strcmp(msg, "command") == 0)
-			add_record(json,
-			    json_string_value(json_object_get(json, "bytes")));
-		json_decref(json);
-	}
-	free(line);
-	if (zipped)
-		ck_assert_int_eq(pclose(f), 0);
-	else
-		fclose(f);
-	ck_assert_uint_gt(nrecords, 0);
-}
-
-static void
-unload(void)
-{
-	for (size_t i = 0; i < nrecords; i++) {
-		free(records[i].store);
-		free(records[i].link);
-		free(records[i].payload);
-		mu_command_clear(&records[i].cmd);
-	}
-	nrecords = 0;
-}
-
-/* --- contents ---------------------------------------------------------- */
-
-static void
-fold_put(struct mu_backend *b, const struct muster_value *key,
-    const struct muster_value *value)
-{
-	struct mu_buf k, v;
-	uint8_t *bytes;
-	size_t len;
-
-	mu_buf_init(&k, 0);
-	mu_buf_init(&v, 0);
-	mu_entry_key(&k, key);
-	muster_value_enc(value, &bytes, &len);
-	mu_buf_put(&v, bytes, len);
-	free(bytes);
-	b->ops->put(b, mu_bytes_of(&k), mu_bytes_of(&v), 0);
-	mu_buf_clear(&k);
-	mu_buf_clear(&v);
-}
-
-typedef void (*pair_function)(void *ctx, const struct muster_value *key,
-    const struct muster_value *value);
-
-static void
-each_pair(const struct mu_command *cmd, pair_function f, void *ctx)
-{
-	struct mu_cursor c = mu_cursor_over(cmd->entries, cmd->entries_len);
-
-	for (uint32_t i = 0; i < cmd->nentries; i++) {
-		struct muster_value *key = mu_value_dec(&c);
-		struct muster_value *value = mu_value_dec(&c);
-
-		f(ctx, key, value);
-		muster_value_unref(key);
-		muster_value_unref(value);
-	}
-}
-
-static void
-fold_pair(
-    void *ctx, const struct muster_value *key, const struct muster_value *value)
-{
-	fold_put(ctx, key, value);
-}
-
-/* What a copy becomes by a message of the master. */
-static void
-fold(struct mu_backend *b, const struct mu_command *cmd)
-{
-	struct mu_buf k;
-
-	mu_buf_init(&k, 0);
-	switch (cmd->tag) {
-	case MU_CMD_PUT:
-		fold_put(b, cmd->key, cmd->value);
-		break;
-	case MU_CMD_ERASE:
-	case MU_CMD_EXPIRE:
-		mu_entry_key(&k, cmd->key);
-		b->ops->erase(b, mu_bytes_of(&k));
-		break;
-	case MU_CMD_CLEAR:
-		b->ops->clear(b);
-		break;
-	case MU_CMD_ACK_CLONE:
-		b->ops->clear(b);
-		each_pair(cmd, fold_pair, b);
-		break;
-	default:
-		break;
-	}
-	mu_buf_clear(&k);
-}
-
-static void
-same_contents(struct mu_backend *a, struct mu_backend *b, const char *who)
-{
-	struct mu_bytes at = { NULL, 0 }, k[2], v[2];
-	int64_t deadline;
-
-	ck_assert_msg(a->ops->size(a) == b->ops->size(b),
-	    "%s ends with %llu entries instead of %llu", who,
-	    (unsigned long long)b->ops->size(b),
-	    (unsigned long long)a->ops->size(a));
-	while (a->ops->after(a, at, &k[0], &v[0], &deadline) == 0) {
-		ck_assert_int_eq(
-		    b->ops->after(b, at, &k[1], &v[1], &deadline), 0);
-		ck_assert_msg(k[0].len == k[1].len && v[0].len == v[1].len &&
-				  memcmp(k[0].at, k[1].at, k[0].len) == 0 &&
-				  memcmp(v[0].at, v[1].at, v[0].len) == 0,
-		    "%s ends with another pair", who);
-		at = k[0];
-	}
-}
 
 /* --- streams of actions ------------------------------------------------ */
 
@@ -358,6 +144,7 @@ struct master_run {
 	struct mu_command acks[16]; /* the last one to each writer */
 	size_t nacks;
 	unsigned nhandshakes;
+	struct saids said;
 };
 
 static void
@@ -393,6 +180,7 @@ drain_master(struct master_run *x)
 		if (cmd.tag == MU_CMD_CUMULATIVE_ACK)
 			note_ack(x, &cmd);
 		x->nhandshakes += cmd.tag == MU_CMD_ACK_CLONE;
+		note_said(&x->said, &cmd);
 		mu_command_clear(&cmd);
 	}
 }
@@ -502,6 +290,7 @@ as_master(const struct run *run, const char *what)
 {
 	static struct stream said;
 	static struct master_run x;
+	static struct saids answers;
 	struct mu_backend *want = mu_backend_memory_new(0);
 	struct mu_backend *have = mu_backend_memory_new(0);
 	struct mu_master_config config;
@@ -509,7 +298,10 @@ as_master(const struct run *run, const char *what)
 
 	mu_master_config_init(&config);
 	config.entity = run->master;
+	/* no history that nobody lacks, as Broker */
+	config.limits.keep_actions = config.limits.keep_bytes = 0;
 	memset(&x, 0, sizeof x);
+	answers.n = 0;
 	x.now.mono = run->base;
 	x.now.wall = (int64_t)run->base;
 	x.m = mu_master_new(&config, have, &x.now);
@@ -523,14 +315,17 @@ as_master(const struct run *run, const char *what)
 		if (r->to_master)
 			ck_assert_int_eq(
 			    mu_master_feed(x.m, r->payload, r->len, &x.now), 0);
-		else if (mu_entity_eq(&r->cmd.sender, &run->master))
+		else if (mu_entity_eq(&r->cmd.sender, &run->master)) {
 			imitate(run, &x, r, &seq, want, &said);
+			note_said(&answers, &r->cmd);
+		}
 		drain_master(&x);
 	}
 	master_reach(&x, run->end + 200000000);
 	same_streams(&said, &x.got, what);
 	same_contents(want, have, what);
 	check_acks(run, &x);
+	same_answers(&answers, &x.said, what);
 	ck_assert(seq == 0 || x.nhandshakes > 0);
 	stream_clear(&said);
 	stream_clear(&x.got);
@@ -545,6 +340,7 @@ struct clone_run {
 	struct mu_store_now now;
 	struct stream got;
 	unsigned tags[MU_CMD_RESULT + 1];
+	uint64_t acked, opened; /* last numbers of an ack and attach_writer */
 };
 
 static void
@@ -562,6 +358,10 @@ drain_clone(struct clone_run *x)
 		ck_assert_int_eq(mu_command_dec(&cmd, out.payload, out.len), 0);
 		ck_assert_uint_lt(cmd.tag, MU_CMD_PUT_IF);
 		x->tags[cmd.tag]++;
+		if (cmd.tag == MU_CMD_CUMULATIVE_ACK)
+			x->acked = cmd.number;
+		if (cmd.tag == MU_CMD_ATTACH_WRITER)
+			x->opened = cmd.number;
 		/* once: the recording may ask for some again */
 		if (mu_command_is_action(cmd.tag) && cmd.seq == x->got.n + 2)
 			stream_add(&x->got, out.payload, out.len);
@@ -684,9 +484,13 @@ as_clone(const struct run *run, const char *what)
 		offset++;
 	same_writes(&said, &x.got, what);
 	same_contents(want, have, what);
+	clone_reach(&x, run->end + 1000000000); /* acks come twice a second */
+	ck_assert_msg(x.acked == offset, "%s acknowledges %llu, not %llu", what,
+	    (unsigned long long)x.acked, (unsigned long long)offset);
 	ck_assert_uint_gt(x.tags[MU_CMD_NACK], 0);
-	ck_assert_uint_gt(x.tags[MU_CMD_CUMULATIVE_ACK], 0);
 	ck_assert_uint_gt(x.tags[MU_CMD_ATTACH_WRITER], 0);
+	ck_assert_uint_eq(x.opened, 1);
+	ck_assert_uint_eq(x.tags[MU_CMD_RETRANSMIT_FAILED], 0);
 	stream_clear(&said);
 	stream_clear(&x.got);
 	mu_clone_free(x.c);
