@@ -190,6 +190,7 @@ START_TEST(changes_are_taken_from_the_master_alone)
 	char *topic = mu_store_topic("quick", false, &len);
 
 	pass(2 * NET_S);
+	ck_assert_int_eq(stores_watch(c->s, "quick", &events), 0);
 	put(m, "quick", "k", "true");
 	pass(NET_S);
 	mu_clone_stats(stores_find(c->s, "quick")->clone, &stats);
@@ -209,6 +210,10 @@ START_TEST(changes_are_taken_from_the_master_alone)
 	check_get(c, "quick", "k", "true");
 	put(c, "quick", "k", "next");
 	check_get(m, "quick", "k", "next");
+	pass(NET_S);
+	mu_buf_u8(&events, '\0');
+	ck_assert_str_eq((const char *)mu_buf_data(&events),
+	    "quick insert\nquick update\n");
 	mu_buf_clear(&b);
 	mu_free(topic);
 }
