@@ -281,7 +281,7 @@ control_session_feed(
 bool
 control_session_stuffed(const struct control_session *s)
 {
-	return s->sub.held && mu_buf_len(&s->in.in) >= STUFFED;
+	return (paused(s) || full(s)) && mu_buf_len(&s->in.in) >= STUFFED;
 }
 
 bool

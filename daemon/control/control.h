@@ -69,8 +69,9 @@ void control_session_free(struct control_session *s);
 int control_session_feed(
     struct control_session *s, const void *bytes, size_t len, uint64_t now);
 
-/* Is it held back, with so many requests that no more need be read?  The next
- * control_wake that returns it ends that. */
+/* Do requests wait in it for earlier ones, so many that no more need be read?
+ * That ends with a control_wake that returns it, or a control_session_consume.
+ */
 bool control_session_stuffed(const struct control_session *s);
 
 /* Output: look, write, consume; bounded by client_queue_bytes: beyond it

@@ -70,9 +70,7 @@ client_connect(struct client *cl, const char *path)
 	if (cl->fd < 0)
 		return MUSTER_ESYS;
 	/* A full backlog would block: SO_SNDTIMEO bounds connect too. */
-	struct timeval tv = { .tv_sec = CLIENT_TIMEOUT_MS / 1000 };
-
-	setsockopt(cl->fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof tv);
+	client_patience(cl, CLIENT_TIMEOUT_MS);
 	if (connect(cl->fd, (struct sockaddr *)&a, sizeof a) != 0) {
 		int saved = errno;
 
@@ -115,6 +113,15 @@ client_open(struct client *cl, const struct ctl *c)
 		    errno == ECONNREFUSED ? " (musterd is not running)" : "");
 	mu_free(path);
 	return r == 0 ? EXIT_OK : EXIT_FAILED;
+}
+
+void
+client_patience(struct client *cl, int ms)
+{
+	struct timeval tv = { .tv_sec = ms / 1000,
+		.tv_usec = (suseconds_t)(ms % 1000) * 1000 };
+
+	setsockopt(cl->fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof tv);
 }
 
 int

@@ -33,6 +33,9 @@ void client_close(struct client *cl);
  * SOCKET).  0, or an exit status after a message. */
 int client_greet(struct client *cl);
 
+/* How long the daemon may read nothing while something is sent; at first
+ * CLIENT_TIMEOUT_MS.  It reads no more requests while many wait in it. */
+void client_patience(struct client *cl, int ms);
 /* Send b [whole]; it is emptied.  0 or a negative error. */
 int client_send(struct client *cl, struct mu_buf *b);
 /* The next line, borrowed until the next call.  timeout_ms -1: none.

@@ -457,6 +457,7 @@ ship(struct shipment *s, const struct mu_log_reader_config *config)
 		status = client_greet(&s->cl);
 	if (status != EXIT_OK)
 		return status;
+	client_patience(&s->cl, ANSWER_MS);
 	s->reader = mu_log_reader_new(config);
 	if (s->reader == NULL) {
 		complain("%s", muster_strerror(MUSTER_ENOMEM));

@@ -25,6 +25,7 @@
 #define WINDOW       256        /* requests without an answer */
 #define SEND_BYTES   65536      /* requests are gathered up to here */
 #define LINE_BYTES   (8u << 20) /* of input */
+#define PATIENCE_MS  620000 /* limits.backpressure holds for 10 min at most */
 #define PROGRESS_NS  200000000u
 #define ERRORS_SHOWN 20
 
@@ -304,7 +305,7 @@ collect(struct stream *s, bool all)
 	       (all || s->nsent - s->nanswered >= WINDOW / 2 ||
 		   mu_lines_next(&s->cl.in, &line, &len))) {
 		if (all || s->nsent - s->nanswered >= WINDOW / 2)
-			r = client_line(&s->cl, &line, &len, CLIENT_TIMEOUT_MS);
+			r = client_line(&s->cl, &line, &len, PATIENCE_MS);
 		if (r == 0)
 			r = on_answer(s, line, len);
 		show_progress(s);
@@ -370,8 +371,10 @@ publish_stream(struct ctl *c)
 	status = client_open(&s->cl, c);
 	if (status == EXIT_OK)
 		status = client_greet(&s->cl);
-	if (status == EXIT_OK)
+	if (status == EXIT_OK) {
+		client_patience(&s->cl, PATIENCE_MS);
 		status = report(s, pump(s));
+	}
 	client_close(&s->cl);
 	mu_lines_clear(&s->in);
 	mu_buf_clear(&s->out);

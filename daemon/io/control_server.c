@@ -38,9 +38,12 @@ struct client {
 	struct client *prev, *next;
 	struct control_session *session;
 	struct conn *conn;
-	bool ending; /* closes once its output is written */
+	bool ending;    /* closes once its output is written */
+	bool paused;    /* its requests wait, and no more are read */
+	bool unfinished; /* what was read ends within a request */
 	/* Clients are few, and one that says half a request or none holds a
-	 * place; between requests it may take its time.  Runs meanwhile. */
+	 * place; between requests it may take its time.  Runs meanwhile, but
+	 * not while it is us who do not read. */
 	struct loop_timer *patience;
 };
 
@@ -138,10 +141,28 @@ watch_line(struct client *c, const uint8_t *in, size_t n, uint64_t now)
 {
 	const uint8_t *end = memrchr(in, '\n', n);
 
+	c->unfinished = end != in + n - 1;
 	if (end != NULL)
 		loop_timer_stop(c->patience);
-	if (end != in + n - 1 && !loop_timer_running(c->patience))
+	if (c->unfinished && !loop_timer_running(c->patience))
 		loop_timer_set(c->patience, now + c->server->patience_ns);
+}
+
+/* Requests that wait for earlier ones stay in the socket, but for a few. */
+static void
+pause_or_resume(struct client *c)
+{
+	bool pause = control_session_stuffed(c->session);
+
+	if (pause == c->paused || c->ending)
+		return;
+	c->paused = pause;
+	conn_pause(c->conn, pause);
+	if (pause)
+		loop_timer_stop(c->patience);
+	else if (c->unfinished)
+		loop_timer_set(
+		    c->patience, clock_now() + c->server->patience_ns);
 }
 
 static int
@@ -163,8 +184,8 @@ on_commit(void *owner, size_t n, uint64_t now)
 	watch_line(c, s->room, n, now);
 	if (control_session_feed(c->session, s->room, n, now) != 0)
 		end_when_written(c); /* it may be gone now */
-	else if (control_session_stuffed(c->session))
-		conn_pause(c->conn, true);
+	else
+		pause_or_resume(c);
 	s->unflushed += n;
 	if (s->unflushed < ROOM || s->flush == NULL)
 		return;
@@ -186,6 +207,7 @@ on_consume(void *owner, size_t n)
 	struct client *c = owner;
 
 	control_session_consume(c->session, n);
+	pause_or_resume(c);
 }
 
 static void
@@ -451,8 +473,7 @@ control_server_drain(struct control_server *s)
 
 		if (c == NULL)
 			continue;
-		if (!control_session_stuffed(session))
-			conn_pause(c->conn, false);
+		pause_or_resume(c);
 		conn_write(c->conn);
 	}
 	/* A session that asked to end does so here, not in a callback. */

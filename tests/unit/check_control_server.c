@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
+#include "base/buf.h"
 #include "check_layout.h"
 #include "control/control.h"
 #include "core/endpoint.h"
@@ -108,6 +109,22 @@ heard(int fd)
 		ck_assert_msg(clock_now() < end, "nothing heard: %s", line);
 		turn();
 	}
+}
+
+/* A turn, and the answers that came in it. */
+static size_t
+count_answers(int fd)
+{
+	char some[65536];
+	ssize_t len = read(fd, some, sizeof some);
+	size_t n = 0;
+
+	ck_assert_msg(len > 0 || (len < 0 && errno == EAGAIN),
+	    "the connection ended");
+	for (ssize_t i = 0; i < len; i++)
+		n += some[i] == '\n';
+	turn();
+	return n;
 }
 
 static void
@@ -287,6 +304,42 @@ START_TEST(stream_of_requests_is_no_half_request)
 }
 END_TEST
 
+/* Requests behind one that waits are not read beyond some: then a half one is
+ * not the client's fault, and none is lost. */
+START_TEST(what_is_not_read_is_not_late)
+{
+	static const char wait[] =
+	    "{\"op\":\"wait\",\"for\":\"degraded\",\"timeout_ms\":600}\n";
+	const size_t most = 2500;
+	struct mu_buf all;
+	size_t n = 0;
+	int fd;
+
+	control_server_set_patience(server, SECOND / 20);
+	mu_buf_init(&all, 0);
+	for (size_t i = 0; i < most; i++)
+		mu_buf_printf(&all, "{\"op\":%4000s}\n", "\"version\"");
+	fd = client();
+	say(fd, wait);
+	while (mu_buf_len(&all) > 0) {
+		ssize_t sent =
+		    write(fd, mu_buf_data(&all), mu_buf_len(&all));
+
+		ck_assert_msg(sent > 0 || errno == EAGAIN, "%m");
+		if (sent > 0)
+			mu_buf_consume(&all, (size_t)sent);
+		control_tick(control, clock_now());
+		n += count_answers(fd);
+	}
+	while (n < most + 1) {
+		control_tick(control, clock_now());
+		n += count_answers(fd);
+	}
+	mu_buf_clear(&all);
+	close(fd);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -308,6 +361,7 @@ main(void)
 	tcase_add_test(t, places_are_limited_and_come_free);
 	tcase_add_test(t, silent_and_half_requests_end_the_others_stay);
 	tcase_add_test(t, stream_of_requests_is_no_half_request);
+	tcase_add_test(t, what_is_not_read_is_not_late);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);

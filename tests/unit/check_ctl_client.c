@@ -7,8 +7,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "ctl/client.h"
 #include "ctl/ctl.h"
+#include "muster/err.h"
 #include "scratch.h"
 #include "sys/exit.h"
 
@@ -119,6 +121,29 @@ START_TEST(restore_asks_before_its_input_comes)
 }
 END_TEST
 
+/* Nobody reads: what does not fit is given up after the time set. */
+START_TEST(patience_has_the_end_that_is_set)
+{
+	struct client cl;
+	struct mu_buf b;
+	char path[300];
+	uint8_t *at;
+	size_t room, len = 16u << 20;
+
+	snprintf(path, sizeof path, "%s/run/muster/w.sock", scratch_folder);
+	ck_assert_int_eq(client_connect(&cl, path), 0);
+	client_patience(&cl, 1);
+	mu_buf_init(&b, 0);
+	ck_assert_int_eq(mu_buf_reserve(&b, len, &at, &room), 0);
+	memset(at, ' ', len);
+	mu_buf_commit(&b, len);
+	ck_assert_int_eq(client_send(&cl, &b), MUSTER_ETIMEOUT);
+	ck_assert_uint_gt(mu_buf_len(&b), 0);
+	mu_buf_clear(&b);
+	client_close(&cl);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -131,6 +156,9 @@ main(void)
 	tcase_add_test(t, log_write_asks_before_its_input_comes);
 	tcase_add_test(t, publish_asks_before_its_input_comes);
 	tcase_add_test(t, restore_asks_before_its_input_comes);
+	/* less than the client's time by default */
+	tcase_set_timeout(t, CLIENT_TIMEOUT_MS / 1000 - 1);
+	tcase_add_test(t, patience_has_the_end_that_is_set);
 	suite_add_tcase(s, t);
 	srunner_run_all(r, CK_NORMAL);
 	failed = srunner_ntests_failed(r);
