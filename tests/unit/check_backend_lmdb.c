@@ -200,9 +200,11 @@ START_TEST(nothing_waits_for_a_slow_disk)
 	ck_assert_uint_eq(b->ops->durable(b, &err), 0);
 	ck_assert_uint_eq(last, first + 2000);
 	ck_assert_int_eq(store_wait(b, last), 0);
-	/* Two thousand batches, one commit. */
+	/* Two thousand batches, one commit; the first is among them when its
+	 * thread got no processor before. */
 	backend_lmdb_facts(b, &f);
-	ck_assert_uint_eq(f.commits, 2);
+	ck_assert_uint_ge(f.commits, 1);
+	ck_assert_uint_le(f.commits, 2);
 	ck_assert_uint_ge(f.commit_ns, o.test_sync_delay_ns);
 	ck_assert_uint_eq(f.pending_bytes, 0);
 	store_close(b);

@@ -129,6 +129,48 @@ START_TEST(a_master_that_ends_lets_its_transaction_go)
 }
 END_TEST
 
+/* Of the master's own callers and of a clone. */
+START_TEST(all_writes_of_a_turn_share_a_commit)
+{
+	struct backend_lmdb_facts before, after;
+	struct pair_answer *local[30], *remote[30];
+	struct pollfd p = { .events = POLLIN };
+	char key[20];
+
+	begin();
+	pair_pass(2 * PAIR_SECOND);
+	backend_lmdb_facts(file, &before);
+	ck_assert_int_eq(store_wait(file, before.sealed), 0);
+	backend_lmdb_facts(file, &before);
+	for (int i = 0; i < 30; i++) {
+		snprintf(key, sizeof key, "mine%d", i);
+		local[i] = pair_ask(MASTER, MU_STORE_PUT, key, "count:1",
+		    (struct mu_store_request){ 0 });
+		snprintf(key, sizeof key, "yours%d", i);
+		remote[i] = pair_ask(0, MU_STORE_PUT, key, "count:1",
+		    (struct mu_store_request){ 0 });
+	}
+	pair_drain_clone(0);
+	pair_drain_master();
+	backend_lmdb_facts(file, &after);
+	ck_assert_uint_eq(after.sealed, before.sealed + 1);
+	p.fd = backend_lmdb_fd(file);
+	while (!local[29]->done) {
+		ck_assert_int_eq(poll(&p, 1, 60000), 1);
+		pair_drain_master();
+	}
+	pair_drain_clone(0);
+	for (int i = 0; i < 30; i++) {
+		ck_assert(local[i]->done && local[i]->status == MU_STORE_OK);
+		ck_assert(remote[i]->done && remote[i]->status == MU_STORE_OK);
+	}
+	backend_lmdb_facts(file, &after);
+	ck_assert_uint_eq(after.commits, before.commits + 1);
+	pair_end();
+	scratch_close();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -139,6 +181,7 @@ main(void)
 
 	tcase_add_test(tc, all_chunks_come_from_one_transaction);
 	tcase_add_test(tc, a_master_that_ends_lets_its_transaction_go);
+	tcase_add_test(tc, all_writes_of_a_turn_share_a_commit);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_NORMAL);

@@ -159,6 +159,38 @@ START_TEST(a_copy_too_old_begins_again)
 }
 END_TEST
 
+/* The master lost its file and came to the same numbers by other writes. */
+START_TEST(numbers_of_another_epoch_mean_nothing)
+{
+	struct mu_clone_stats st;
+	char key[20];
+
+	begin();
+	open_clone();
+	pair_pass(PAIR_SECOND);
+	mu_clone_flush(pw.clones[0]);
+	disk_commit(clone_disk, clone_disk->sealed);
+	kill_clone();
+	mu_master_free(pw.master);
+	pw.platter->ops->close(pw.platter);
+	pw.platter = mu_backend_memory_new(0);
+	pw.mc.epoch++;
+	pair_open_master();
+	for (unsigned i = 0; i < PAIRS; i++) {
+		snprintf(key, sizeof key, "other%02u", i);
+		pair_do(MASTER, MU_STORE_PUT, key, "count:2");
+	}
+	open_clone();
+	pair_pass(PAIR_SECOND);
+	mu_clone_stats(pw.clones[0], &st);
+	ck_assert_int_eq((int)st.state, MU_STORE_FRESH);
+	ck_assert_uint_eq(st.entries, PAIRS);
+	ck_assert(pair_reads(0, "key00", "-"));
+	ck_assert(pair_reads(0, "other00", "count:2"));
+	end();
+}
+END_TEST
+
 /* Nobody knows how old it is. */
 START_TEST(a_copy_of_an_earlier_life_waits_for_its_master)
 {
@@ -375,6 +407,7 @@ main(void)
 	tcase_add_test(tc, a_copy_on_its_way_goes_on_after_a_restart);
 	tcase_add_test(tc, a_whole_copy_is_whole_after_a_restart);
 	tcase_add_test(tc, a_copy_too_old_begins_again);
+	tcase_add_test(tc, numbers_of_another_epoch_mean_nothing);
 	tcase_add_test(tc, a_copy_of_an_earlier_life_waits_for_its_master);
 	tcase_add_test(tc, a_copy_waits_for_its_disk);
 	tcase_add_test(tc, a_copy_that_is_full_for_a_while_goes_on);

@@ -76,6 +76,49 @@ START_TEST(the_second_master_is_refused_whoever_was_first)
 }
 END_TEST
 
+static void
+command(struct on *from, struct mu_command *cmd, bool to_master)
+{
+	struct subscriber s = { .kind = SUBSCRIBER_SERVICE };
+	size_t len;
+	char *topic = mu_store_topic("quick", to_master, &len);
+	struct mu_buf b;
+
+	mu_buf_init(&b, 0);
+	mu_command_enc(&b, cmd);
+	ck_assert_int_gt(
+	    router_command(endpoint_router(net.nodes[from->node].e), &s, NULL,
+		topic, len, mu_buf_data(&b), mu_buf_len(&b)),
+	    0);
+	mu_buf_clear(&b);
+	mu_free(topic);
+}
+
+/* A client of Broker's writes to whatever master it reaches. */
+START_TEST(a_refused_master_takes_no_writes_of_others)
+{
+	struct on *m = start("manager"), *w = start_wrong();
+	struct on *c = start("worker-2");
+	struct mu_entity me = { { { 9 } }, 1 };
+	struct mu_command attach = { .tag = MU_CMD_ATTACH_WRITER,
+		.sender = me, .number = 1, .heartbeat = 5 };
+	struct mu_command put = { .tag = MU_CMD_PUT, .seq = 2, .sender = me,
+		.publisher = me };
+
+	pass(4 * NET_S);
+	ck_assert_str_eq(fact(w, "quick")->state, "refused");
+	put.key = muster_value_cstring("k");
+	put.value = muster_value_cstring("v");
+	command(c, &attach, true);
+	command(c, &put, true);
+	pass(NET_S);
+	ck_assert_uint_eq(fact(m, "quick")->entries, 1);
+	ck_assert_uint_eq(fact(w, "quick")->entries, 0);
+	ck_assert_uint_eq(fact(w, "quick")->writers, 0);
+	mu_command_clear(&put);
+}
+END_TEST
+
 START_TEST(it_serves_again_when_the_other_is_gone)
 {
 	struct on *m = start("manager"), *w = start_wrong();
@@ -184,10 +227,6 @@ START_TEST(changes_are_taken_from_the_master_alone)
 	struct on *c = start("worker-1");
 	struct mu_command put = { .tag = MU_CMD_PUT };
 	struct mu_clone_stats stats;
-	struct subscriber s = { .kind = SUBSCRIBER_SERVICE };
-	struct mu_buf b;
-	size_t len;
-	char *topic = mu_store_topic("quick", false, &len);
 
 	pass(2 * NET_S);
 	ck_assert_int_eq(stores_watch(c->s, "quick", &events), 0);
@@ -199,13 +238,8 @@ START_TEST(changes_are_taken_from_the_master_alone)
 	put.publisher = stats.master;
 	put.key = muster_value_cstring("k");
 	put.value = muster_value_cstring("forged");
-	mu_buf_init(&b, 0);
-	mu_command_enc(&b, &put);
+	command(p, &put, false);
 	mu_command_clear(&put);
-	ck_assert_int_gt(
-	    router_command(endpoint_router(net.nodes[p->node].e), &s, NULL,
-		topic, len, mu_buf_data(&b), mu_buf_len(&b)),
-	    0);
 	pass(NET_S);
 	check_get(c, "quick", "k", "true");
 	put(c, "quick", "k", "next");
@@ -214,8 +248,6 @@ START_TEST(changes_are_taken_from_the_master_alone)
 	mu_buf_u8(&events, '\0');
 	ck_assert_str_eq((const char *)mu_buf_data(&events),
 	    "quick insert\nquick update\n");
-	mu_buf_clear(&b);
-	mu_free(topic);
 }
 END_TEST
 
@@ -231,6 +263,7 @@ main(void)
 	tcase_add_checked_fixture(t, setup_both, teardown_both);
 	tcase_add_loop_test(
 	    t, the_second_master_is_refused_whoever_was_first, 0, 2);
+	tcase_add_test(t, a_refused_master_takes_no_writes_of_others);
 	tcase_add_test(t, it_serves_again_when_the_other_is_gone);
 	tcase_add_test(t, clones_follow_the_node_that_their_layout_names);
 	tcase_add_loop_test(t, a_node_of_zeeks_keeps_its_master, 0, 2);

@@ -87,7 +87,7 @@ add_record(const json_t *line, const char *hex)
 	nrecords++;
 }
 
-static void
+__attribute__((unused)) static void
 load(const char *name)
 {
 	const char *dir = getenv("MUSTER_TESTS");
@@ -118,7 +118,7 @@ load(const char *name)
 	ck_assert_uint_gt(nrecords, 0);
 }
 
-static void
+__attribute__((unused)) static void
 unload(void)
 {
 	for (size_t i = 0; i < nrecords; i++) {
@@ -265,7 +265,7 @@ digest_pair(
 }
 
 /* Its answers; what is only repeated is said once. */
-static void
+__attribute__((unused)) static void
 note_said(struct saids *list, const struct mu_command *cmd)
 {
 	struct said a = { .tag = cmd->tag, .to = cmd->receiver,
@@ -317,7 +317,7 @@ is_fresh_offset(const struct saids *want, const struct said *w, size_t nth,
 	       g->number > w->number;
 }
 
-static void
+__attribute__((unused)) static void
 same_answers(
     const struct saids *want, const struct saids *got, const char *who)
 {
