@@ -9,6 +9,7 @@
 #include <pwd.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,6 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "config.h"
 #include "muster/err.h"
 #include "scratch.h"
 #include "sys/clock.h"
@@ -374,7 +374,6 @@ END_TEST
 
 /* --- the service manager ------------------------------------------------- */
 
-#ifdef HAVE_SYSTEMD
 static void
 assert_told(int fd, const char *text)
 {
@@ -413,7 +412,52 @@ START_TEST(service_manager_is_told)
 	close(fd);
 }
 END_TEST
-#endif
+
+START_TEST(service_manager_may_have_no_path)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	socklen_t len = sizeof sun;
+	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+	char name[sizeof sun.sun_path + 1] = "@";
+
+	/* the kernel chooses an abstract name */
+	ck_assert_int_eq(
+	    bind(fd, (struct sockaddr *)&sun, sizeof sun.sun_family), 0);
+	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&sun, &len), 0);
+	memcpy(name + 1, sun.sun_path + 1,
+	    len - offsetof(struct sockaddr_un, sun_path) - 1);
+	setenv("NOTIFY_SOCKET", name, 1);
+	notify_ready();
+	assert_told(fd, "READY=1");
+	close(fd);
+}
+END_TEST
+
+START_TEST(what_is_no_address_or_time_is_passed_over)
+{
+	static const char *const bad[] = { "", "@", "/", "relative",
+		"vsock:2:1", "/a/socket/that/nobody/has" };
+	char longest[200] = "/";
+
+	memset(longest + 1, 'x', sizeof longest - 2);
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		setenv("NOTIFY_SOCKET", bad[i], 1);
+		notify_ready();
+	}
+	setenv("NOTIFY_SOCKET", longest, 1);
+	notify_ready();
+	unsetenv("WATCHDOG_PID");
+	setenv("WATCHDOG_USEC", "2000000", 1);
+	ck_assert_uint_eq(notify_watchdog_interval(), 1000000000);
+	setenv("WATCHDOG_PID", "1", 1);
+	ck_assert_uint_eq(notify_watchdog_interval(), 0);
+	unsetenv("WATCHDOG_PID");
+	setenv("WATCHDOG_USEC", "2s", 1);
+	ck_assert_uint_eq(notify_watchdog_interval(), 0);
+	setenv("WATCHDOG_USEC", "-5", 1);
+	ck_assert_uint_eq(notify_watchdog_interval(), 0);
+}
+END_TEST
 
 START_TEST(nobody_to_tell_is_fine)
 {
@@ -484,9 +528,9 @@ suite(void)
 	tcase_add_test(t, privileges_are_dropped_for_good);
 	tcase_add_test(t, unknown_users_are_named);
 	tcase_add_test(t, hardened_process_gets_no_new_privileges);
-#ifdef HAVE_SYSTEMD
 	tcase_add_test(t, service_manager_is_told);
-#endif
+	tcase_add_test(t, service_manager_may_have_no_path);
+	tcase_add_test(t, what_is_no_address_or_time_is_passed_over);
 	tcase_add_test(t, nobody_to_tell_is_fine);
 	tcase_add_test(t, help_is_aligned_and_wrapped);
 	suite_add_tcase(s, t);
