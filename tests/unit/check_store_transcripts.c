@@ -3,10 +3,11 @@
  * with our machine in the place of each of them.  As master it gets what the
  * clones sent and, at its time, each write that the recorded master made
  * itself; what it broadcasts must be, key by key, what was recorded, and what
- * it answers to one clone (snapshots, what it lacks, what is gone) the same,
- * repetitions aside.  As clone it gets what the master sent and makes the
- * recorded clone's writes.  Both must end with the contents that follow from
- * the recording.
+ * it answers to one clone (snapshots, what it lacks, what is gone, an action
+ * once more) the same, repetitions aside.  As clone it gets what the master
+ * sent and makes the recorded clone's writes.  Both must end with the contents
+ * that follow from the recording, and, where that was recorded, have told local
+ * subscribers the same events.
  *
  * Known differences: expiry runs on ticks of another phase, so an expire may
  * come between other neighbours; Broker's master also broadcasts the result of
@@ -96,6 +97,7 @@ struct run {
 	uint64_t begin, end; /* its life */
 	struct mu_entity clone;
 	uint64_t base; /* of ticks */
+	bool tells;    /* the recording has what local subscribers saw */
 };
 
 static bool
@@ -145,6 +147,8 @@ struct master_run {
 	size_t nacks;
 	unsigned nhandshakes;
 	struct saids said;
+	const char *store;
+	struct told told;
 };
 
 static void
@@ -170,6 +174,8 @@ drain_master(struct master_run *x)
 	while (mu_master_next(x->m, &out)) {
 		struct mu_command cmd;
 
+		if (out.kind == MU_STORE_EVENT)
+			note_told(&x->told, x->store, &out);
 		if (out.kind != MU_STORE_SEND)
 			continue;
 		ck_assert(!out.to_master);
@@ -180,7 +186,7 @@ drain_master(struct master_run *x)
 		if (cmd.tag == MU_CMD_CUMULATIVE_ACK)
 			note_ack(x, &cmd);
 		x->nhandshakes += cmd.tag == MU_CMD_ACK_CLONE;
-		note_said(&x->said, &cmd);
+		note_said(&x->said, &cmd, out.receiver);
 		mu_command_clear(&cmd);
 	}
 }
@@ -218,22 +224,13 @@ is_local_write(const struct run *run, const struct mu_command *cmd)
 		   cmd->tag == MU_CMD_CLEAR);
 }
 
-/* A message of the recorded master: what it says of local writes. */
+/* An action of the recorded master, which tells of a local write. */
 static void
-imitate(const struct run *run, struct master_run *x, const struct record *r,
-    uint64_t *seq, struct mu_backend *want, struct stream *said)
+imitate_action(const struct run *run, struct master_run *x,
+    const struct record *r, struct mu_backend *want, struct stream *said)
 {
 	struct mu_store_request req;
 
-	if (r->cmd.tag == MU_CMD_ACK_CLONE && *seq == 0) {
-		/* what was written while nobody listened */
-		fold(want, &r->cmd);
-		each_pair(&r->cmd, local_put, x);
-		*seq = 1;
-	}
-	if (!mu_command_is_action(r->cmd.tag) || r->cmd.seq <= *seq)
-		return;
-	*seq = r->cmd.seq;
 	fold(want, &r->cmd);
 	if (r->cmd.tag == MU_CMD_PUT_UNIQUE_RESULT &&
 	    mu_uuid_eq(&r->cmd.who.endpoint, &run->master.endpoint))
@@ -244,6 +241,44 @@ imitate(const struct run *run, struct master_run *x, const struct record *r,
 	request_of(&r->cmd, &req);
 	ck_assert_int_eq(mu_master_request(x->m, &req, &x->now), 0);
 	drain_master(x);
+}
+
+/* The first record of that number; the one that was broadcast may have been
+ * lost on its way, and come later for the one who asked. */
+static const struct record *
+find_action(const struct run *run, uint64_t seq)
+{
+	for (size_t i = 0; i < nrecords; i++)
+		if (is_part(run, &records[i]) && !records[i].to_master &&
+		    mu_command_is_action(records[i].cmd.tag) &&
+		    records[i].cmd.seq == seq &&
+		    mu_entity_eq(&records[i].cmd.sender, &run->master))
+			return &records[i];
+	return NULL;
+}
+
+/* A message of the recorded master: what it says of local writes, its own and
+ * those before it. */
+static void
+imitate(const struct run *run, struct master_run *x, const struct record *r,
+    uint64_t *seq, struct mu_backend *want, struct stream *said)
+{
+	if (r->cmd.tag == MU_CMD_ACK_CLONE && *seq == 0) {
+		/* what was written while nobody listened */
+		fold(want, &r->cmd);
+		each_pair(&r->cmd, local_put, x);
+		*seq = 1;
+	}
+	if (!mu_command_is_action(r->cmd.tag) || r->cmd.seq <= *seq)
+		return;
+	if (*seq == 0)
+		*seq = r->cmd.seq - 1;
+	while (*seq < r->cmd.seq) {
+		const struct record *each = find_action(run, ++*seq);
+
+		if (each != NULL)
+			imitate_action(run, x, each, want, said);
+	}
 }
 
 /* Snapshots of the first clone show what was there before it. */
@@ -301,6 +336,7 @@ as_master(const struct run *run, const char *what)
 	/* no history that nobody lacks, as Broker */
 	config.limits.keep_actions = config.limits.keep_bytes = 0;
 	memset(&x, 0, sizeof x);
+	x.store = run->store;
 	answers.n = 0;
 	x.now.mono = run->base;
 	x.now.wall = (int64_t)run->base;
@@ -317,7 +353,7 @@ as_master(const struct run *run, const char *what)
 			    mu_master_feed(x.m, r->payload, r->len, &x.now), 0);
 		else if (mu_entity_eq(&r->cmd.sender, &run->master)) {
 			imitate(run, &x, r, &seq, want, &said);
-			note_said(&answers, &r->cmd);
+			note_said(&answers, &r->cmd, &r->receiver);
 		}
 		drain_master(&x);
 	}
@@ -326,6 +362,9 @@ as_master(const struct run *run, const char *what)
 	same_contents(want, have, what);
 	check_acks(run, &x);
 	same_answers(&answers, &x.said, what);
+	if (run->tells)
+		same_events(&x.told, false, what);
+	told_clear(&x.told);
 	ck_assert(seq == 0 || x.nhandshakes > 0);
 	stream_clear(&said);
 	stream_clear(&x.got);
@@ -340,6 +379,8 @@ struct clone_run {
 	struct mu_store_now now;
 	struct stream got;
 	unsigned tags[MU_CMD_RESULT + 1];
+	const char *store;
+	struct told told;
 	uint64_t acked, opened; /* last numbers of an ack and attach_writer */
 };
 
@@ -352,6 +393,8 @@ drain_clone(struct clone_run *x)
 	while (mu_clone_next(x->c, &out)) {
 		struct mu_command cmd;
 
+		if (out.kind == MU_STORE_EVENT)
+			note_told(&x->told, x->store, &out);
 		if (out.kind != MU_STORE_SEND)
 			continue;
 		ck_assert(out.to_master);
@@ -447,6 +490,7 @@ as_clone(const struct run *run, const char *what)
 	mu_clone_config_init(&config);
 	config.entity = run->clone;
 	memset(&x, 0, sizeof x);
+	x.store = run->store;
 	x.now.mono = run->base;
 	x.c = mu_clone_new(&config, have, &x.now);
 	for (size_t i = 0; i < nrecords; i++) {
@@ -484,6 +528,9 @@ as_clone(const struct run *run, const char *what)
 		offset++;
 	same_writes(&said, &x.got, what);
 	same_contents(want, have, what);
+	if (run->tells)
+		same_events(&x.told, true, what);
+	told_clear(&x.told);
 	clone_reach(&x, run->end + 1000000000); /* acks come twice a second */
 	ck_assert_msg(x.acked == offset, "%s acknowledges %llu, not %llu", what,
 	    (unsigned long long)x.acked, (unsigned long long)offset);
@@ -579,6 +626,7 @@ replay_clones(const char *name, unsigned nmasters, unsigned nclones,
 
 	load(name);
 	for (size_t i = 0; find_run(&run, i); i++) {
+		run.tells = ntellings > 0 && nmasters == 1;
 		snprintf(
 		    what, sizeof what, "%s: master of %s", name, run.store);
 		as_master(&run, what);

@@ -15,6 +15,7 @@
 #include "store/backend.h"
 #include "store/command.h"
 #include "store/entry.h"
+#include "store/store.h"
 #include "value/codec.h"
 
 #define MAX_COMMANDS 8000
@@ -35,6 +36,15 @@ struct record {
 
 static struct record records[MAX_COMMANDS];
 static size_t nrecords;
+
+/* What local subscribers were told of a store, as Broker prints it. */
+struct telling {
+	bool by_clone;
+	char *text; /* owned */
+};
+
+static struct telling tellings[MAX_ACTIONS];
+static size_t ntellings;
 
 /* --- the recording ----------------------------------------------------- */
 
@@ -87,6 +97,18 @@ add_record(const json_t *line, const char *hex)
 	nrecords++;
 }
 
+static void
+add_telling(const char *note)
+{
+	const char *text = strstr(note, " local: <$>/local/data/store-events/");
+
+	if (text == NULL || (text = strstr(text, " (")) == NULL)
+		return;
+	ck_assert_uint_lt(ntellings, MAX_ACTIONS);
+	tellings[ntellings].by_clone = strncmp(note, "client ", 7) == 0;
+	tellings[ntellings++].text = strdup(text + 1);
+}
+
 __attribute__((unused)) static void
 load(const char *name)
 {
@@ -108,6 +130,9 @@ load(const char *name)
 		if (msg != NULL && strcmp(msg, "command") == 0)
 			add_record(json,
 			    json_string_value(json_object_get(json, "bytes")));
+		if (json_object_get(json, "note") != NULL)
+			add_telling(
+			    json_string_value(json_object_get(json, "note")));
 		json_decref(json);
 	}
 	free(line);
@@ -128,6 +153,8 @@ unload(void)
 		mu_command_clear(&records[i].cmd);
 	}
 	nrecords = 0;
+	while (ntellings > 0)
+		free(tellings[--ntellings].text);
 }
 
 /* --- contents ---------------------------------------------------------- */
@@ -226,14 +253,92 @@ same_contents(struct mu_backend *a, struct mu_backend *b, const char *who)
 	}
 }
 
+/* --- events ------------------------------------------------------------- */
+
+struct told {
+	char *text[MAX_ACTIONS]; /* owned */
+	size_t n;
+};
+
+static void
+append(struct muster_value *v, const struct muster_value *e)
+{
+	muster_value_append(v,
+	    e == NULL ? muster_value_none()
+		      : muster_value_ref((struct muster_value *)(uintptr_t)e));
+}
+
+/* An event as Broker publishes and prints it. */
+__attribute__((unused)) static void
+note_told(struct told *list, const char *store, const struct mu_store_out *out)
+{
+	static const char *const names[] = { "insert", "update", "erase",
+		"expire" };
+	struct muster_value *v = muster_value_vector();
+	char id[MU_UUID_TEXT], *text;
+	size_t len;
+
+	muster_value_append(v, muster_value_cstring(names[out->event]));
+	muster_value_append(v, muster_value_cstring(store));
+	append(v, out->key);
+	if (out->event == MU_STORE_UPDATE)
+		append(v, out->old_value);
+	if (out->event == MU_STORE_INSERT || out->event == MU_STORE_UPDATE) {
+		append(v, out->value);
+		muster_value_append(
+		    v, out->has_expiry ? muster_value_timespan(out->expiry_ns)
+				       : muster_value_none());
+	}
+	muster_value_append(v,
+	    muster_value_cstring(mu_uuid_format(&out->publisher.endpoint, id)));
+	muster_value_append(v, muster_value_count(out->publisher.object));
+	ck_assert_int_eq(muster_value_to_text(v, &text, &len), 0);
+	ck_assert_uint_lt(list->n, MAX_ACTIONS);
+	list->text[list->n++] = text;
+	muster_value_unref(v);
+}
+
+static int
+by_text(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The same events, in any order: clear goes through the keys in its own. */
+__attribute__((unused)) static void
+same_events(struct told *got, bool by_clone, const char *who)
+{
+	static char *want[MAX_ACTIONS];
+	size_t n = 0;
+
+	for (size_t i = 0; i < ntellings; i++)
+		if (tellings[i].by_clone == by_clone)
+			want[n++] = tellings[i].text;
+	qsort(want, n, sizeof *want, by_text);
+	qsort(got->text, got->n, sizeof *got->text, by_text);
+	for (size_t i = 0; i < n && i < got->n; i++)
+		ck_assert_msg(strcmp(want[i], got->text[i]) == 0,
+		    "%s tells %s, not %s", who, got->text[i], want[i]);
+	ck_assert_msg(
+	    n == got->n, "%s tells %zu events, not %zu", who, got->n, n);
+}
+
+__attribute__((unused)) static void
+told_clear(struct told *list)
+{
+	while (list->n > 0)
+		free(list->text[--list->n]);
+}
+
 /* --- answers ------------------------------------------------------------ */
 
-/* What a master tells one clone: a snapshot, what it lacks, what is gone. */
+/* What a master tells one clone: a snapshot, what it lacks, what is gone, an
+ * action once more. */
 struct said {
 	enum mu_command_tag tag;
 	struct mu_entity to;
 	uint64_t number; /* offset, or the first number of a list */
-	size_t n;	 /* pairs or numbers */
+	size_t n;        /* pairs or numbers */
 	uint64_t digest; /* of the pairs in any order, or of the numbers */
 };
 
@@ -261,15 +366,19 @@ digest_pair(
 {
 	uint64_t *sum = ctx;
 
-	*sum += mix_bytes(mix_bytes(UINT64_C(14695981039346656037), key), value);
+	*sum +=
+	    mix_bytes(mix_bytes(UINT64_C(14695981039346656037), key), value);
 }
 
-/* Its answers; what is only repeated is said once. */
+/* Its answers; what is only repeated is said once.  to: the endpoint that the
+ * envelope names. */
 __attribute__((unused)) static void
-note_said(struct saids *list, const struct mu_command *cmd)
+note_said(
+    struct saids *list, const struct mu_command *cmd, const struct mu_uuid *to)
 {
-	struct said a = { .tag = cmd->tag, .to = cmd->receiver,
-		.number = cmd->number };
+	struct said a = {
+		.tag = cmd->tag, .to = cmd->receiver, .number = cmd->number
+	};
 
 	if (cmd->tag == MU_CMD_ACK_CLONE) {
 		a.n = cmd->nentries;
@@ -279,6 +388,10 @@ note_said(struct saids *list, const struct mu_command *cmd)
 		a.number = a.n == 0 ? 0 : cmd->nack[0];
 		for (size_t i = 0; i < a.n; i++)
 			a.digest = a.digest * 31 + cmd->nack[i];
+	} else if (mu_command_is_action(cmd->tag) && to != NULL &&
+		   !mu_uuid_is_nil(to)) {
+		a.number = cmd->seq;
+		a.to.endpoint = *to;
 	} else if (cmd->tag != MU_CMD_RETRANSMIT_FAILED) {
 		return;
 	}
@@ -318,8 +431,7 @@ is_fresh_offset(const struct saids *want, const struct said *w, size_t nth,
 }
 
 __attribute__((unused)) static void
-same_answers(
-    const struct saids *want, const struct saids *got, const char *who)
+same_answers(const struct saids *want, const struct saids *got, const char *who)
 {
 	for (size_t i = 0; i < want->n; i++) {
 		const struct said *w = &want->at[i], *g;
