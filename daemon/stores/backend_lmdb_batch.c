@@ -110,8 +110,10 @@ lmdb_durable(struct mu_backend *base, int *err)
 	/* It is asked for each answer, and rarely there is news. */
 	if (!atomic_exchange(&b->news, false))
 		return interval ? b->sealed : b->told;
-	(void)!read(b->event_fd, &news, sizeof news);
 	pthread_mutex_lock(&b->lock);
+	/* Under the lock: read between the committer's two words the
+	 * descriptor would stay readable, and its owner never sleep. */
+	(void)!read(b->event_fd, &news, sizeof news);
 	b->told = b->done;
 	*err = interval ? 0 : b->err;
 	pthread_mutex_unlock(&b->lock);

@@ -249,6 +249,29 @@ START_TEST(unsealed_writes_are_in_no_commit)
 }
 END_TEST
 
+/* Whoever heard that everything is done sleeps until there is something new,
+ * however close to the end of the commit it asked. */
+START_TEST(news_are_told_once)
+{
+	struct mu_backend *b = store_open();
+	struct pollfd p = { backend_lmdb_fd(b), POLLIN, 0 };
+	char value[32];
+
+	for (int i = 0; i < 400; i++) {
+		uint64_t n;
+		int err = 0;
+
+		snprintf(value, sizeof value, "%d", i);
+		put_text(b, "a", value);
+		n = b->ops->seal(b);
+		while (b->ops->durable(b, &err) < n)
+			ck_assert_int_eq(err, 0);
+		ck_assert_msg(poll(&p, 1, 0) == 0, "commit %d", i);
+	}
+	store_close(b);
+}
+END_TEST
+
 START_TEST(no_commit_is_large)
 {
 	struct backend_lmdb_options o = options();
@@ -541,6 +564,7 @@ main(void)
 	tcase_add_test(t, store_is_opened_once);
 	tcase_add_test(t, nothing_waits_for_a_slow_disk);
 	tcase_add_loop_test(t, unsealed_writes_are_in_no_commit, 0, 5);
+	tcase_add_test(t, news_are_told_once);
 	tcase_add_test(t, no_commit_is_large);
 	tcase_add_test(t, pending_bytes_are_limited);
 	tcase_add_test(t, with_an_interval_a_sealed_batch_counts_at_once);
