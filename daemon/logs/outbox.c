@@ -337,5 +337,9 @@ outbox_deadline(const struct outbox *o)
 {
 	uint64_t at = smaller(o->redo_at, outbox_loggers_deadline(o));
 
+	/* Written or refused after the turn's flush: nothing else may come to
+	 * seal it, or to tell. */
+	if (o->unsealed || o->first_done != NULL)
+		return o->now;
 	return smaller(smaller(at, o->due), outbox_hold_deadline(o));
 }

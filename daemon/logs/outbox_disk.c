@@ -37,6 +37,7 @@ entry_new(enum entry_kind kind)
 static uint64_t
 enter(struct outbox *o, struct entry *e)
 {
+	o->unsealed = true;
 	e->number = ++o->journal;
 	e->next = NULL;
 	*o->last_entry = e;
@@ -215,6 +216,7 @@ outbox_store_mark(struct outbox *o, const struct mark *m)
 	struct mu_bytes key = { mu_buf_data(&m->key), mu_buf_len(&m->key) };
 	int rc;
 
+	o->unsealed = true;
 	if (mu_buf_len(&m->value) > 0)
 		return put(o, key, &m->value);
 	rc = o->disk->ops->erase(o->disk, key);
@@ -429,7 +431,7 @@ outbox_durable(struct outbox *o, uint64_t now)
 static bool
 idle(const struct outbox *o)
 {
-	return o->first_entry == NULL && !o->numbers_dirty &&
+	return o->first_entry == NULL && !o->unsealed && !o->numbers_dirty &&
 	       o->nwaiting == 0 && o->redo_at == UINT64_MAX;
 }
 
@@ -449,6 +451,7 @@ outbox_flush(struct outbox *o)
 	if (seal == 0)
 		seal = o->last_seal;
 	o->last_seal = seal;
+	o->unsealed = false;
 	for (struct entry *e = o->first_entry; e != NULL; e = e->next)
 		if (e->seal == 0)
 			e->seal = seal;

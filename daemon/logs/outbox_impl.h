@@ -198,6 +198,7 @@ struct outbox {
 	uint64_t journal, settled; /* numbers given out; up to which the disk
 				      has everything */
 	uint64_t last_seal;
+	bool unsealed;       /* something was written since */
 	size_t undurable;    /* bytes of bodies in it */
 	struct queue graves; /* dead batches */
 	bool redo_abouts;    /* batches in queues are to be written again:

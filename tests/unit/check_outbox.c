@@ -435,6 +435,49 @@ START_TEST(marks_come_with_their_records)
 }
 END_TEST
 
+/* A mark without records is as much to be kept. */
+START_TEST(a_mark_alone_is_kept)
+{
+	struct outbox_mark mark = { .key = { (const uint8_t *)"file", 4 },
+		.value = { (const uint8_t *)"\x7", 1 } };
+
+	turn();
+	ck_assert_uint_eq(outbox_deadline(outbox), UINT64_MAX);
+	ck_assert_int_eq(outbox_put_mark(outbox, &mark), 0);
+	ck_assert_uint_le(outbox_deadline(outbox), now);
+	turn();
+	ck_assert_uint_eq(outbox_deadline(outbox), UINT64_MAX);
+	disk->dead = true;
+	outbox_free(outbox);
+	disk_crash(disk);
+	open_outbox();
+	ck_assert_int_eq(mark_of("file"), 7);
+}
+END_TEST
+
+/* Whatever is written after the flush of a turn, in answer to what the flush
+ * told, waits for no other event. */
+START_TEST(what_is_written_is_soon_sealed)
+{
+	uint32_t a = outbox_counts(outbox, "A::LOG");
+
+	turn();
+	ck_assert_uint_eq(outbox_deadline(outbox), UINT64_MAX);
+	ck_assert_int_eq(
+	    outbox_add_counts(outbox, a, 0, 1, &now, 0, true, now), 0);
+	ck_assert_uint_le(outbox_deadline(outbox), now);
+	turn();
+	ck_assert_uint_gt(outbox_deadline(outbox), now);
+	ck_assert_uint_eq(naccepted, 1);
+	disk->refuse = MUSTER_ELIMIT;
+	ck_assert_int_eq(
+	    outbox_add_counts(outbox, a, 1, 1, &now, 0, true, now), 0);
+	ck_assert_uint_le(outbox_deadline(outbox), now);
+	turn();
+	ck_assert_uint_eq(nrefused, 1);
+}
+END_TEST
+
 START_TEST(what_nobody_brings_again_is_counted)
 {
 	uint32_t a = outbox_counts(outbox, "A::LOG");
@@ -523,6 +566,8 @@ main(void)
 	tcase_add_test(t, a_failed_commit_refuses_and_recovers);
 	tcase_add_test(t, a_disk_that_refuses_at_once_refuses);
 	tcase_add_test(t, marks_come_with_their_records);
+	tcase_add_test(t, a_mark_alone_is_kept);
+	tcase_add_test(t, what_is_written_is_soon_sealed);
 	tcase_add_test(t, what_nobody_brings_again_is_counted);
 	tcase_add_test(t, limits_are_errors);
 	tcase_add_test(t, other_columns_are_told);
