@@ -28,6 +28,8 @@ through() {
 	reads k 1
 	put k 192.0.2.1
 	reads k 192.0.2.1
+	put k '{"@data-type":"set","data":[{"@data-type":"port","data":"80/tcp"}]}'
+	reads k '{80/tcp}'
 	outcome 0 "$w" exists s k
 	[ "$OUT" = T ] || fail "exists says $OUT"
 	done_at "$w" erase s k

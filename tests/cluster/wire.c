@@ -17,6 +17,7 @@
 #include "muster/event.h"
 #include "muster/value.h"
 
+#define COMMAND_TAG 56 /* in a command of a store */
 #define HEAD 37 /* of an envelope, before the topic */
 
 enum { HELLO = 6, PROBE, VERSION_SELECT, DROP_CONN, SYN, SYN_ACK, ACK };
@@ -461,7 +462,8 @@ wire_show(struct wire *w, const uint8_t *f, size_t len, char **event)
 		print_data(topic, f, len, event);
 		return topic;
 	case 2:
-		printf("command %s\n", topic);
+		printf("command %s tag %d\n", topic,
+		    len > COMMAND_TAG ? f[COMMAND_TAG] : -1);
 		break;
 	case 3:
 		print_filter(f, len);
