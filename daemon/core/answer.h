@@ -38,7 +38,8 @@ struct answer_tag {
 void answer_tag(struct mu_buf *b, const struct answer_tag *tag);
 /* The whole line of a refusal.  code is a word for programs; tag or NULL. */
 void answer_refuse_tagged(struct mu_buf *b, const struct answer_tag *tag,
-    const char *code, const char *fmt, va_list ap);
+    const char *code, const char *fmt, va_list ap)
+    __attribute__((format(printf, 4, 0)));
 void answer_refuse(struct mu_buf *b, const char *code, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
