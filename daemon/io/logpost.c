@@ -114,7 +114,12 @@ begin(struct logpost *p, struct post *t)
 		finished(p, t);
 		return;
 	}
-	if (post_compress(p, t) != 0)
+	rc = post_compress(p, t);
+	if (rc > 0) {
+		put_back(p, t); /* for the next start */
+		return;
+	}
+	if (rc != 0)
 		post_failed(p);
 	if (p->run == NULL) {
 		finished(p, t);
@@ -242,6 +247,17 @@ next_post(struct logpost *p)
 	}
 	pthread_mutex_unlock(&p->lock);
 	return t;
+}
+
+bool
+post_is_over(struct logpost *p)
+{
+	bool over;
+
+	pthread_mutex_lock(&p->lock);
+	over = p->stop && clock_now() >= p->stop_by;
+	pthread_mutex_unlock(&p->lock);
+	return over;
 }
 
 static bool

@@ -73,13 +73,17 @@ pack_zstd(struct packer *k, uint8_t *in, size_t len, bool last)
 }
 
 static int
-pack(struct packer *k, int in, uint8_t *chunk)
+pack(struct logpost *p, struct packer *k, int in, uint8_t *chunk)
 {
 	ssize_t n;
 
 	do {
 		int rc;
 
+		if (post_is_over(p)) {
+			errno = ECANCELED;
+			return -1;
+		}
 		n = read(in, chunk, CHUNK);
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -94,11 +98,11 @@ pack(struct packer *k, int in, uint8_t *chunk)
 }
 
 static int
-pack_file(const char *from, const char *to, bool zstd)
+pack_file(struct logpost *p, const char *from, const char *to, bool zstd)
 {
 	struct packer k = { .out = -1 };
 	uint8_t *chunk = mu_malloc(CHUNK);
-	int in = open(from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW), rc = -1;
+	int in = open(from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW), rc = -1, saved;
 	bool ok;
 
 	k.space = mu_malloc(CHUNK);
@@ -116,13 +120,16 @@ pack_file(const char *from, const char *to, bool zstd)
 		unlink(to); /* of an attempt that was killed */
 		k.out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
 		if (k.out >= 0)
-			rc = pack(&k, in, chunk);
+			rc = pack(p, &k, in, chunk);
 	}
 	if (!zstd && ok)
 		deflateEnd(&k.z);
 	ZSTD_freeCCtx(k.zstd);
+	saved = errno;
 	if (k.out >= 0 && close(k.out) != 0)
 		rc = -1;
+	else
+		errno = saved;
 	if (in >= 0)
 		close(in);
 	mu_free(k.space);
@@ -156,6 +163,7 @@ post_compress(struct logpost *p, struct post *t)
 	const char *folder = post_folder(p, t->here);
 	bool zstd = p->now.compress == MU_LOGS_ZSTD;
 	char *from, *to, *tmp, *name;
+	bool over = false;
 	int rc = -1;
 
 	if (p->now.compress == MU_LOGS_PLAIN || is_packed(t->file))
@@ -166,10 +174,11 @@ post_compress(struct logpost *p, struct post *t)
 	tmp = name == NULL ? NULL : mu_asprintf("%s/.tmp.%s", folder, name);
 	errno = ENOMEM;
 	if (from != NULL && to != NULL && tmp != NULL) {
-		rc = pack_file(from, tmp, zstd);
+		rc = pack_file(p, from, tmp, zstd);
 		if (rc == 0)
 			rc = rename(tmp, to);
-		if (rc != 0)
+		over = rc != 0 && errno == ECANCELED;
+		if (rc != 0 && !over)
 			post_say(p, LOG_LEVEL_WARN,
 			    "logs: %s cannot be compressed: %s", t->file,
 			    strerror(errno));
@@ -187,5 +196,5 @@ post_compress(struct logpost *p, struct post *t)
 	mu_free(from);
 	mu_free(to);
 	mu_free(tmp);
-	return rc;
+	return over ? 1 : rc;
 }

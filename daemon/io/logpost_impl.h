@@ -81,8 +81,11 @@ void post_forget_notes(struct logpost *p);
 /* The folder in which the file is. */
 const char *post_folder(const struct logpost *p, bool here);
 
-/* logpost_compress.c: 0 (also when there is nothing to do), or -1 after a
- * message: the file is as it was. */
+/* Is the time over that the thread was given to end? */
+bool post_is_over(struct logpost *p);
+
+/* logpost_compress.c: 0 (also when there is nothing to do); -1 after a message
+ * or 1 when there is no time for it: the file is as it was. */
 int post_compress(struct logpost *p, struct post *t);
 
 /* logpost_run.c */

@@ -310,6 +310,36 @@ START_TEST(names_of_rotated_files)
 }
 END_TEST
 
+/* However large the file: the end of the node does not wait for it, and the
+ * next start does it. */
+START_TEST(the_end_does_not_wait_for_a_large_file)
+{
+	static const char name[] = "conn.2023-11-14-22-13-20.log";
+	uint64_t end = clock_now() + 60 * NS;
+	struct logpost_facts f;
+	struct logpost *p;
+	char path[400];
+
+	put_file(name, "x\n", 0644);
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	ck_assert_int_eq(truncate(path, INT64_C(1) << 40), 0);
+	logs.compress = MU_LOGS_GZIP;
+	p = begin(NULL, false);
+	add(p, name);
+	while (!there(".tmp.conn.2023-11-14-22-13-20.log.gz"))
+		ck_assert_uint_lt(clock_now(), end);
+	logpost_stop(p, 0);
+	ck_assert(there(name));
+	ck_assert(!there("conn.2023-11-14-22-13-20.log.gz"));
+	ck_assert(!there(".tmp.conn.2023-11-14-22-13-20.log.gz"));
+	logpost_facts(p, &f);
+	ck_assert_uint_eq(f.done, 0);
+	ck_assert_uint_eq(f.failed, 0);
+	ck_assert_uint_eq(f.waiting, 1);
+	logpost_free(p);
+}
+END_TEST
+
 int
 main(void)
 {
@@ -321,6 +351,7 @@ main(void)
 	tcase_set_timeout(t, 120);
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, the_program_gets_what_zeek_gives);
+	tcase_add_test(t, the_end_does_not_wait_for_a_large_file);
 	tcase_add_test(t, a_program_that_hangs_is_killed);
 	tcase_add_test(t, a_program_that_is_none_is_reported);
 	tcase_add_test(t, the_oldest_go_when_all_are_too_large);
