@@ -336,7 +336,7 @@ read_layout(const struct all *a)
 }
 
 static void
-reload(struct all *a)
+try_reload(struct all *a)
 {
 	struct mu_layout *l = read_layout(a);
 
@@ -345,15 +345,25 @@ reload(struct all *a)
 		log_err("reload refused: the running configuration stays");
 		return;
 	}
-	notify_reloading();
 	mu_layout_free(a->layout);
 	a->layout = l;
 	/* Those that are stopped instead have nothing to reload. */
 	for (struct running *r = a->first; r != NULL; r = r->next)
 		if (mu_layout_node(l, r->name) != NULL)
 			child_signal(r->child, SIGHUP);
+}
+
+/* The service manager waits for the end of a reload, refused or not; before
+ * the start is over it waits for that. */
+static void
+reload(struct all *a)
+{
+	if (a->told_ready)
+		notify_reloading();
+	try_reload(a);
 	ready_reopen();
-	notify_ready();
+	if (a->told_ready)
+		notify_ready();
 }
 
 static void

@@ -63,14 +63,41 @@ until_true 5 has "$T/round3.out" 'stopping all nodes'
 kill -TERM "${PID[all]}"
 finish all 10
 
-say 'a layout that has none of our nodes any more is refused'
+say 'the service manager hears of reloads, and READY when all are up'
+# told N WORD: the service manager was told so N times
+told() {
+	[ "$(grep -ao "$2" "$T/told" | wc -l)" -eq "$1" ]
+}
+socat -u "UNIX-RECV:$T/notify" STDOUT >"$T/told" &
+OTHERS+=($!)
+until_true 5 test -S "$T/notify"
+# the manager has to wait for its port
+socat "TCP-LISTEN:${P[0]},reuseaddr,fork" /dev/null &
+OTHERS+=($!)
+squatter=$!
+until_true 5 socat -u /dev/null "TCP:127.0.0.1:${P[0]}"
+export NOTIFY_SOCKET="$T/notify"
 all reload
+unset NOTIFY_SOCKET
+until_true 20 told 1 '4 of 5 nodes up'
+kill -HUP "${PID[all]}"
+until_true 5 has_lines 4 "$T/reload.out" 'reloaded '
+told 0 'READY=1' || fail 'ready without the manager'
+kill "$squatter"
+until_true 20 told 1 'READY=1'
 # shellcheck disable=SC2086
 await started $NODES
+kill -HUP "${PID[all]}"
+until_true 5 told 1 'RELOADING=1'
+until_true 5 told 2 'READY=1'
+
+say 'a layout that has none of our nodes any more is refused'
 cp "$LAYOUT" "$T/good"
 sed -i 's/127\.0\.0\.1/192.0.2.1/' "$LAYOUT"
 kill -HUP "${PID[all]}"
 until_true 5 has "$T/reload.out" 'the running configuration stays'
+until_true 5 told 2 'RELOADING=1'
+until_true 5 told 3 'READY=1'
 cp "$T/good" "$LAYOUT"
 is manager status '.state == "started"' || fail 'something was stopped'
 kill -TERM "${PID[all]}"
