@@ -38,8 +38,8 @@ struct client {
 	struct client *prev, *next;
 	struct control_session *session;
 	struct conn *conn;
-	bool ending;    /* closes once its output is written */
-	bool paused;    /* its requests wait, and no more are read */
+	bool ending;     /* closes once its output is written */
+	bool paused;     /* its requests wait, and no more are read */
 	bool unfinished; /* what was read ends within a request */
 	/* Clients are few, and one that says half a request or none holds a
 	 * place; between requests it may take its time.  Runs meanwhile, but

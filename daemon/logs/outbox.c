@@ -330,6 +330,7 @@ outbox_tick(struct outbox *o, uint64_t now)
 	if (o->due <= now)
 		collect_due(o);
 	outbox_loggers_tick(o);
+	outbox_disk_tick(o);
 }
 
 uint64_t
@@ -341,5 +342,6 @@ outbox_deadline(const struct outbox *o)
 	 * seal it, or to tell. */
 	if (o->unsealed || o->first_done != NULL)
 		return o->now;
-	return smaller(smaller(at, o->due), outbox_hold_deadline(o));
+	at = smaller(smaller(at, o->due), outbox_disk_deadline(o));
+	return smaller(at, outbox_hold_deadline(o));
 }

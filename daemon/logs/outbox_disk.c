@@ -38,6 +38,8 @@ static uint64_t
 enter(struct outbox *o, struct entry *e)
 {
 	o->unsealed = true;
+	if (o->first_entry == NULL)
+		o->progress = o->now;
 	e->number = ++o->journal;
 	e->next = NULL;
 	*o->last_entry = e;
@@ -395,6 +397,18 @@ fail_all(struct outbox *o, int err)
 	o->redo_at = o->now + OUTBOX_DISK;
 }
 
+/* The disk spoke. */
+static void
+moves(struct outbox *o)
+{
+	if (o->hangs)
+		outbox_say(o, LOG_LEVEL_INFO,
+		    "logs: the disk of the spool confirms again, after %llu s",
+		    (unsigned long long)((o->now - o->progress) / SECOND));
+	o->hangs = false;
+	o->progress = o->now;
+}
+
 static void
 settle(struct outbox *o)
 {
@@ -410,6 +424,8 @@ settle(struct outbox *o)
 		mu_free(e);
 		any = true;
 	}
+	if (any || err != 0)
+		moves(o);
 	if (err != 0) {
 		fail_all(o, err);
 	} else if (any && o->disk_error[0] != '\0') {
@@ -417,6 +433,29 @@ settle(struct outbox *o)
 		outbox_say(
 		    o, LOG_LEVEL_INFO, "logs: the spool can be written again");
 	}
+}
+
+uint64_t
+outbox_disk_deadline(const struct outbox *o)
+{
+	return o->first_entry == NULL || o->hangs ? UINT64_MAX
+						  : o->progress + OUTBOX_HANGS;
+}
+
+void
+outbox_disk_tick(struct outbox *o)
+{
+	if (outbox_disk_deadline(o) > o->now)
+		return;
+	/* It may have spoken while it was us who slept. */
+	settle(o);
+	if (outbox_disk_deadline(o) > o->now)
+		return;
+	o->hangs = true;
+	outbox_say(o, LOG_LEVEL_WARN,
+	    "logs: the disk of the spool has confirmed nothing for %d seconds: "
+	    "records wait for it",
+	    (int)(OUTBOX_HANGS / SECOND));
 }
 
 void

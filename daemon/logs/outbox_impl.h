@@ -33,6 +33,7 @@
 #define OUTBOX_STALLED   (10 * SECOND) /* without an answer */
 #define OUTBOX_REWIND    (SECOND / 10) /* after an answer without progress */
 #define OUTBOX_RETRY     (SECOND / 50) /* when a queue has no room */
+#define OUTBOX_HANGS     (10 * SECOND) /* without a commit: that is told */
 #define OUTBOX_DISK      SECOND        /* before a failed disk is tried again */
 #define OUTBOX_HOLD_MIN  SECOND        /* after a refusal; it doubles */
 #define OUTBOX_HOLD_MAX  (30 * SECOND)
@@ -199,6 +200,9 @@ struct outbox {
 				      has everything */
 	uint64_t last_seal;
 	bool unsealed;       /* something was written since */
+	uint64_t progress;   /* when the disk last had something of it, or it
+				began */
+	bool hangs;          /* it was told that the disk has nothing to say */
 	size_t undurable;    /* bytes of bodies in it */
 	struct queue graves; /* dead batches */
 	bool redo_abouts;    /* batches in queues are to be written again:
@@ -270,6 +274,9 @@ void outbox_store_ticket(struct outbox *o, struct ticket *t);
 /* Write again what a failure undid, when it is time. */
 void outbox_redo(struct outbox *o);
 void outbox_journal_clear(struct outbox *o);
+/* Say that the disk hangs, when it does; and when that would be. */
+void outbox_disk_tick(struct outbox *o);
+uint64_t outbox_disk_deadline(const struct outbox *o);
 static inline bool
 outbox_written(const struct outbox *o, const struct batch *b)
 {

@@ -80,7 +80,11 @@ exec {pipe}>"$T/pipe"
 printf '1\n2\n' >&"$pipe"
 until_true 20 has_lines 2 "$(the_file pipe)" '^[0-9]'
 printf '3\n' >&"$pipe"
-until_true 20 has_lines 3 "$(the_file pipe)" '^[0-9]'
+patiently 20 has_lines 3 "$(the_file pipe)" '^[0-9]' || {
+	# who has it?
+	ctl worker-1 --json status | jq -c .logs || :
+	fail "the third is missing: $(cat "$T/pipe.err" "$(the_file pipe)")"
+}
 exec {pipe}>&-
 wait "${OTHERS[-1]}" || fail "log write on a pipe: status $?"
 

@@ -349,6 +349,41 @@ START_TEST(a_failed_commit_refuses_and_recovers)
 }
 END_TEST
 
+/* Records that wait for a disk wait in silence otherwise: no logger is asked,
+ * so none is said to be silent. */
+START_TEST(a_disk_that_hangs_is_told_of)
+{
+	uint32_t a = outbox_counts(outbox, "A::LOG");
+
+	disk->automatic = false;
+	add(a, 0, 400);
+	turn();
+	ck_assert_uint_le(outbox_deadline(outbox), now + 10 * SECOND);
+	later(10 * SECOND - 1);
+	ck_assert_str_eq(lines, "");
+	/* a commit is progress, and begins the time anew */
+	add(a, 400, 400);
+	turn();
+	disk_commit(disk, disk->sealed - 1);
+	outbox_durable(outbox, now);
+	later(10 * SECOND - 1);
+	ck_assert_str_eq(lines, "");
+	later(1);
+	ck_assert_ptr_nonnull(
+	    strstr(lines, "disk of the spool has confirmed nothing"));
+	lines[0] = '\0';
+	later(60 * SECOND);
+	ck_assert_str_eq(lines, "");
+	disk_commit(disk, disk->sealed);
+	turn();
+	ck_assert_ptr_nonnull(strstr(lines, "confirms again, after 70 s"));
+	disk->automatic = true;
+	lines[0] = '\0';
+	later(60 * SECOND);
+	ck_assert_ptr_null(strstr(lines, "spool"));
+}
+END_TEST
+
 START_TEST(a_disk_that_refuses_at_once_refuses)
 {
 	uint32_t a = outbox_counts(outbox, "A::LOG");
@@ -564,6 +599,7 @@ main(void)
 	tcase_add_test(t, or_it_drops_the_oldest);
 	tcase_add_test(t, what_is_not_on_disk_yet_is_not_dropped);
 	tcase_add_test(t, a_failed_commit_refuses_and_recovers);
+	tcase_add_test(t, a_disk_that_hangs_is_told_of);
 	tcase_add_test(t, a_disk_that_refuses_at_once_refuses);
 	tcase_add_test(t, marks_come_with_their_records);
 	tcase_add_test(t, a_mark_alone_is_kept);
