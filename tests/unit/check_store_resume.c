@@ -159,6 +159,33 @@ START_TEST(a_copy_too_old_begins_again)
 }
 END_TEST
 
+/* Numbers outlive the master's process: a whole copy needs nothing again. */
+START_TEST(a_restarted_master_goes_on_with_its_numbers)
+{
+	struct mu_master_stats before, after;
+	unsigned fetched;
+
+	begin();
+	open_clone();
+	pair_pass(PAIR_SECOND);
+	mu_master_stats(pw.master, &before);
+	ck_assert_uint_ge(before.seq, PAIRS);
+	pair_cut(0);
+	mu_master_free(pw.master);
+	pair_open_master();
+	mu_master_stats(pw.master, &after);
+	ck_assert_uint_eq(after.seq, before.seq);
+	ck_assert_uint_eq(after.epoch, before.epoch);
+	fetched = chunks();
+	pair_join(0, true);
+	pair_pass(PAIR_SECOND);
+	pair_do(MASTER, MU_STORE_PUT, "key01", "count:2");
+	ck_assert(pair_reads(0, "key01", "count:2"));
+	ck_assert_uint_eq(chunks(), fetched);
+	end();
+}
+END_TEST
+
 /* The master lost its file and came to the same numbers by other writes. */
 START_TEST(numbers_of_another_epoch_mean_nothing)
 {
@@ -407,6 +434,7 @@ main(void)
 	tcase_add_test(tc, a_copy_on_its_way_goes_on_after_a_restart);
 	tcase_add_test(tc, a_whole_copy_is_whole_after_a_restart);
 	tcase_add_test(tc, a_copy_too_old_begins_again);
+	tcase_add_test(tc, a_restarted_master_goes_on_with_its_numbers);
 	tcase_add_test(tc, numbers_of_another_epoch_mean_nothing);
 	tcase_add_test(tc, a_copy_of_an_earlier_life_waits_for_its_master);
 	tcase_add_test(tc, a_copy_waits_for_its_disk);

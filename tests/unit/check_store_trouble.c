@@ -214,6 +214,43 @@ START_TEST(a_vanished_clone_costs_a_bounded_history)
 }
 END_TEST
 
+/* Nobody tells that the way is gone; Broker's masters forget a clone after 50
+ * seconds, and would never remember it by an acknowledgement. */
+START_TEST(a_long_silence_ends_in_a_new_attachment)
+{
+	for (int ours = 0; ours < 2; ours++) {
+		struct mu_clone_stats stats;
+		struct mu_master_stats m;
+
+		pair_begin();
+		pw.mc.resume = ours; /* the other is as Broker's */
+		pw.mc.limits.keep_actions = pw.mc.limits.keep_bytes = 0;
+		pair_open_master();
+		pair_open_clone(0, ours);
+		pair_pass(PAIR_SECOND);
+		pair_ask(0, MU_STORE_PUT, "a", "count:1", plain);
+		pair_pass(PAIR_SECOND);
+		pw.up[0] = false;
+		pair_pass(70 * PAIR_SECOND);
+		mu_master_stats(pw.master, &m);
+		ck_assert_uint_eq(m.clones, 0);
+		ck_assert_uint_eq(m.writers, 0);
+		ck_assert_uint_eq(m.buffered, 0);
+		pair_do(MASTER, MU_STORE_PUT, "a", "count:2");
+		pw.up[0] = true;
+		pair_pass(3 * PAIR_SECOND);
+		mu_clone_stats(pw.clones[0], &stats);
+		ck_assert_int_eq((int)stats.state, MU_STORE_FRESH);
+		ck_assert_uint_eq(stats.attached, 2);
+		ck_assert(pair_reads(0, "a", "count:2"));
+		pair_ask(0, MU_STORE_PUT, "b", "count:3", plain);
+		pair_pass(PAIR_SECOND);
+		ck_assert(pair_reads(MASTER, "b", "count:3"));
+		pair_end();
+	}
+}
+END_TEST
+
 /* A restarted master must not take a clone of ours, heard before it attaches,
  * for one of Broker's: those are sent everything. */
 START_TEST(only_brokers_clones_are_resynchronised)
@@ -490,6 +527,7 @@ main(void)
 	tcase_add_test(tc, a_slow_way_is_not_filled_with_the_same_chunk);
 	tcase_add_test(tc, a_stale_copy_says_how_old_it_is);
 	tcase_add_test(tc, a_clone_attaches_again_after_retransmit_failed);
+	tcase_add_test(tc, a_long_silence_ends_in_a_new_attachment);
 	tcase_add_test(tc, a_vanished_clone_costs_a_bounded_history);
 	tcase_add_test(tc, a_clone_waits_for_its_master_without_end);
 	tcase_add_test(tc, a_refusing_medium_is_seen_until_a_write_succeeds);

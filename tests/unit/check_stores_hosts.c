@@ -145,6 +145,8 @@ START_TEST(clones_follow_the_node_that_their_layout_names)
 	pass(4 * NET_S);
 	put(w, "quick", "k", "wrong");
 	ck_assert_str_eq(fact(c, "quick")->state, "searching");
+	/* It asks for its master, but not that one. */
+	ck_assert_uint_eq(fact(w, "quick")->clones, 0);
 	ck_assert_str_eq(fact(c, "quick")->error,
 	    "a second master is on node proxy-1: the layouts differ");
 	m = start("manager");
