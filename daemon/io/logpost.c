@@ -39,6 +39,7 @@ finished(struct logpost *p, struct post *t)
 {
 	if (p->keep_at > clock_now() + LOOK_NS)
 		p->keep_at = clock_now() + LOOK_NS;
+	p->waits = false;
 	post_done(p, t);
 	free_post(t);
 }
@@ -100,6 +101,19 @@ put_back(struct logpost *p, struct post *t)
 	pthread_mutex_unlock(&p->lock);
 }
 
+bool
+post_passes(struct logpost *p, const struct post *t, int error)
+{
+	if (error != EMFILE && error != ENFILE && error != EAGAIN)
+		return false;
+	if (!p->waits)
+		post_say(p, LOG_LEVEL_WARN,
+		    "logs: %s waits to be compressed or handed over: %s",
+		    t->file, strerror(error));
+	p->waits = true;
+	return true;
+}
+
 static void
 begin(struct logpost *p, struct post *t)
 {
@@ -116,7 +130,7 @@ begin(struct logpost *p, struct post *t)
 	}
 	rc = post_compress(p, t);
 	if (rc > 0) {
-		put_back(p, t); /* for the next start */
+		put_back(p, t);
 		return;
 	}
 	if (rc != 0)
@@ -125,7 +139,12 @@ begin(struct logpost *p, struct post *t)
 		finished(p, t);
 		return;
 	}
-	if (!post_run(p, t)) {
+	rc = post_run(p, t);
+	if (rc > 0) {
+		put_back(p, t);
+		return;
+	}
+	if (rc != 0) {
 		post_failed(p);
 		finished(p, t);
 		return;

@@ -163,7 +163,7 @@ post_compress(struct logpost *p, struct post *t)
 	const char *folder = post_folder(p, t->here);
 	bool zstd = p->now.compress == MU_LOGS_ZSTD;
 	char *from, *to, *tmp, *name;
-	bool over = false;
+	bool later = false;
 	int rc = -1;
 
 	if (p->now.compress == MU_LOGS_PLAIN || is_packed(t->file))
@@ -177,8 +177,9 @@ post_compress(struct logpost *p, struct post *t)
 		rc = pack_file(p, from, tmp, zstd);
 		if (rc == 0)
 			rc = rename(tmp, to);
-		over = rc != 0 && errno == ECANCELED;
-		if (rc != 0 && !over)
+		later =
+		    rc != 0 && (errno == ECANCELED || post_passes(p, t, errno));
+		if (rc != 0 && !later)
 			post_say(p, LOG_LEVEL_WARN,
 			    "logs: %s cannot be compressed: %s", t->file,
 			    strerror(errno));
@@ -196,5 +197,5 @@ post_compress(struct logpost *p, struct post *t)
 	mu_free(from);
 	mu_free(to);
 	mu_free(tmp);
-	return over ? 1 : rc;
+	return later ? 1 : rc;
 }

@@ -63,7 +63,8 @@ struct logpost {
 	char *run;          /* program of this round, owned */
 	bool now_several;
 	uint64_t keep_at;    /* monotonic: the next look */
-	uint64_t rest_until; /* monotonic: memory was out */
+	uint64_t rest_until; /* monotonic: something was out */
+	bool waits;          /* that was said, and nothing was done since */
 	/* the owner's */
 	struct post_note *shown;
 };
@@ -84,13 +85,16 @@ const char *post_folder(const struct logpost *p, bool here);
 /* Is the time over that the thread was given to end? */
 bool post_is_over(struct logpost *p);
 
-/* logpost_compress.c: 0 (also when there is nothing to do); -1 after a message
- * or 1 when there is no time for it: the file is as it was. */
+/* Will that error pass by itself?  Then that t waits for it was said. */
+bool post_passes(struct logpost *p, const struct post *t, int error);
+
+/* logpost_compress.c: 0 (also when there is nothing to do); -1 after a message,
+ * or 1 when it is to be tried again: the file is as it was. */
 int post_compress(struct logpost *p, struct post *t);
 
 /* logpost_run.c */
-/* Start the program; false after a message. */
-bool post_run(struct logpost *p, struct post *t);
+/* Start the program: 0; -1 after a message; 1: it is to be tried again. */
+int post_run(struct logpost *p, struct post *t);
 /* Has it ended?  Kills it when its time is over. */
 bool post_ended(struct logpost *p, struct post *t, uint64_t now);
 

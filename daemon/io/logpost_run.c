@@ -116,7 +116,7 @@ spawn(struct logpost *p, struct post *t, char **env)
 	return rc;
 }
 
-bool
+int
 post_run(struct logpost *p, struct post *t)
 {
 	char *suffix = p->now_several
@@ -129,16 +129,19 @@ post_run(struct logpost *p, struct post *t)
 
 	mu_free(env);
 	mu_free(suffix);
-	if (rc != 0) {
+	if (rc != 0)
 		t->pid = 0;
+	if (rc != 0 && post_passes(p, t, rc))
+		return 1;
+	if (rc != 0) {
 		post_say(p, LOG_LEVEL_WARN, "logs: %s cannot be run for %s: %s",
 		    p->run, t->file, strerror(rc));
-		return false;
+		return -1;
 	}
 	/* Without one (no more descriptors) it is asked for each second. */
 	t->pid_fd = (int)syscall(SYS_pidfd_open, t->pid, 0);
 	t->kill_at = clock_now() + (uint64_t)p->now.postprocessor_ns;
-	return true;
+	return 0;
 }
 
 static void

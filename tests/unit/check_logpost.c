@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -310,6 +311,54 @@ START_TEST(names_of_rotated_files)
 }
 END_TEST
 
+/* Until it says something with that in it. */
+static void
+await_words(struct logpost *p, const char *words)
+{
+	uint64_t end = clock_now() + 60 * NS;
+	struct logpost_out out = { .text = NULL };
+
+	do {
+		ck_assert_uint_lt(clock_now(), end);
+		usleep(2000);
+	} while (!logpost_next(p, &out) || out.kind != LOGPOST_LOG ||
+		 strstr(out.text, words) == NULL);
+}
+
+/* What passes by itself is waited for: no file stays as it is because
+ * descriptors were out for a moment. */
+START_TEST(what_is_out_comes_again)
+{
+	static const char name[] = "conn.2023-11-14-22-13-20.log";
+	struct rlimit all, none;
+	struct logpost_facts f;
+	struct logpost *p;
+	char program[400];
+	int lowest;
+
+	put_file("after", "#!/bin/sh\necho \"$1\" >out\n", 0755);
+	put_file(name, "x\n", 0644);
+	snprintf(program, sizeof program, "%s/after", dir);
+	logs.compress = MU_LOGS_GZIP;
+	p = begin(program, false);
+	lowest = dup(0);
+	ck_assert_int_gt(lowest, 0);
+	close(lowest);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &all), 0);
+	none = all;
+	none.rlim_cur = (rlim_t)lowest;
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	add(p, name);
+	await_words(p, "waits");
+	ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &all), 0);
+	await(p, 1);
+	check_line("out", "conn.2023-11-14-22-13-20.log.gz\n");
+	logpost_facts(p, &f);
+	ck_assert_uint_eq(f.failed, 0);
+	logpost_free(p);
+}
+END_TEST
+
 /* However large the file: the end of the node does not wait for it, and the
  * next start does it. */
 START_TEST(the_end_does_not_wait_for_a_large_file)
@@ -351,6 +400,7 @@ main(void)
 	tcase_set_timeout(t, 120);
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, the_program_gets_what_zeek_gives);
+	tcase_add_test(t, what_is_out_comes_again);
 	tcase_add_test(t, the_end_does_not_wait_for_a_large_file);
 	tcase_add_test(t, a_program_that_hangs_is_killed);
 	tcase_add_test(t, a_program_that_is_none_is_reported);
