@@ -119,8 +119,8 @@ count_answers(int fd)
 	ssize_t len = read(fd, some, sizeof some);
 	size_t n = 0;
 
-	ck_assert_msg(len > 0 || (len < 0 && errno == EAGAIN),
-	    "the connection ended");
+	ck_assert_msg(
+	    len > 0 || (len < 0 && errno == EAGAIN), "the connection ended");
 	for (ssize_t i = 0; i < len; i++)
 		n += some[i] == '\n';
 	turn();
@@ -217,6 +217,20 @@ START_TEST(last_words_are_answered_after_a_half_close)
 	say(fd, "{\"op\":\"version\"}\n");
 	shutdown(fd, SHUT_WR);
 	ck_assert_ptr_nonnull(strstr(heard(fd), "\"ok\":true"));
+	ck_assert_str_eq(heard(fd), "");
+	close(fd);
+}
+END_TEST
+
+/* Whoever ends its side waits for nothing more. */
+START_TEST(a_half_close_ends_what_waits)
+{
+	int fd = client();
+
+	say(fd, "{\"op\":\"version\"}\n{\"op\":\"wait\",\"for\":\"degraded\"}\n"
+		"{\"op\":\"version\"}\n");
+	shutdown(fd, SHUT_WR);
+	ck_assert_ptr_nonnull(strstr(heard(fd), "\"version\":\"1\""));
 	ck_assert_str_eq(heard(fd), "");
 	close(fd);
 }
@@ -322,8 +336,7 @@ START_TEST(what_is_not_read_is_not_late)
 	fd = client();
 	say(fd, wait);
 	while (mu_buf_len(&all) > 0) {
-		ssize_t sent =
-		    write(fd, mu_buf_data(&all), mu_buf_len(&all));
+		ssize_t sent = write(fd, mu_buf_data(&all), mu_buf_len(&all));
 
 		ck_assert_msg(sent > 0 || errno == EAGAIN, "%m");
 		if (sent > 0)
@@ -357,6 +370,7 @@ main(void)
 	tcase_add_test(t, what_took_our_place_is_not_removed);
 	tcase_add_test(t, requests_are_answered_in_any_split);
 	tcase_add_test(t, last_words_are_answered_after_a_half_close);
+	tcase_add_test(t, a_half_close_ends_what_waits);
 	tcase_add_test(t, who_does_not_speak_json_is_told_and_let_go);
 	tcase_add_test(t, places_are_limited_and_come_free);
 	tcase_add_test(t, silent_and_half_requests_end_the_others_stay);
