@@ -65,6 +65,7 @@ struct logpost {
 	uint64_t keep_at;    /* monotonic: the next look */
 	uint64_t rest_until; /* monotonic: something was out */
 	bool waits;          /* that was said, and nothing was done since */
+	bool stuck;          /* that files cannot be removed was said */
 	/* the owner's */
 	struct post_note *shown;
 };

@@ -5,6 +5,7 @@
  */
 #include <ctype.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -125,12 +126,29 @@ look(struct logpost *p, DIR *d, struct kept_list *l)
 		qsort(l->list, l->n, sizeof *l->list, by_age);
 }
 
+/* Said once, not at each look, until all can be removed. */
+static void
+say_stuck(struct logpost *p, uint64_t n, const char *first, int error)
+{
+	if (n > 0 && !p->stuck)
+		post_say(p, LOG_LEVEL_WARN,
+		    "logs: %llu rotated files that are due cannot be removed, "
+		    "%s first: %s",
+		    (unsigned long long)n, first, strerror(error));
+	if (n == 0 && p->stuck)
+		post_say(p, LOG_LEVEL_INFO,
+		    "logs: rotated files can be removed again");
+	p->stuck = n > 0;
+}
+
 static void
 clean(struct logpost *p, DIR *d, struct kept_list *l)
 {
+	const char *first = NULL;
+	int error = 0;
 	int64_t oldest =
 	    p->now.keep_ns == 0 ? INT64_MIN : clock_wall() - p->now.keep_ns;
-	uint64_t removed = 0,
+	uint64_t removed = 0, left = 0,
 		 most = p->now.keep_bytes == 0 ? UINT64_MAX : p->now.keep_bytes;
 
 	for (size_t i = 0; i < l->n; i++) {
@@ -139,13 +157,14 @@ clean(struct logpost *p, DIR *d, struct kept_list *l)
 		if (k->mtime >= oldest && l->bytes <= most)
 			break;
 		if (unlinkat(dirfd(d), k->name, 0) != 0) {
-			post_say(p, LOG_LEVEL_WARN,
-			    "logs: %s cannot be removed", k->name);
+			error = left++ == 0 ? errno : error;
+			first = first == NULL ? k->name : first;
 			continue;
 		}
 		l->bytes -= k->size;
 		removed++;
 	}
+	say_stuck(p, left, first, error);
 	if (removed > 0)
 		post_say(p, LOG_LEVEL_INFO,
 		    "logs: %llu rotated files removed by age or size",

@@ -221,6 +221,63 @@ START_TEST(the_oldest_go_when_all_are_too_large)
 }
 END_TEST
 
+/* The next message that is told, or the test fails. */
+static const char *
+next_words(struct logpost *p)
+{
+	static char words[400];
+	struct logpost_out out;
+	uint64_t end = clock_now() + 60 * NS;
+
+	while (!logpost_next(p, &out)) {
+		ck_assert_uint_lt(clock_now(), end);
+		usleep(2000);
+	}
+	ck_assert_int_eq(out.kind, LOGPOST_LOG);
+	snprintf(words, sizeof words, "%s", out.text);
+	return words;
+}
+
+/* Again with every look there is, nothing more is said. */
+static void
+look_again(struct logpost *p)
+{
+	struct logpost_config cfg = {
+		.node = "logger-1", .here = dir, .logs = &logs
+	};
+
+	ck_assert_int_eq(logpost_reload(p, &cfg), 0);
+}
+
+START_TEST(what_cannot_be_removed_is_told_once)
+{
+	struct logpost *p;
+
+	put_file("conn.2023-11-14-22-13-20.log", "x\n", 0644);
+	put_file("conn.2023-11-14-22-13-21.log", "x\n", 0644);
+	ck_assert_int_eq(chmod(dir, 0555), 0);
+	/* the superuser removes anything: threads that start from here on are
+	 * somebody else's */
+	if (geteuid() == 0)
+		ck_assert_int_eq(seteuid(65534), 0);
+	logs.keep_bytes = 1;
+	p = begin(NULL, false);
+	ck_assert_str_eq(next_words(p),
+	    "logs: 2 rotated files that are due cannot be removed, "
+	    "conn.2023-11-14-22-13-20.log first: Permission denied");
+	look_again(p);
+	if (getuid() == 0)
+		ck_assert_int_eq(seteuid(0), 0);
+	ck_assert_int_eq(chmod(dir, 0755), 0);
+	look_again(p);
+	ck_assert_str_eq(
+	    next_words(p), "logs: rotated files can be removed again");
+	ck_assert_str_eq(
+	    next_words(p), "logs: 2 rotated files removed by age or size");
+	logpost_free(p);
+}
+END_TEST
+
 /* n with the k-th allocation of the thread failing: whatever fails, the file
  * is there, plain or packed, the program was run for it, or it is told. */
 static bool
@@ -404,6 +461,7 @@ main(void)
 	tcase_add_test(t, the_end_does_not_wait_for_a_large_file);
 	tcase_add_test(t, a_program_that_hangs_is_killed);
 	tcase_add_test(t, a_program_that_is_none_is_reported);
+	tcase_add_test(t, what_cannot_be_removed_is_told_once);
 	tcase_add_test(t, the_oldest_go_when_all_are_too_large);
 	tcase_add_test(t, each_allocation_may_fail);
 	tcase_add_test(t, names_of_rotated_files);
