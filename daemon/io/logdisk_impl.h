@@ -43,6 +43,7 @@ struct logdisk {
 	struct mu_logs logs;
 	bool several, reload, reopen, tail, tail_changed, stop;
 	struct result *results, **last_result;
+	bool told; /* event_fd is readable */
 	size_t line_bytes; /* of LINE results that wait */
 	struct logsink_total total;
 	struct logsink_fact *facts; /* owned [nfacts] */

@@ -91,9 +91,10 @@ disk_drain(struct logdisk *d)
 		*d->last_result = r;
 		d->last_result = &r->next;
 	}
+	/* Under the lock, so that it is readable exactly while told is set. */
+	if (!d->told)
+		d->told = write(d->event_fd, &one, sizeof one) == sizeof one;
 	pthread_mutex_unlock(&d->lock);
-	/* Fails only when the counter is full, and then it is readable. */
-	(void)!write(d->event_fd, &one, sizeof one);
 }
 
 void
@@ -161,8 +162,9 @@ logdisk_next(struct logdisk *d, struct logsink_out *out)
 			d->last_result = &d->results;
 		if (r->out.kind == LOGSINK_LINE)
 			d->line_bytes -= r->out.len;
-	} else {
+	} else if (d->told) {
 		(void)!read(d->event_fd, &count, sizeof count);
+		d->told = false;
 	}
 	pthread_mutex_unlock(&d->lock);
 	d->shown = r;

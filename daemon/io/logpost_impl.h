@@ -50,6 +50,7 @@ struct logpost {
 	/* shared */
 	struct post *waiting, **last_waiting;
 	struct post_note *notes, **last_note;
+	bool told; /* event_fd is readable */
 	struct mu_logs logs;
 	char *program;
 	bool several;

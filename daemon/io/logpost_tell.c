@@ -23,8 +23,11 @@ add_note(struct logpost *p, struct post_note *n)
 	pthread_mutex_lock(&p->lock);
 	*p->last_note = n;
 	p->last_note = &n->next;
+	/* Under the lock, so that it is readable exactly while told is set. */
+	if (!p->told)
+		post_signal(p->event_fd);
+	p->told = true;
 	pthread_mutex_unlock(&p->lock);
-	post_signal(p->event_fd);
 }
 
 void
@@ -106,8 +109,9 @@ logpost_next(struct logpost *p, struct logpost_out *out)
 		p->notes = n->next;
 		if (p->notes == NULL)
 			p->last_note = &p->notes;
-	} else {
+	} else if (p->told) {
 		(void)!read(p->event_fd, &count, sizeof count);
+		p->told = false;
 	}
 	pthread_mutex_unlock(&p->lock);
 	p->shown = n;

@@ -3,6 +3,7 @@
  * time, removed by age and size.
  */
 #include <check.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -218,6 +219,36 @@ START_TEST(the_oldest_go_when_all_are_too_large)
 	ck_assert(there("conn.2023-11-14-22-13-23.log"));
 	ck_assert(there("conn.2023-11-14-22-13-24.log"));
 	ck_assert(there("mine.log"));
+}
+END_TEST
+
+/* However told and heard fall together: in the end nothing is left to hear,
+ * and whoever sleeps on the descriptor sleeps. */
+START_TEST(heard_means_that_the_owner_may_sleep)
+{
+	struct logpost *p = begin(NULL, false);
+	struct pollfd pfd = { .fd = logpost_fd(p), .events = POLLIN };
+	uint64_t end = clock_now() + 60 * NS;
+	struct logpost_out out;
+	char name[64];
+	unsigned heard = 0;
+
+	for (unsigned i = 0; i < 300; i++) {
+		snprintf(
+		    name, sizeof name, "conn.2023-11-14-22-13-20-%u.log", i);
+		put_file(name, "x\n", 0644);
+		add(p, name);
+		while (logpost_next(p, &out))
+			heard += out.kind == LOGPOST_DONE;
+	}
+	while (heard < 300 && clock_now() < end) {
+		ck_assert_int_eq(poll(&pfd, 1, 60000), 1);
+		while (logpost_next(p, &out))
+			heard += out.kind == LOGPOST_DONE;
+	}
+	ck_assert_uint_eq(heard, 300);
+	ck_assert_int_eq(poll(&pfd, 1, 0), 0);
+	logpost_free(p);
 }
 END_TEST
 
@@ -461,6 +492,7 @@ main(void)
 	tcase_add_test(t, the_end_does_not_wait_for_a_large_file);
 	tcase_add_test(t, a_program_that_hangs_is_killed);
 	tcase_add_test(t, a_program_that_is_none_is_reported);
+	tcase_add_test(t, heard_means_that_the_owner_may_sleep);
 	tcase_add_test(t, what_cannot_be_removed_is_told_once);
 	tcase_add_test(t, the_oldest_go_when_all_are_too_large);
 	tcase_add_test(t, each_allocation_may_fail);
