@@ -402,6 +402,28 @@ START_TEST(beyond_the_limit_only_clones_of_ours_attach)
 }
 END_TEST
 
+/* Ten pairs of a string of 9 and one of 39 bytes, each with a tag and a length:
+ * 520 bytes are what fits, and not one less. */
+START_TEST(up_to_the_limit_all_clones_attach)
+{
+	struct mu_clone_stats stats;
+	bool fits = _i == 0;
+
+	pair_begin();
+	pw.mc.max_snapshot = fits ? 520 : 519;
+	pw.mc.chunk_bytes = 500;
+	pair_open_master();
+	fill(10);
+	pair_open_clone(1, false);
+	pair_pass(2 * PAIR_SECOND);
+	mu_clone_stats(pw.clones[1], &stats);
+	ck_assert_int_eq(stats.state == MU_STORE_FRESH, fits);
+	ck_assert_uint_eq(stats.entries, fits ? 10 : 0);
+	ck_assert_int_eq(strstr(pw.log, "limit 519 bytes") != NULL, !fits);
+	pair_end();
+}
+END_TEST
+
 START_TEST(a_cut_snapshot_goes_on_where_it_was)
 {
 	struct mu_clone_stats stats;
@@ -746,6 +768,7 @@ main(void)
 	tcase_add_test(tc, queries_end_in_their_time);
 	tcase_add_test(tc, waiting_writes_are_bounded);
 	tcase_add_test(tc, beyond_the_limit_only_clones_of_ours_attach);
+	tcase_add_loop_test(tc, up_to_the_limit_all_clones_attach, 0, 2);
 	tcase_add_test(tc, a_cut_snapshot_goes_on_where_it_was);
 	tcase_add_test(tc, a_clone_on_disk_resumes_by_number);
 	tcase_add_test(tc, a_long_gap_ends_in_a_new_attachment);
