@@ -7,12 +7,6 @@ set -eu
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/stores.sh"
 
-SLOW=$B/tests/slowdisk.so
-[ -f "$SLOW" ] || fail "$SLOW is not built"
-case $SLOW in
-/*)	;;
-*)	SLOW=$PWD/$SLOW ;;
-esac
 ports 1
 cat >"$LAYOUT" <<END
 cluster: two
@@ -25,12 +19,7 @@ stores:
   within: {backend: lmdb, sync: 50 ms}
 END
 export SLOWDISK_PATH=/stores/ SLOWDISK_FAIL=$T/fail
-start_manager() {
-	# The sanitizers want to be first, and need not be.
-	ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0 \
-	    LD_PRELOAD=$SLOW start manager
-}
-start_manager
+start_slow manager
 start worker-1
 await started manager worker-1
 fresh commit manager worker-1
@@ -102,7 +91,7 @@ done
 say 'what was acknowledged survives kill -9'
 until_true 10 synced within
 kill9 manager
-start_manager
+start_slow manager
 await restored manager worker-1
 fresh commit manager worker-1
 fresh within manager worker-1

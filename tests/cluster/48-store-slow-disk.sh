@@ -6,20 +6,12 @@ set -eu
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/stores.sh"
 
-SLOW=$B/tests/slowdisk.so
-[ -f "$SLOW" ] || fail "$SLOW is not built"
-case $SLOW in
-/*)	;;
-*)	SLOW=$PWD/$SLOW ;;
-esac
 five_nodes 'stores: {s: {backend: lmdb}}'
 certificates
 export SLOWDISK_MS=200 SLOWDISK_PATH=/stores/ SLOWDISK_LOG=$T/syncs
 export SLOWDISK_WATCH=$T/flow.out
 : >"$T/syncs"
-# The sanitizers want to be first, and need not be.
-ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0 LD_PRELOAD=$SLOW \
-    start manager
+start_slow manager
 start logger-1 proxy-1 worker-1 worker-2
 # shellcheck disable=SC2086
 await started $NODES

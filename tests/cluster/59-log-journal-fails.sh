@@ -6,12 +6,6 @@ set -eu
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/logs.sh"
 
-SLOW=$B/tests/slowdisk.so
-[ -f "$SLOW" ] || fail "$SLOW is not built"
-case $SLOW in
-/*)	;;
-*)	SLOW=$PWD/$SLOW ;;
-esac
 N=1000
 ports 2
 cat >"$LAYOUT" <<END
@@ -24,13 +18,8 @@ nodes:
 logs: {rotate: 1 h, flush: 50 ms, sync: true}
 END
 export SLOWDISK_PATH=/logger-1/logger/ SLOWDISK_FAIL=$T/fail
-start_logger() {
-	# The sanitizers want to be first, and need not be.
-	ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0 \
-	    LD_PRELOAD=$SLOW start logger-1
-}
 start manager worker-1
-start_logger
+start_slow logger-1
 await started manager worker-1
 n=0
 
@@ -67,7 +56,7 @@ say 'what was taken is there after kill -9'
 more
 until_true 20 waiting '== 0'
 kill9 logger-1
-start_logger
+start_slow logger-1
 await restored manager
 more
 until_true 20 waiting '== 0'

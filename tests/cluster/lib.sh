@@ -233,6 +233,16 @@ start() {
 	done
 }
 
+# start_slow NODE: on the disk of slowdisk.c, as SLOWDISK_... in the environment
+# say
+start_slow() {
+	local disk=$B/tests/slowdisk.so
+	[ -f "$disk" ] || fail "$disk is not built"
+	# The sanitizers want to be first, and need not be.
+	ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0 \
+	    LD_PRELOAD=$(realpath "$disk") start "$1"
+}
+
 # finish NODE SECONDS: wait for its end; its status is in STATUS
 finish() {
 	until_true "$2" gone "${PID[$1]}"
