@@ -163,14 +163,20 @@ END_TEST
 /* --- killed ----------------------------------------------------------------
  */
 
-/* Write for ever: key i of a batch says which batch wrote it last.  Each
- * acknowledged batch number goes down the pipe. */
+/*
+ * Write for ever: key i of a batch says which batch wrote it last.  Each
+ * acknowledged batch number goes down the pipe.  It is killed at any moment,
+ * hence without assertions: see store_wait.
+ */
 static void
 write_until_killed(int out, uint32_t batch)
 {
-	struct mu_backend *b = store_open();
+	struct backend_lmdb_options o = options();
+	struct mu_backend *b;
 	char key[32], value[32];
 
+	if (backend_lmdb_open(&o, &b, why, sizeof why) != 0)
+		_exit(1);
 	for (;; batch++) {
 		for (uint32_t i = 0; i < 1 + batch % 7; i++) {
 			snprintf(key, sizeof key, "key-%u", (batch + i) % 40);
