@@ -189,18 +189,38 @@ client_request(struct client *cl, struct mu_buf *b, char **line, size_t *len,
 }
 
 int
-client_greet(struct client *cl)
+client_hello(struct client *cl, char **line, size_t *len)
 {
 	struct mu_buf b;
-	char *line;
-	size_t len;
 	int r;
 
 	mu_buf_init(&b, 0);
 	mu_buf_str(&b, "{\"op\":\"version\"}\n");
-	r = client_request(cl, &b, &line, &len, CLIENT_TIMEOUT_MS);
+	r = client_request(cl, &b, line, len, CLIENT_TIMEOUT_MS);
 	mu_buf_clear(&b);
+	return r;
+}
+
+int
+client_greet(struct client *cl)
+{
+	char *line;
+	size_t len;
+	int r = client_hello(cl, &line, &len);
+
 	return r == 0 ? client_verdict(line, len) : client_lost(r);
+}
+
+bool
+client_is_ok(const char *answer, size_t len)
+{
+	struct mu_jtext v, ok;
+
+	if (mu_jtext_check(answer, len, NULL) != 0)
+		return false;
+	v = mu_jtext_over(answer, len);
+	ok = mu_jtext_member(&v, "ok");
+	return ok.len == 4 && memcmp(ok.at, "true", 4) == 0;
 }
 
 int
@@ -220,18 +240,17 @@ client_lost(int err)
 int
 client_verdict(const char *answer, size_t len)
 {
-	struct mu_jtext v, ok, error, code;
+	struct mu_jtext v, error, code;
 	char *text;
 	int status = EXIT_FAILED;
 
+	if (client_is_ok(answer, len))
+		return EXIT_OK;
 	if (mu_jtext_check(answer, len, NULL) != 0) {
 		complain("the daemon's answer is not JSON");
 		return EXIT_FAILED;
 	}
 	v = mu_jtext_over(answer, len);
-	ok = mu_jtext_member(&v, "ok");
-	if (ok.len == 4 && memcmp(ok.at, "true", 4) == 0)
-		return EXIT_OK;
 	error = mu_jtext_member(&v, "error");
 	code = mu_jtext_member(&v, "code");
 	text = mu_jtext_cstring(&error);

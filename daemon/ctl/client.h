@@ -32,6 +32,9 @@ void client_close(struct client *cl);
  * that never asks and lose the connection (muster-protocol(7), CONTROL
  * SOCKET).  0, or an exit status after a message. */
 int client_greet(struct client *cl);
+/* The same without a message: the answer, borrowed until the next line.  0 or
+ * a negative error. */
+int client_hello(struct client *cl, char **line, size_t *len);
 
 /* How long the daemon may read nothing while something is sent; at first
  * CLIENT_TIMEOUT_MS.  It reads no more requests while many wait in it. */
@@ -51,7 +54,9 @@ bool client_pending(struct client *cl, char **line, size_t *len);
  * its end.  *answer is owned by the caller.  An exit status; messages are
  * printed, refusals too. */
 int client_ask(const struct ctl *c, const char *request, char **answer);
-/* Is the answer ok?  If not its text is printed; the exit status. */
+/* Does the answer say ok? */
+bool client_is_ok(const char *answer, size_t len);
+/* The same; if not its text is printed; the exit status. */
 int client_verdict(const char *answer, size_t len);
 /* What a negative error of client_line means, printed; the exit status. */
 int client_lost(int err);

@@ -116,17 +116,16 @@ store_put_value(
 int
 store_verdict(const char *prefix, const char *line, size_t len)
 {
-	struct mu_jtext v, ok, error, code;
+	struct mu_jtext v, error, code;
 	char *text;
 
+	if (client_is_ok(line, len))
+		return EXIT_OK;
 	if (mu_jtext_check(line, len, NULL) != 0) {
 		complain("the daemon's answer is not JSON");
 		return EXIT_FAILED;
 	}
 	v = mu_jtext_over(line, len);
-	ok = mu_jtext_member(&v, "ok");
-	if (ok.len == 4 && memcmp(ok.at, "true", 4) == 0)
-		return EXIT_OK;
 	error = mu_jtext_member(&v, "error");
 	code = mu_jtext_member(&v, "code");
 	text = mu_jtext_cstring(&error);

@@ -57,14 +57,25 @@ copy_shown(struct copy *p)
 	p->shown = false;
 }
 
+/* What the daemon said, in place of what it was asked for. */
+static void
+note_refusal(struct copy *p, const struct mu_jtext *answer)
+{
+	struct mu_jtext error = mu_jtext_member(answer, "error");
+	char *text = mu_jtext_cstring(&error);
+
+	snprintf(p->refusal, sizeof p->refusal, "%s",
+	    text == NULL ? "refused" : text);
+	mu_free(text);
+}
+
 bool
 copy_may_pass(struct copy *p, const char *line, size_t len)
 {
 	static const char *const codes[] = { "stale", "timeout", "no_master",
 		"busy", "closed" };
-	struct mu_jtext v, code, error;
+	struct mu_jtext v, code;
 	bool passes = false;
-	char *text;
 
 	if (mu_jtext_check(line, len, NULL) != 0)
 		return false;
@@ -74,18 +85,39 @@ copy_may_pass(struct copy *p, const char *line, size_t len)
 		passes = passes || mu_jtext_is(&code, codes[i]);
 	if (!passes || p->until == 0)
 		return false;
-	error = mu_jtext_member(&v, "error");
-	text = mu_jtext_cstring(&error);
-	snprintf(p->refusal, sizeof p->refusal, "%s",
-	    text == NULL ? "refused" : text);
-	mu_free(text);
+	note_refusal(p, &v);
 	return true;
+}
+
+/* Once more, without a message yet.  0 or a negative error. */
+static int
+reconnect(struct copy *p, struct client *cl)
+{
+	char err[2048], *path, *line;
+	struct mu_jtext v;
+	size_t len;
+	int r;
+
+	poll(NULL, 0, PAUSE_MS);
+	path = find_socket(p->c, err, sizeof err);
+	r = path == NULL ? MUSTER_ECLOSED : client_connect(cl, path);
+	mu_free(path);
+	if (r != 0)
+		return MUSTER_ECLOSED; /* it does not run */
+	r = client_hello(cl, &line, &len);
+	if (r != 0 || client_is_ok(line, len))
+		return r;
+	/* Turned away, perhaps because too many are there. */
+	if (mu_jtext_check(line, len, NULL) == 0) {
+		v = mu_jtext_over(line, len);
+		note_refusal(p, &v);
+	}
+	return MUSTER_ECLOSED;
 }
 
 enum copy_end
 copy_connect(struct copy *p, struct client *cl)
 {
-	char err[2048], *path;
 	int r;
 
 	if (p->until == 0)
@@ -93,13 +125,10 @@ copy_connect(struct copy *p, struct client *cl)
 			       client_greet(cl) == EXIT_OK
 			   ? COPY_DONE
 			   : COPY_FAILED;
-	poll(NULL, 0, PAUSE_MS);
-	path = find_socket(p->c, err, sizeof err);
-	r = path == NULL ? MUSTER_ECLOSED : client_connect(cl, path);
-	mu_free(path);
+	r = reconnect(p, cl);
 	if (r == 0)
 		return COPY_DONE;
-	p->err = MUSTER_ECLOSED;
+	p->err = r;
 	return COPY_LOST;
 }
 

@@ -115,14 +115,6 @@ lose(struct restore *r, int err)
 		r->status = EXIT_FAILED;
 }
 
-static bool
-is_ok(const struct mu_jtext *v)
-{
-	struct mu_jtext ok = mu_jtext_member(v, "ok");
-
-	return ok.len == 4 && memcmp(ok.at, "true", 4) == 0;
-}
-
 static void
 refused(struct restore *r, int64_t n, const char *line, size_t len)
 {
@@ -160,7 +152,7 @@ take_answer(struct restore *r)
 		id = mu_jtext_member(&v, "id");
 		mu_jtext_integer(&id, &n);
 		if (n > (int64_t)r->floor && n <= (int64_t)r->line &&
-		    is_ok(&v)) {
+		    client_is_ok(line, len)) {
 			r->waiting--;
 			r->pairs++;
 			settle(r, (unsigned long long)n);

@@ -27,8 +27,8 @@ setup(void)
 	ck_assert_int_eq(mkdir(folder, 0700), 0);
 	snprintf(folder, sizeof folder, "%s/run/muster", scratch_folder);
 	ck_assert_int_eq(mkdir(folder, 0700), 0);
-	ck_assert_int_lt(snprintf(a.sun_path, sizeof a.sun_path,
-			     "%s/w.sock", folder),
+	ck_assert_int_lt(
+	    snprintf(a.sun_path, sizeof a.sun_path, "%s/w.sock", folder),
 	    (int)sizeof a.sun_path);
 	server = socket(AF_UNIX, SOCK_STREAM, 0);
 	ck_assert_int_eq(bind(server, (struct sockaddr *)&a, sizeof a), 0);
@@ -65,8 +65,8 @@ first_words(int (*command)(struct ctl *c), struct ctl *c, const char *answer,
 	got = read(fd, words, n - 1);
 	ck_assert_int_gt((int)got, 0);
 	words[got] = '\0';
-	ck_assert_int_eq((int)write(fd, answer, strlen(answer)),
-	    (int)strlen(answer));
+	ck_assert_int_eq(
+	    (int)write(fd, answer, strlen(answer)), (int)strlen(answer));
 	close(quiet[1]);
 	waitpid(child, &status, 0);
 	close(quiet[0]);
@@ -89,9 +89,9 @@ check_command(int (*command)(struct ctl *c), struct ctl *c)
 	ck_assert_int_eq(
 	    first_words(command, c, OK, words, sizeof words), EXIT_OK);
 	ck_assert_str_eq(words, ASK);
-	ck_assert_int_ne(first_words(command, c,
-			     "{\"ok\":false,\"error\":\"go away\"}\n", words,
-			     sizeof words),
+	ck_assert_int_ne(
+	    first_words(command, c, "{\"ok\":false,\"error\":\"go away\"}\n",
+		words, sizeof words),
 	    EXIT_OK);
 }
 
@@ -118,6 +118,82 @@ START_TEST(restore_asks_before_its_input_comes)
 	struct ctl c = { .args = args, .nargs = 2 };
 
 	check_command(cmd_store, &c);
+}
+END_TEST
+
+/* --- the second time ------------------------------------------------------ */
+
+#define PAIR "{\"key\":\"k\",\"value\":\"v\"}\n"
+
+static void
+say_to(int fd, const char *text)
+{
+	ck_assert_int_eq((int)write(fd, text, strlen(text)), (int)strlen(text));
+}
+
+/* What the client says now, all of it, begins with text. */
+static void
+hears(int fd, const char *text, bool alone)
+{
+	char words[1024];
+	ssize_t n = read(fd, words, sizeof words - 1);
+
+	ck_assert_int_gt((int)n, 0);
+	words[n] = '\0';
+	ck_assert_msg(strncmp(words, text, strlen(text)) == 0, "%s", words);
+	ck_assert(!alone || words[strlen(text)] == '\0');
+}
+
+static int
+next_client(void)
+{
+	int fd = accept(server, NULL, NULL);
+
+	ck_assert_int_ge(fd, 0);
+	hears(fd, ASK, true);
+	return fd;
+}
+
+/* A restore of two pairs; the connection is lost after the first one. */
+START_TEST(restore_asks_first_also_when_it_connects_again)
+{
+	char op[] = "restore", store[] = "s", *args[] = { op, store };
+	char node[] = "w";
+	struct ctl c = { .args = args, .nargs = 2, .node = node };
+	int input[2], fd, status;
+	pid_t child;
+
+	c.root = scratch_folder;
+	c.quiet = true;
+	ck_assert_int_eq(pipe(input), 0);
+	child = fork();
+	if (child == 0) {
+		dup2(input[0], STDIN_FILENO);
+		close(input[1]);
+		close(server);
+		_exit(cmd_store(&c));
+	}
+	say_to(input[1], PAIR);
+	fd = next_client();
+	say_to(fd, OK);
+	say_to(input[1], PAIR);
+	close(input[1]);
+	hears(fd, "{\"op\":\"store\"", false);
+	say_to(fd, "{\"ok\":true,\"id\":1}\n");
+	close(fd);
+	/* turned away: it comes again */
+	fd = next_client();
+	say_to(fd, "{\"ok\":false,\"error\":\"too many\"}\n");
+	close(fd);
+	fd = next_client();
+	say_to(fd, OK);
+	hears(fd, "{\"op\":\"store\",\"store\":\"s\"", false);
+	say_to(fd, "{\"ok\":true,\"id\":2}\n");
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert(WIFEXITED(status));
+	ck_assert_int_eq(WEXITSTATUS(status), EXIT_OK);
+	close(fd);
+	close(input[0]);
 }
 END_TEST
 
@@ -156,6 +232,7 @@ main(void)
 	tcase_add_test(t, log_write_asks_before_its_input_comes);
 	tcase_add_test(t, publish_asks_before_its_input_comes);
 	tcase_add_test(t, restore_asks_before_its_input_comes);
+	tcase_add_test(t, restore_asks_first_also_when_it_connects_again);
 	/* less than the client's time by default */
 	tcase_set_timeout(t, CLIENT_TIMEOUT_MS / 1000 - 1);
 	tcase_add_test(t, patience_has_the_end_that_is_set);
