@@ -237,12 +237,24 @@ client_lost(int err)
 	return EXIT_FAILED;
 }
 
+/* Codes that say "no", not "failed". */
+static bool
+is_no(const struct mu_jtext *code)
+{
+	static const char *const codes[] = { "nobody", "no_such_identifier",
+		"no_such_key", "condition" };
+
+	for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)
+		if (mu_jtext_is(code, codes[i]))
+			return true;
+	return false;
+}
+
 int
-client_verdict(const char *answer, size_t len)
+client_verdict_of(const char *prefix, const char *answer, size_t len)
 {
 	struct mu_jtext v, error, code;
 	char *text;
-	int status = EXIT_FAILED;
 
 	if (client_is_ok(answer, len))
 		return EXIT_OK;
@@ -254,16 +266,19 @@ client_verdict(const char *answer, size_t len)
 	error = mu_jtext_member(&v, "error");
 	code = mu_jtext_member(&v, "code");
 	text = mu_jtext_cstring(&error);
-	complain("%s", text == NULL ? "refused" : text);
+	complain("%s%s", prefix, text == NULL ? "refused" : text);
 	mu_free(text);
+	if (is_no(&code))
+		return EXIT_FALSE;
 	if (mu_jtext_is(&code, "usage"))
-		status = EXIT_USAGE;
-	else if (mu_jtext_is(&code, "nobody") ||
-		 mu_jtext_is(&code, "no_such_identifier"))
-		status = EXIT_FALSE;
-	else if (mu_jtext_is(&code, "config"))
-		status = EXIT_CONFIG;
-	return status;
+		return EXIT_USAGE;
+	return mu_jtext_is(&code, "config") ? EXIT_CONFIG : EXIT_FAILED;
+}
+
+int
+client_verdict(const char *answer, size_t len)
+{
+	return client_verdict_of("", answer, len);
 }
 
 int

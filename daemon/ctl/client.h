@@ -56,7 +56,10 @@ bool client_pending(struct client *cl, char **line, size_t *len);
 int client_ask(const struct ctl *c, const char *request, char **answer);
 /* Does the answer say ok? */
 bool client_is_ok(const char *answer, size_t len);
-/* The same; if not its text is printed; the exit status. */
+/* The same; if not its text is printed, behind prefix; the exit
+ * status: EXIT_FALSE where the answer is a "no". */
+int client_verdict_of(const char *prefix, const char *answer, size_t len);
+/* The same without a prefix. */
 int client_verdict(const char *answer, size_t len);
 /* What a negative error of client_line means, printed; the exit status. */
 int client_lost(int err);

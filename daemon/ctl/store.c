@@ -113,30 +113,6 @@ store_put_value(
 	return r == 0;
 }
 
-int
-store_verdict(const char *prefix, const char *line, size_t len)
-{
-	struct mu_jtext v, error, code;
-	char *text;
-
-	if (client_is_ok(line, len))
-		return EXIT_OK;
-	if (mu_jtext_check(line, len, NULL) != 0) {
-		complain("the daemon's answer is not JSON");
-		return EXIT_FAILED;
-	}
-	v = mu_jtext_over(line, len);
-	error = mu_jtext_member(&v, "error");
-	code = mu_jtext_member(&v, "code");
-	text = mu_jtext_cstring(&error);
-	complain("%s%s", prefix, text == NULL ? "refused" : text);
-	mu_free(text);
-	if (mu_jtext_is(&code, "no_such_key") ||
-	    mu_jtext_is(&code, "condition"))
-		return EXIT_FALSE;
-	return mu_jtext_is(&code, "usage") ? EXIT_USAGE : EXIT_FAILED;
-}
-
 void
 store_print(const struct ctl *c, const struct mu_jtext *v)
 {
@@ -268,7 +244,7 @@ ask_one(struct ctl *c, const struct operation *op, int64_t ms)
 	if (status == EXIT_OK) {
 		r = client_request(
 		    &cl, &b, &line, &len, (int)ms + STORE_GRACE_MS);
-		status = r == 0 ? store_verdict("", line, len) : client_lost(r);
+		status = r == 0 ? client_verdict(line, len) : client_lost(r);
 		if (status == EXIT_OK)
 			status = show(c, op, line, len);
 	}
@@ -330,7 +306,7 @@ ask_keys(struct ctl *c, int64_t ms)
 		first = false;
 		r = client_request(
 		    &cl, &b, &line, &len, (int)ms + STORE_GRACE_MS);
-		status = r == 0 ? store_verdict("", line, len) : client_lost(r);
+		status = r == 0 ? client_verdict(line, len) : client_lost(r);
 		if (status == EXIT_OK)
 			print_keys(c, line, len, &more);
 	}

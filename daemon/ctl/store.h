@@ -23,9 +23,6 @@ void store_begin(
  * false after a message. */
 bool store_put_value(
     struct mu_buf *b, const char *member, const char *text, const char *type);
-/* Is the answer ok?  The exit status otherwise, after its message; prefix
- * stands before it. */
-int store_verdict(const char *prefix, const char *line, size_t len);
 /* Print a value, in its text form or with --json in that, and a newline. */
 void store_print(const struct ctl *c, const struct mu_jtext *v);
 

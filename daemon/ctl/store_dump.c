@@ -39,7 +39,7 @@ last_line(
 	if (copy_may_pass(&d->copy, line, len))
 		return COPY_LOST;
 	copy_shown(&d->copy);
-	d->status = store_verdict("", line, len);
+	d->status = client_verdict(line, len);
 	if (d->status != EXIT_OK)
 		return COPY_FAILED;
 	if (!is_true(v, "expiry") && !d->copy.c->quiet &&

@@ -127,7 +127,7 @@ refused(struct restore *r, int64_t n, const char *line, size_t len)
 	copy_shown(&r->copy);
 	snprintf(prefix, sizeof prefix, n > 0 ? "line %lld: " : "%.0lld",
 	    (long long)n);
-	r->status = store_verdict(prefix, line, len);
+	r->status = client_verdict_of(prefix, line, len);
 	if (r->status == EXIT_OK)
 		r->status = EXIT_FAILED; /* an answer to nothing */
 }

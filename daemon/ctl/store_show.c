@@ -127,7 +127,7 @@ on_line(void *ctx, const char *line, size_t len)
 static int
 watch_verdict(const char *line, size_t len)
 {
-	return store_verdict("", line, len);
+	return client_verdict(line, len);
 }
 
 int
