@@ -7,7 +7,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,23 +14,9 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/text.h"
 #include "muster/err.h"
 #include "sys/file.h"
-
-static int fail(int code, char *err, size_t err_size, const char *fmt, ...)
-    __attribute__((format(printf, 4, 5)));
-
-static int
-fail(int code, char *err, size_t err_size, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	if (err != NULL && err_size > 0)
-		vsnprintf(err, err_size, fmt, ap);
-	va_end(ap);
-	return code;
-}
 
 int
 dirs_init(struct dirs *d, const char *root, const char *state_dir,
@@ -107,25 +92,26 @@ take_lock(struct dirs *d, const char *path, char *err, size_t err_size)
 	d->lock_fd =
 	    open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (d->lock_fd < 0)
-		return fail(MUSTER_ESYS, err, err_size, "cannot open %s: %s",
-		    path, strerror(errno));
+		return mu_text_fail(MUSTER_ESYS, err, err_size,
+		    "cannot open %s: %s", path, strerror(errno));
 	if (fcntl(d->lock_fd, F_OFD_SETLK, &lock) == 0) {
 		errno = 0;
 		if (dirs_write_pid(d) == 0)
 			return 0;
 		/* A short write leaves errno alone: no room for 8 bytes. */
-		return fail(MUSTER_ESYS, err, err_size, "cannot write %s: %s",
-		    path, strerror(errno == 0 ? ENOSPC : errno));
+		return mu_text_fail(MUSTER_ESYS, err, err_size,
+		    "cannot write %s: %s", path,
+		    strerror(errno == 0 ? ENOSPC : errno));
 	}
 	if (errno != EAGAIN && errno != EACCES)
-		return fail(MUSTER_ESYS, err, err_size, "cannot lock %s: %s",
-		    path, strerror(errno));
+		return mu_text_fail(MUSTER_ESYS, err, err_size,
+		    "cannot lock %s: %s", path, strerror(errno));
 	pid = read_pid(d->lock_fd);
 	if (pid > 0)
-		return fail(MUSTER_EEXIST, err, err_size,
+		return mu_text_fail(MUSTER_EEXIST, err, err_size,
 		    "another musterd (pid %ld) runs this node: it holds %s",
 		    pid, path);
-	return fail(MUSTER_EEXIST, err, err_size,
+	return mu_text_fail(MUSTER_EEXIST, err, err_size,
 	    "another process runs this node: it holds %s", path);
 }
 
@@ -136,8 +122,8 @@ make_folder(const char *path, mode_t mode, char *err, size_t err_size)
 
 	if (file_make_folder(path, mode, &at) == 0)
 		return 0;
-	return fail(MUSTER_ESYS, err, err_size, "cannot create %.*s: %s",
-	    (int)at, path, strerror(errno));
+	return mu_text_fail(MUSTER_ESYS, err, err_size,
+	    "cannot create %.*s: %s", (int)at, path, strerror(errno));
 }
 
 int
@@ -147,7 +133,7 @@ dirs_open(struct dirs *d, char *err, size_t err_size)
 	int r;
 
 	if (strlen(d->sock) >= sizeof((struct sockaddr_un *)0)->sun_path)
-		return fail(MUSTER_ELIMIT, err, err_size,
+		return mu_text_fail(MUSTER_ELIMIT, err, err_size,
 		    "the path of the control socket is too long (%zu bytes, at "
 		    "most %zu): %s",
 		    strlen(d->sock),
@@ -161,7 +147,8 @@ dirs_open(struct dirs *d, char *err, size_t err_size)
 		return r;
 	path = mu_asprintf("%s/lock", d->state);
 	if (path == NULL)
-		return fail(MUSTER_ENOMEM, err, err_size, "out of memory");
+		return mu_text_fail(
+		    MUSTER_ENOMEM, err, err_size, "out of memory");
 	r = take_lock(d, path, err, err_size);
 	mu_free(path);
 	if (r != 0 && d->lock_fd >= 0) {

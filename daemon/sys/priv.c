@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "muster/err.h"
 #include "sys/dirs.h"
 
@@ -26,21 +26,6 @@ struct identity {
 	uid_t uid;        /* of user */
 	gid_t gid;        /* of the group, or the user's own */
 };
-
-static int fail(int code, char *err, size_t err_size, const char *fmt, ...)
-    __attribute__((format(printf, 4, 5)));
-
-static int
-fail(int code, char *err, size_t err_size, const char *fmt, ...)
-{
-	va_list ap;
-
-	va_start(ap, fmt);
-	if (err != NULL && err_size > 0)
-		vsnprintf(err, err_size, fmt, ap);
-	va_end(ap);
-	return code;
-}
 
 static int
 look_up(const char *user, const char *group, struct identity *id, char *err,
@@ -52,8 +37,8 @@ look_up(const char *user, const char *group, struct identity *id, char *err,
 	errno = 0;
 	pw = getpwnam(user);
 	if (pw == NULL)
-		return fail(MUSTER_ENOENT, err, err_size, "no user \"%s\"%s%s",
-		    user, errno == 0 ? "" : ": ",
+		return mu_text_fail(MUSTER_ENOENT, err, err_size,
+		    "no user \"%s\"%s%s", user, errno == 0 ? "" : ": ",
 		    errno == 0 ? "" : strerror(errno));
 	id->user = user;
 	id->uid = pw->pw_uid;
@@ -63,8 +48,8 @@ look_up(const char *user, const char *group, struct identity *id, char *err,
 	errno = 0;
 	gr = getgrnam(group);
 	if (gr == NULL)
-		return fail(MUSTER_ENOENT, err, err_size, "no group \"%s\"%s%s",
-		    group, errno == 0 ? "" : ": ",
+		return mu_text_fail(MUSTER_ENOENT, err, err_size,
+		    "no group \"%s\"%s%s", group, errno == 0 ? "" : ": ",
 		    errno == 0 ? "" : strerror(errno));
 	id->gid = gr->gr_gid;
 	return 0;
@@ -148,7 +133,7 @@ give_folder(const char *path, bool shared, const struct identity *id, char *err,
 	if (r == 0 && !shared)
 		r = give_entries(fd, id);
 	if (r != 0)
-		r = fail(MUSTER_EPERM, err, err_size,
+		r = mu_text_fail(MUSTER_EPERM, err, err_size,
 		    "cannot give %s to user %s: %s", path, id->user,
 		    strerror(errno));
 	if (fd >= 0)
@@ -179,11 +164,11 @@ become(const struct identity *id, char *err, size_t err_size)
 	if (initgroups(id->user, id->gid) != 0 ||
 	    setresgid(id->gid, id->gid, id->gid) != 0 ||
 	    setresuid(id->uid, id->uid, id->uid) != 0)
-		return fail(MUSTER_EPERM, err, err_size,
+		return mu_text_fail(MUSTER_EPERM, err, err_size,
 		    "cannot become user %s: %s", id->user, strerror(errno));
 	if (getresuid(&r, &e, &s) != 0 || r != id->uid || e != id->uid ||
 	    s != id->uid || (id->uid != 0 && setuid(0) == 0))
-		return fail(MUSTER_EPERM, err, err_size,
+		return mu_text_fail(MUSTER_EPERM, err, err_size,
 		    "root could be regained after becoming user %s", id->user);
 	return 0;
 }

@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,8 +117,8 @@ mu_text_hex(const uint8_t *p, size_t len, char *out)
 	*out = '\0';
 }
 
-static int
-hex_digit(char c)
+int
+mu_text_hex_digit(char c)
 {
 	if (c >= '0' && c <= '9')
 		return c - '0';
@@ -134,13 +135,61 @@ mu_text_unhex(const char *hex, uint8_t *out)
 	long n = 0;
 
 	for (; *hex != '\0'; hex += 2) {
-		int hi = hex_digit(hex[0]);
-		int lo = hi < 0 ? -1 : hex_digit(hex[1]);
+		int hi = mu_text_hex_digit(hex[0]);
+		int lo = hi < 0 ? -1 : mu_text_hex_digit(hex[1]);
 
 		if (lo < 0)
 			return -1;
 		out[n++] = (uint8_t)(hi << 4 | lo);
 	}
+	return n;
+}
+
+/* Four digits at p, or -1. */
+static int32_t
+hex4(const char *p, const char *end)
+{
+	int32_t v = 0;
+
+	if (end - p < 4)
+		return -1;
+	for (int i = 0; i < 4; i++) {
+		int digit = mu_text_hex_digit(p[i]);
+
+		if (digit < 0)
+			return -1;
+		v = v << 4 | digit;
+	}
+	return v;
+}
+
+int32_t
+mu_text_unicode(const char **p, const char *end)
+{
+	int32_t c = hex4(*p, end), low;
+
+	if (c < 0)
+		return -1;
+	*p += 4;
+	if (c < 0xd800 || c > 0xdbff || end - *p < 6 || (*p)[0] != '\\' ||
+	    (*p)[1] != 'u')
+		return c;
+	low = hex4(*p + 2, end);
+	if (low < 0xdc00 || low > 0xdfff)
+		return c;
+	*p += 6;
+	return 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
+}
+
+size_t
+mu_text_put_utf8(uint32_t c, char *out)
+{
+	static const uint8_t leads[] = { 0, 0, 0xc0, 0xe0, 0xf0 };
+	size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
+
+	for (size_t i = n; i-- > 1; c >>= 6)
+		out[i] = (char)(0x80 | (c & 0x3f));
+	out[0] = (char)(leads[n] | c);
 	return n;
 }
 
@@ -291,4 +340,16 @@ mu_text_printable(const void *p, size_t len, char *out, size_t out_size)
 	}
 	out[used] = '\0';
 	return out;
+}
+
+int
+mu_text_fail(int code, char *err, size_t err_size, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	if (err != NULL && err_size > 0)
+		vsnprintf(err, err_size, fmt, ap);
+	va_end(ap);
+	return code;
 }

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "base/text.h"
 #include "muster/err.h"
 
 bool
@@ -43,18 +44,6 @@ mu_uuid_format(const struct mu_uuid *u, char out[MU_UUID_TEXT])
 	return out;
 }
 
-static int
-digit_of(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 int
 mu_uuid_parse(struct mu_uuid *u, const char *text)
 {
@@ -63,8 +52,8 @@ mu_uuid_parse(struct mu_uuid *u, const char *text)
 
 		if (dash_before(i) && *text++ != '-')
 			return MUSTER_EINVAL;
-		hi = digit_of(text[0]);
-		lo = hi < 0 ? -1 : digit_of(text[1]);
+		hi = mu_text_hex_digit(text[0]);
+		lo = hi < 0 ? -1 : mu_text_hex_digit(text[1]);
 		if (lo < 0)
 			return MUSTER_EINVAL;
 		u->bytes[i] = (uint8_t)(hi << 4 | lo);

@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#include "base/text.h"
+
 static const char hex[] = "0123456789abcdef";
 
 uint8_t *
@@ -198,15 +200,6 @@ mu_log_head_escape(struct mu_buf *b, const char *s, size_t len)
 	}
 }
 
-static int
-digit(uint8_t c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* The byte of the \xHH at s, or -1. */
 static int
 hex_byte(const uint8_t *s, size_t len)
@@ -215,8 +208,8 @@ hex_byte(const uint8_t *s, size_t len)
 
 	if (len < 4 || s[0] != '\\' || s[1] != 'x')
 		return -1;
-	high = digit(s[2]);
-	low = digit(s[3]);
+	high = mu_text_hex_digit((char)s[2]);
+	low = mu_text_hex_digit((char)s[3]);
 	return high < 0 || low < 0 ? -1 : high << 4 | low;
 }
 

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "base/text.h"
+
 static bool
 fail(struct mu_log_json_scan *s, const char *error)
 {
@@ -167,83 +169,18 @@ mu_log_json_element(struct mu_log_json_scan *s, struct mu_log_json_token *value)
 /* --- strings ---------------------------------------------------------------
  */
 
-/* Four hexadecimal digits, or -1. */
-static long
-hex4(const uint8_t *s, size_t len)
-{
-	long v = 0;
-
-	if (len < 4)
-		return -1;
-	for (int i = 0; i < 4; i++) {
-		uint8_t c = s[i] | 0x20;
-		long digit = s[i] >= '0' && s[i] <= '9' ? s[i] - '0'
-			     : c >= 'a' && c <= 'f'     ? c - 'a' + 10
-							: -1;
-
-		if (digit < 0)
-			return -1;
-		v = v << 4 | digit;
-	}
-	return v;
-}
-
-static size_t
-put_utf8(uint8_t *p, long c)
-{
-	if (c < 0x80) {
-		p[0] = (uint8_t)c;
-		return 1;
-	}
-	if (c < 0x800) {
-		p[0] = (uint8_t)(0xc0 | c >> 6);
-		p[1] = (uint8_t)(0x80 | (c & 0x3f));
-		return 2;
-	}
-	if (c < 0x10000) {
-		p[0] = (uint8_t)(0xe0 | c >> 12);
-		p[1] = (uint8_t)(0x80 | (c >> 6 & 0x3f));
-		p[2] = (uint8_t)(0x80 | (c & 0x3f));
-		return 3;
-	}
-	p[0] = (uint8_t)(0xf0 | c >> 18);
-	p[1] = (uint8_t)(0x80 | (c >> 12 & 0x3f));
-	p[2] = (uint8_t)(0x80 | (c >> 6 & 0x3f));
-	p[3] = (uint8_t)(0x80 | (c & 0x3f));
-	return 4;
-}
-
-/* The character of the \u at s; *used bytes of it.  -1: none. */
-static long
-unicode(const uint8_t *s, size_t len, size_t *used)
-{
-	long c = hex4(s + 2, len - 2), low;
-
-	*used = 6;
-	if (c < 0xd800 || c > 0xdfff)
-		return c;
-	if (c < 0xdc00 && len >= 12 && s[6] == '\\' && s[7] == 'u') {
-		low = hex4(s + 8, len - 8);
-		if (low >= 0xdc00 && low <= 0xdfff) {
-			*used = 12;
-			return 0x10000 + ((c - 0xd800) << 10) + low - 0xdc00;
-		}
-	}
-	return 0xfffd;
-}
-
 long
 mu_log_json_decode(uint8_t *s, size_t len)
 {
 	static const char names[] = "\"\\/bfnrt", bytes[] = "\"\\/\b\f\n\r\t";
 	uint8_t *first = memchr(s, '\\', len);
-	size_t in, out, used;
+	size_t in, out;
 
 	if (first == NULL)
 		return (long)len;
 	for (in = out = (size_t)(first - s); in < len;) {
-		const char *name;
-		long c;
+		const char *name, *p;
+		int32_t c;
 
 		if (s[in] != '\\') {
 			s[out++] = s[in++];
@@ -252,11 +189,14 @@ mu_log_json_decode(uint8_t *s, size_t len)
 		if (in + 1 == len)
 			return -1;
 		if (s[in + 1] == 'u') {
-			c = unicode(s + in, len - in, &used);
+			p = (char *)s + in + 2;
+			c = mu_text_unicode(&p, (char *)s + len);
 			if (c < 0)
 				return -1;
-			in += used;
-			out += put_utf8(s + out, c);
+			if (c >= 0xd800 && c <= 0xdfff)
+				c = 0xfffd; /* half of a pair */
+			in = (size_t)(p - (char *)s);
+			out += mu_text_put_utf8((uint32_t)c, (char *)s + out);
 			continue;
 		}
 		name = s[in + 1] == '\0' ? NULL : strchr(names, s[in + 1]);

@@ -13,73 +13,24 @@
 #include "base/text.h"
 #include "muster/err.h"
 
-/* The value of four hex digits. */
-static int
-hex4(const char *p)
-{
-	int v = 0;
-
-	for (int i = 0; i < 4; i++) {
-		char c = p[i];
-
-		v <<= 4;
-		if (c >= '0' && c <= '9')
-			v |= c - '0';
-		else
-			v |= (c | 0x20) - 'a' + 10;
-	}
-	return v;
-}
-
-static void
-put_utf8(struct mu_buf *b, unsigned c)
-{
-	uint8_t out[4];
-	size_t n = 0;
-
-	if (c < 0x80) {
-		out[n++] = (uint8_t)c;
-	} else if (c < 0x800) {
-		out[n++] = (uint8_t)(0xc0 | c >> 6);
-	} else if (c < 0x10000) {
-		out[n++] = (uint8_t)(0xe0 | c >> 12);
-		out[n++] = (uint8_t)(0x80 | (c >> 6 & 0x3f));
-	} else {
-		out[n++] = (uint8_t)(0xf0 | c >> 18);
-		out[n++] = (uint8_t)(0x80 | (c >> 12 & 0x3f));
-		out[n++] = (uint8_t)(0x80 | (c >> 6 & 0x3f));
-	}
-	if (c >= 0x80)
-		out[n++] = (uint8_t)(0x80 | (c & 0x3f));
-	mu_buf_put(b, out, n);
-}
-
 /* One escape beginning at the backslash; returns past it, NULL: lone
  * surrogate. */
 static const char *
 put_escape(struct mu_buf *b, const char *p, const char *end)
 {
 	static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
-	unsigned c, low;
+	char utf8[4];
+	int32_t c;
 
 	if (p[1] != 'u') {
 		mu_buf_u8(b, (uint8_t)to[strchr(from, p[1]) - from]);
 		return p + 2;
 	}
-	c = (unsigned)hex4(p + 2);
-	p += 6;
-	if (c >= 0xdc00 && c < 0xe000)
+	p += 2;
+	c = mu_text_unicode(&p, end);
+	if (c < 0 || (c >= 0xd800 && c <= 0xdfff))
 		return NULL;
-	if (c >= 0xd800 && c < 0xdc00) {
-		if (end - p < 6 || p[0] != '\\' || p[1] != 'u')
-			return NULL;
-		low = (unsigned)hex4(p + 2);
-		if (low < 0xdc00 || low >= 0xe000)
-			return NULL;
-		c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
-		p += 6;
-	}
-	put_utf8(b, c);
+	mu_buf_put(b, utf8, mu_text_put_utf8((uint32_t)c, utf8));
 	return p;
 }
 

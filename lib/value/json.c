@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/alloc.h"
+#include "base/text.h"
 #include "muster/err.h"
 
 #define FIRST_CAP 16
@@ -75,48 +76,13 @@ take_digits(struct scan *s)
 	return s->at > start;
 }
 
-/* The four digits of \uXXXX; -1 when they are none. */
-static int
-hex4(const char *p, const char *end)
+/* Behind \u: a character.  Halves of a pair are refused: they are none. */
+static bool
+take_unicode(struct scan *s)
 {
-	int v = 0;
+	int32_t c = mu_text_unicode(&s->at, s->end);
 
-	if (end - p < 4)
-		return -1;
-	for (int i = 0; i < 4; i++) {
-		char c = p[i];
-
-		if (c >= '0' && c <= '9')
-			v = v << 4 | (c - '0');
-		else if (c >= 'a' && c <= 'f')
-			v = v << 4 | (c - 'a' + 10);
-		else if (c >= 'A' && c <= 'F')
-			v = v << 4 | (c - 'A' + 10);
-		else
-			return -1;
-	}
-	return v;
-}
-
-/* Behind \u: one code point, from two escapes where they are surrogates.
- * Halves of a pair are refused: they are no characters. */
-static int32_t
-code_point(const char **p, const char *end)
-{
-	int hi = hex4(*p, end), lo;
-
-	if (hi < 0)
-		return -1;
-	*p += 4;
-	if (hi < 0xd800 || hi > 0xdfff)
-		return hi;
-	if (hi > 0xdbff || end - *p < 6 || (*p)[0] != '\\' || (*p)[1] != 'u')
-		return -1;
-	lo = hex4(*p + 2, end);
-	if (lo < 0xdc00 || lo > 0xdfff)
-		return -1;
-	*p += 6;
-	return 0x10000 + ((hi - 0xd800) << 10) + (lo - 0xdc00);
+	return c >= 0 && (c < 0xd800 || c > 0xdfff);
 }
 
 static const char escapes[] = "\"\\/bfnrtv";
@@ -131,7 +97,7 @@ take_escape(struct scan *s)
 		return false;
 	c = *s->at++;
 	if (c == 'u')
-		return code_point(&s->at, s->end) >= 0;
+		return take_unicode(s);
 	return c != '\0' && strchr(escapes, c) != NULL;
 }
 
@@ -340,18 +306,6 @@ mu_json_clear(struct mu_json *j)
 	memset(j, 0, sizeof *j);
 }
 
-static size_t
-put_utf8(char *out, int32_t c)
-{
-	static const uint8_t leads[] = { 0, 0, 0xc0, 0xe0, 0xf0 };
-	size_t n = c < 0x80 ? 1 : c < 0x800 ? 2 : c < 0x10000 ? 3 : 4;
-
-	for (size_t i = n; i-- > 1; c >>= 6)
-		out[i] = (char)(0x80 | (c & 0x3f));
-	out[0] = (char)(n == 1 ? c : leads[n] | c);
-	return n;
-}
-
 size_t
 mu_json_unescape(const struct mu_json *j, uint32_t token, char *out)
 {
@@ -369,7 +323,8 @@ mu_json_unescape(const struct mu_json *j, uint32_t token, char *out)
 			out[n++] = *p++;
 		} else if (p[1] == 'u') {
 			p += 2;
-			n += put_utf8(out + n, code_point(&p, end));
+			n += mu_text_put_utf8(
+			    (uint32_t)mu_text_unicode(&p, end), out + n);
 		} else {
 			out[n++] = escaped[strchr(escapes, p[1]) - escapes];
 			p += 2;

@@ -178,6 +178,68 @@ START_TEST(hex_goes_both_ways)
 }
 END_TEST
 
+static const struct {
+	const char *text; /* behind \u */
+	int32_t c;
+	size_t used;
+} escapes[] = {
+	{ "0041", 0x41, 4 },
+	{ "00fCx", 0xfc, 4 },
+	{ "20AC", 0x20ac, 4 },
+	{ "d83d\\ude00", 0x1f600, 10 },
+	{ "dbff\\udfffx", 0x10ffff, 10 },
+	{ "d83d", 0xd83d, 4 }, /* halves */
+	{ "d83d\\ude0", 0xd83d, 4 },
+	{ "d83d\\u0041", 0xd83d, 4 },
+	{ "d83d\\nde00x", 0xd83d, 4 },
+	{ "d83dxude00", 0xd83d, 4 },
+	{ "ude00", -1, 0 },
+	{ "de00\\ud83d", 0xde00, 4 },
+	{ "", -1, 0 },
+	{ "004", -1, 0 },
+	{ "00g0", -1, 0 },
+	{ "-041", -1, 0 },
+};
+
+START_TEST(escapes_of_characters_are_read)
+{
+	size_t len = strlen(escapes[_i].text);
+	char *exact = malloc(len + 1);
+	const char *p = exact;
+
+	/* Nothing is read behind the end: sanitizers would tell. */
+	memcpy(exact, escapes[_i].text, len);
+	ck_assert_int_eq(mu_text_unicode(&p, exact + len), escapes[_i].c);
+	ck_assert_uint_eq((size_t)(p - exact), escapes[_i].used);
+	free(exact);
+}
+END_TEST
+
+START_TEST(characters_become_utf8)
+{
+	char out[4];
+	size_t n;
+
+	for (uint32_t c = 0; c < 0x110000; c++) {
+		if (c >= 0xd800 && c <= 0xdfff)
+			continue;
+		n = mu_text_put_utf8(c, out);
+		if (!mu_text_utf8((const uint8_t *)out, n, NULL))
+			ck_abort_msg("U+%04X is not UTF-8", c);
+	}
+	ck_assert_uint_eq(mu_text_put_utf8(0, out), 1);
+	ck_assert_uint_eq(mu_text_put_utf8(0x7f, out), 1);
+	ck_assert_uint_eq(mu_text_put_utf8(0x80, out), 2);
+	ck_assert_mem_eq(out, "\xc2\x80", 2);
+	ck_assert_uint_eq(mu_text_put_utf8(0x7ff, out), 2);
+	ck_assert_uint_eq(mu_text_put_utf8(0x20ac, out), 3);
+	ck_assert_mem_eq(out, "\xe2\x82\xac", 3);
+	ck_assert_uint_eq(mu_text_put_utf8(0xffff, out), 3);
+	ck_assert_uint_eq(mu_text_put_utf8(0x10ffff, out), 4);
+	ck_assert_mem_eq(out, "\xf4\x8f\xbf\xbf", 4);
+}
+END_TEST
+
 START_TEST(printable_text_never_exceeds_its_room)
 {
 	static const char nasty[] = "ab\n\x1b[31m\\\xff";
@@ -210,6 +272,8 @@ text_suite(void)
 	tcase_add_test(t, nearest_word_is_near);
 	tcase_add_loop_test(t, utf8_is_told_from_other_bytes, 0, N(utf8));
 	tcase_add_test(t, hex_goes_both_ways);
+	tcase_add_loop_test(t, escapes_of_characters_are_read, 0, N(escapes));
+	tcase_add_test(t, characters_become_utf8);
 	tcase_add_test(t, printable_text_never_exceeds_its_room);
 	suite_add_tcase(s, t);
 	return s;
