@@ -143,6 +143,8 @@ io_SRCS = \
 	daemon/io/logdisk_out.c \
 	daemon/io/logfile.c \
 	daemon/io/logpost.c \
+	daemon/io/logpost_again.c \
+	daemon/io/logpost_clock.c \
 	daemon/io/logpost_compress.c \
 	daemon/io/logpost_keep.c \
 	daemon/io/logpost_run.c \

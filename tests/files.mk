@@ -140,6 +140,7 @@ $(eval $(call unit,peers,io control rules logs stores core sys tls proto pool la
 $(eval $(call unit,records,core base))
 $(eval $(call unit,logger,logs stores core sys proto tls store logrec pool layout topic value base))
 $(eval $(call unit,logpost,io logs stores core sys layout base))
+$(eval $(call unit,logpost_again,io logs stores core sys layout base))
 $(eval $(call unit,logdisk,io logs stores core sys proto logrec layout value base))
 $(eval $(call unit,logsink,logs stores core sys proto logrec layout value base))
 $(eval $(call unit,logsink_crash,logs stores core sys proto logrec layout value base))
@@ -210,8 +211,8 @@ $(eval $(call prog,freeports,tests/cluster/freeports.c,base))
 $(eval $(call prog,storefill,tests/cluster/storefill.c,stores core sys value base))
 
 # For LD_PRELOAD, therefore without sanitizers.
-TEST_PROGS += $(B)/tests/slowdisk.so
-$(B)/tests/slowdisk.so: tests/cluster/slowdisk.c
+TEST_PROGS += $(B)/tests/slowdisk.so $(B)/tests/leapclock.so
+$(B)/tests/slowdisk.so $(B)/tests/leapclock.so: $(B)/tests/%.so: tests/cluster/%.c
 	$(call say,LD,$@)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=c17 -O1 $(WARN) -fPIC -shared -o $@ $< -ldl

@@ -83,6 +83,8 @@ put_rotated(struct mu_buf *b, const struct logger_report *r)
 	answer_number(b, "post_running", r->post_running);
 	answer_number(b, "post_done", r->post_done);
 	answer_number(b, "post_failed", r->post_failed);
+	answer_number(b, "post_plain", r->post_plain);
+	answer_text(b, "post_error", or_null(r->post_error));
 	answer_number(b, "removed", r->removed);
 	answer_number(b, "kept_bytes", r->kept_bytes);
 }

@@ -94,6 +94,11 @@ print_logger(const json_t *l)
 	    fact_number(l, "rotations"),
 	    fact_number(l, "post_waiting") + fact_number(l, "post_running"),
 	    fact_number(l, "post_failed"), fact_number(l, "removed"));
+	if (fact_number(l, "post_plain") > 0)
+		printf("%s%llu rotated files wait to be compressed again%s: "
+		       "%s\n",
+		    colour_on(RED), fact_number(l, "post_plain"),
+		    colour_off(RED), fact_text(l, "post_error"));
 	if (json_is_string(json_object_get(l, "journal")))
 		printf(
 		    "the journal was damaged: %s\n", fact_text(l, "journal"));

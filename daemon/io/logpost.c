@@ -34,9 +34,13 @@ free_post(struct post *t)
 	mu_free(t);
 }
 
-static void
-finished(struct logpost *p, struct post *t)
+void
+post_finished(struct logpost *p, struct post *t)
 {
+	if (t->plain) {
+		post_delay(p, t);
+		return;
+	}
 	if (p->keep_at > clock_now() + LOOK_NS)
 		p->keep_at = clock_now() + LOOK_NS;
 	p->waits = false;
@@ -104,7 +108,8 @@ put_back(struct logpost *p, struct post *t)
 bool
 post_passes(struct logpost *p, const struct post *t, int error)
 {
-	if (error != EMFILE && error != ENFILE && error != EAGAIN)
+	if (error != EMFILE && error != ENFILE && error != EAGAIN &&
+	    error != ENOMEM)
 		return false;
 	if (!p->waits)
 		post_say(p, LOG_LEVEL_WARN,
@@ -125,7 +130,8 @@ begin(struct logpost *p, struct post *t)
 	}
 	if (rc != 0) {
 		/* somebody, maybe the program, was faster */
-		finished(p, t);
+		post_not_plain(p, t);
+		post_finished(p, t);
 		return;
 	}
 	rc = post_compress(p, t);
@@ -135,8 +141,10 @@ begin(struct logpost *p, struct post *t)
 	}
 	if (rc != 0)
 		post_failed(p);
-	if (p->run == NULL) {
-		finished(p, t);
+	/* What stays plain is handed over all the same: where a program takes
+	 * files away it is what helps a full disk. */
+	if (p->run == NULL || t->ran) {
+		post_finished(p, t);
 		return;
 	}
 	rc = post_run(p, t);
@@ -144,9 +152,10 @@ begin(struct logpost *p, struct post *t)
 		put_back(p, t);
 		return;
 	}
+	t->ran = true;
 	if (rc != 0) {
 		post_failed(p);
-		finished(p, t);
+		post_finished(p, t);
 		return;
 	}
 	t->next = p->running;
@@ -175,7 +184,8 @@ next_time(const struct logpost *p, bool stop, uint64_t stop_by)
 
 	if (p->rest_until > clock_now() && p->rest_until < at)
 		at = p->rest_until;
-
+	if (!stop && post_again_at(p) < at)
+		at = post_again_at(p);
 	for (const struct post *t = p->running; t != NULL; t = t->next) {
 		if (t->kill_at < at)
 			at = t->kill_at;
@@ -220,7 +230,7 @@ reap(struct logpost *p)
 		pthread_mutex_lock(&p->lock);
 		p->facts.running--;
 		pthread_mutex_unlock(&p->lock);
-		finished(p, t);
+		post_finished(p, t);
 	}
 }
 
@@ -247,6 +257,7 @@ static struct post *
 next_post(struct logpost *p)
 {
 	struct post *t = NULL;
+	bool stop;
 
 	pthread_mutex_lock(&p->lock);
 	p->now = p->logs;
@@ -264,8 +275,10 @@ next_post(struct logpost *p)
 			p->last_waiting = &p->waiting;
 		p->facts.waiting--;
 	}
+	stop = p->stop;
 	pthread_mutex_unlock(&p->lock);
-	return t;
+	return t != NULL || stop || p->rest_until > clock_now() ? t
+								: post_again(p);
 }
 
 bool
@@ -300,6 +313,7 @@ run(void *arg)
 	struct post *t;
 	bool stop;
 
+	post_sweep(p);
 	while (!may_end(p, &stop, &stop_by)) {
 		t = next_post(p);
 		if (t != NULL)
@@ -360,6 +374,7 @@ logpost_new(const struct logpost_config *cfg)
 		return NULL;
 	p->event_fd = p->wake_fd = -1;
 	p->last_waiting = &p->waiting;
+	p->last_delayed = &p->delayed;
 	p->last_note = &p->notes;
 	if (fill(p, cfg) != 0)
 		goto fail;
@@ -405,6 +420,7 @@ logpost_free(struct logpost *p)
 	logpost_stop(p, 0);
 	free_posts(p->waiting);
 	free_posts(p->running);
+	free_posts(p->delayed);
 	post_forget_notes(p);
 	if (p->event_fd >= 0)
 		close(p->event_fd);

@@ -55,6 +55,8 @@ struct logpost_facts {
 	uint64_t failed;  /* compressions and programs */
 	uint64_t removed; /* by age or size */
 	size_t waiting;   /* files */
+	size_t plain;     /* files to be compressed again, after a failure */
+	char error[160];  /* of the last attempt to compress one, or "" */
 	size_t running;   /* programs */
 	uint64_t bytes;   /* of rotated files, when there is a limit */
 };

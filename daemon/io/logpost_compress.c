@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
@@ -75,6 +76,8 @@ pack_zstd(struct packer *k, uint8_t *in, size_t len, bool last)
 static int
 pack(struct logpost *p, struct packer *k, int in, uint8_t *chunk)
 {
+	struct timespec times[2];
+	struct stat st;
 	ssize_t n;
 
 	do {
@@ -94,7 +97,13 @@ pack(struct logpost *p, struct packer *k, int in, uint8_t *chunk)
 		if (rc != 0)
 			return -1;
 	} while (n != 0);
-	return fdatasync(k->out);
+	/* It is as old as what is in it: retention goes by that. */
+	if (fstat(in, &st) == 0) {
+		times[0] = st.st_atim;
+		times[1] = st.st_mtim;
+		(void)futimens(k->out, times);
+	}
+	return fsync(k->out);
 }
 
 static int
@@ -137,15 +146,18 @@ pack_file(struct logpost *p, const char *from, const char *to, bool zstd)
 	return rc;
 }
 
-static void
+static int
 sync_folder(const char *path)
 {
-	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc, saved;
 
 	if (fd < 0)
-		return;
-	(void)fsync(fd); /* the plain file comes back at worst */
+		return -1;
+	rc = fsync(fd);
+	saved = errno;
 	close(fd);
+	errno = saved;
+	return rc;
 }
 
 static bool
@@ -157,45 +169,80 @@ is_packed(const char *file)
 	       (strcmp(dot, ".gz") == 0 || strcmp(dot, ".zst") == 0);
 }
 
+/* Of its compressed file.  If there is one already, of a life that was killed
+ * before it could remove the plain one, it is replaced and not joined by one
+ * of another kind: rotation gives no name of which there is any. */
+static const char *
+choose_end(const struct logpost *p, const struct post *t, const char *folder)
+{
+	static const char *const ends[] = { ".gz", ".zst" };
+
+	for (size_t i = 0; i < 2; i++) {
+		char *path = mu_asprintf("%s/%s%s", folder, t->file, ends[i]);
+		bool there = path != NULL && access(path, F_OK) == 0;
+
+		mu_free(path);
+		if (there)
+			return ends[i];
+	}
+	return p->now.compress == MU_LOGS_PLAIN  ? NULL
+	       : p->now.compress == MU_LOGS_ZSTD ? ".zst"
+						 : ".gz";
+}
+
+/* The plain file goes when the other is there for good; 0 or -1 with errno. */
+static int
+replace(struct logpost *p, const char *folder, const char *from,
+    const char *tmp, const char *to, bool zstd)
+{
+	int saved;
+
+	if (pack_file(p, from, tmp, zstd) != 0 || rename(tmp, to) != 0) {
+		saved = errno;
+		unlink(tmp);
+		errno = saved;
+		return -1;
+	}
+	if (sync_folder(folder) != 0)
+		return -1;
+	return unlink(from) == 0 || errno == ENOENT ? 0 : -1;
+}
+
 int
 post_compress(struct logpost *p, struct post *t)
 {
-	const char *folder = post_folder(p, t->here);
-	bool zstd = p->now.compress == MU_LOGS_ZSTD;
-	char *from, *to, *tmp, *name;
-	bool later = false;
-	int rc = -1;
+	const char *folder = post_folder(p, t->here), *end = NULL;
+	char *from = NULL, *to = NULL, *tmp = NULL, *name = NULL;
+	int rc = -1, error;
 
-	if (p->now.compress == MU_LOGS_PLAIN || is_packed(t->file))
+	if (!is_packed(t->file))
+		end = choose_end(p, t, folder);
+	if (end == NULL) {
+		post_not_plain(p, t);
 		return 0;
-	name = mu_asprintf("%s%s", t->file, zstd ? ".zst" : ".gz");
+	}
+	name = mu_asprintf("%s%s", t->file, end);
 	from = mu_asprintf("%s/%s", folder, t->file);
 	to = name == NULL ? NULL : mu_asprintf("%s/%s", folder, name);
 	tmp = name == NULL ? NULL : mu_asprintf("%s/.tmp.%s", folder, name);
 	errno = ENOMEM;
-	if (from != NULL && to != NULL && tmp != NULL) {
-		rc = pack_file(p, from, tmp, zstd);
-		if (rc == 0)
-			rc = rename(tmp, to);
-		later =
-		    rc != 0 && (errno == ECANCELED || post_passes(p, t, errno));
-		if (rc != 0 && !later)
-			post_say(p, LOG_LEVEL_WARN,
-			    "logs: %s cannot be compressed: %s", t->file,
-			    strerror(errno));
-		if (rc == 0) {
-			sync_folder(folder);
-			(void)unlink(from);
-			mu_free(t->file);
-			t->file = name;
-			name = NULL;
-		} else {
-			unlink(tmp);
-		}
+	if (from != NULL && to != NULL && tmp != NULL)
+		rc = replace(p, folder, from, tmp, to, end[1] == 'z');
+	error = errno;
+	if (rc == 0) {
+		mu_free(t->file);
+		t->file = name;
+		name = NULL;
+		post_not_plain(p, t);
+		post_packed(p);
+	} else if (error == ECANCELED || post_passes(p, t, error)) {
+		rc = 1;
+	} else {
+		post_stays_plain(p, t, error);
 	}
 	mu_free(name);
 	mu_free(from);
 	mu_free(to);
 	mu_free(tmp);
-	return later ? 1 : rc;
+	return rc;
 }

@@ -3,8 +3,10 @@
  *
  *   logpost.c           the thread and its owner's side
  *   logpost_compress.c  gzip, zstd
+ *   logpost_again.c     files that could not be compressed
  *   logpost_run.c       programs
  *   logpost_keep.c      what is removed
+ *   logpost_clock.c     by which time
  *   logpost_tell.c      what is told
  */
 #ifndef IO_LOGPOST_IMPL_H
@@ -26,6 +28,10 @@ struct post {
 	bool here;
 	bool terminating;
 	int64_t open, close; /* wall */
+	bool plain;          /* compressing it failed: it is done again */
+	bool ran;            /* its program was run */
+	uint64_t rest_ns;    /* between the last two attempts */
+	uint64_t again_at;   /* monotonic: the next one */
 	pid_t pid;           /* of its program, 0: none */
 	int pid_fd;
 	uint64_t kill_at; /* monotonic */
@@ -38,6 +44,14 @@ struct post_note {
 	int level;
 	char *name;
 	char text[LOGPOST_TEXT];
+};
+
+/* The time by which the age of files is judged; offsets are wall less
+ * monotonic, ns. */
+struct post_clock {
+	bool begun, doubts;
+	int64_t believed, doubted;
+	uint64_t since; /* monotonic: of the doubt */
 };
 
 struct logpost {
@@ -60,13 +74,15 @@ struct logpost {
 	struct logpost_facts facts;
 	/* the thread's */
 	struct post *running;
-	struct mu_logs now; /* of this round */
-	char *run;          /* program of this round, owned */
+	struct post *delayed, **last_delayed; /* to be compressed again */
+	struct mu_logs now;                   /* of this round */
+	char *run;                            /* program of this round, owned */
 	bool now_several;
 	uint64_t keep_at;    /* monotonic: the next look */
 	uint64_t rest_until; /* monotonic: something was out */
 	bool waits;          /* that was said, and nothing was done since */
 	bool stuck;          /* that files cannot be removed was said */
+	struct post_clock clock;
 	/* the owner's */
 	struct post_note *shown;
 };
@@ -84,15 +100,34 @@ void post_forget_notes(struct logpost *p);
 /* The folder in which the file is. */
 const char *post_folder(const struct logpost *p, bool here);
 
+/* The file is finished with, or, as it is plain, rests for a while. */
+void post_finished(struct logpost *p, struct post *t);
+
 /* Is the time over that the thread was given to end? */
 bool post_is_over(struct logpost *p);
 
 /* Will that error pass by itself?  Then that t waits for it was said. */
 bool post_passes(struct logpost *p, const struct post *t, int error);
 
-/* logpost_compress.c: 0 (also when there is nothing to do); -1 after a message,
- * or 1 when it is to be tried again: the file is as it was. */
+/* logpost_compress.c: 0 (also when there is nothing to do); -1 after
+ * post_stays_plain, or 1 when it is to be tried again at once: the file is as
+ * it was. */
 int post_compress(struct logpost *p, struct post *t);
+
+/* logpost_again.c */
+/* It could not be compressed, for that reason; it stays as it is for now. */
+void post_stays_plain(struct logpost *p, struct post *t, int error);
+/* It was compressed, or need not be. */
+void post_not_plain(struct logpost *p, struct post *t);
+/* One was compressed: those that wait for it may go now. */
+void post_packed(struct logpost *p);
+/* It waits for the next attempt. */
+void post_delay(struct logpost *p, struct post *t);
+/* One whose time has come, or NULL; when that will be, UINT64_MAX: never. */
+struct post *post_again(struct logpost *p);
+uint64_t post_again_at(const struct logpost *p);
+/* Remove what a killed life has not finished compressing. */
+void post_sweep(struct logpost *p);
 
 /* logpost_run.c */
 /* Start the program: 0; -1 after a message; 1: it is to be tried again. */
@@ -102,6 +137,14 @@ bool post_ended(struct logpost *p, struct post *t, uint64_t now);
 
 /* logpost_keep.c: remove what is too old or too much. */
 void post_keep(struct logpost *p);
+/* logpost_clock.c: begin; the clock is in doubt if newest, the time of the
+ * newest file, is before wall: pass the wall time to trust it. */
+void post_clock_begin(
+    struct post_clock *k, int64_t wall, uint64_t mono, int64_t newest);
+/* The time to go by, wall ns; files are kept for so long, 0: for ever. */
+int64_t post_clock_look(
+    struct post_clock *k, int64_t wall, uint64_t mono, int64_t keep);
+
 /* Is that the name of a rotated file of ours? */
 bool post_is_rotated(const char *name);
 

@@ -142,12 +142,45 @@ say_stuck(struct logpost *p, uint64_t n, const char *first, int error)
 }
 
 static void
-clean(struct logpost *p, DIR *d, struct kept_list *l)
+say_doubt(struct logpost *p, bool start, int64_t ahead)
+{
+	post_say(p, LOG_LEVEL_WARN,
+	    "logs: the clock %s %lld s ahead%s; until it has been so for %s no "
+	    "rotated file is removed because of that",
+	    start ? "is" : "went", (long long)(ahead / NS),
+	    start ? " of the newest rotated file, more than \"keep\"" : "",
+	    p->now.keep_ns > 0 && p->now.keep_ns < 86400 * NS ? "\"keep\""
+							      : "a day");
+}
+
+/* The time to judge ages by.  At the start, when every file there is would go,
+ * it is the clock that is doubted. */
+static int64_t
+now_by_clock(struct logpost *p, const struct kept_list *l)
+{
+	struct post_clock *k = &p->clock;
+	int64_t wall = clock_wall(), newest = wall, now;
+	uint64_t mono = clock_now(), since = k->since;
+	bool start = !k->begun, doubted = k->doubts;
+
+	if (start) {
+		if (p->now.keep_ns > 0 && l->n > 0 &&
+		    l->list[l->n - 1].mtime < wall - p->now.keep_ns)
+			newest = l->list[l->n - 1].mtime;
+		post_clock_begin(k, wall, mono, newest);
+	}
+	now = post_clock_look(k, wall, mono, p->now.keep_ns);
+	if (k->doubts && (!doubted || k->since != since) && p->now.keep_ns > 0)
+		say_doubt(p, start, wall - now);
+	return now;
+}
+
+static void
+clean(struct logpost *p, DIR *d, struct kept_list *l, int64_t now)
 {
 	const char *first = NULL;
 	int error = 0;
-	int64_t oldest =
-	    p->now.keep_ns == 0 ? INT64_MIN : clock_wall() - p->now.keep_ns;
+	int64_t oldest = p->now.keep_ns == 0 ? INT64_MIN : now - p->now.keep_ns;
 	uint64_t removed = 0, left = 0,
 		 most = p->now.keep_bytes == 0 ? UINT64_MAX : p->now.keep_bytes;
 
@@ -179,18 +212,20 @@ void
 post_keep(struct logpost *p)
 {
 	struct kept_list l = { .n = 0 };
-	DIR *d;
+	DIR *d = NULL;
+	int64_t now;
 
 	pthread_mutex_lock(&p->lock);
 	p->now = p->logs;
 	pthread_mutex_unlock(&p->lock);
-	if (p->now.keep_ns == 0 && p->now.keep_bytes == 0)
-		return;
-	d = opendir(post_folder(p, false));
+	if (p->now.keep_ns > 0 || p->now.keep_bytes > 0)
+		d = opendir(post_folder(p, false));
+	if (d != NULL)
+		look(p, d, &l);
+	now = now_by_clock(p, &l);
 	if (d == NULL)
-		return; /* nothing was rotated yet */
-	look(p, d, &l);
-	clean(p, d, &l);
+		return; /* everything is kept, or nothing was rotated yet */
+	clean(p, d, &l, now);
 	closedir(d);
 	for (size_t i = 0; i < l.n; i++)
 		mu_free(l.list[i].name);

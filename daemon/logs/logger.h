@@ -69,7 +69,8 @@ struct logger_report {
 	size_t nstreams;
 	/* rotated files */
 	uint64_t post_done, post_failed, removed, kept_bytes;
-	size_t post_waiting, post_running;
+	size_t post_waiting, post_running, post_plain;
+	char post_error[160]; /* why those are plain, or "" */
 };
 
 #endif

@@ -116,6 +116,8 @@ hook_report(void *ctx, struct logger_report *out)
 	out->post_failed = post.failed;
 	out->post_waiting = post.waiting;
 	out->post_running = post.running;
+	out->post_plain = post.plain;
+	memcpy(out->post_error, post.error, sizeof out->post_error);
 	out->removed = post.removed;
 	out->kept_bytes = post.bytes;
 }
