@@ -63,6 +63,7 @@ LIBS_layout = $(YAML_LIBS) $(JANSSON_LIBS)
 LIBS_tls = $(OPENSSL_LIBS)
 LIBS_value = -lm
 LIBS_proto = $(JANSSON_LIBS)
+LIBS_store = $(OPENSSL_LIBS)
 LIBS_core = $(OPENSSL_LIBS)
 LIBS_stores = $(LMDB_LIBS) -lpthread
 LIBS_logs = $(LMDB_LIBS) $(ZLIB_LIBS) -lpthread

@@ -118,6 +118,7 @@ store_SRCS = \
 	lib/store/master_write.c \
 	lib/store/master_writers.c \
 	lib/store/memory.c \
+	lib/store/order.c \
 	lib/store/outq.c \
 	lib/store/producer.c \
 	lib/store/request.c \

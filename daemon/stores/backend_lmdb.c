@@ -23,7 +23,7 @@
 static bool
 same(struct mu_bytes a, struct mu_bytes b)
 {
-	return record_key_cmp(a, b) == 0;
+	return mu_bytes_cmp(a, b) == 0;
 }
 
 static int
@@ -35,12 +35,12 @@ find(struct lmdb *b, struct mu_bytes key, struct mu_bytes *stored,
 
 	if (key.len == 0 || key.len > RECORD_MAX_KEY)
 		return MUSTER_ENOENT;
-	*stored = record_stored_key(key, space);
+	*stored = mu_key_short(key, space);
 	rc = lmdb_view_begin(b);
 	if (rc == 0)
 		rc = lmdb_view_find(b, &b->view, *stored, r, &found);
 	/* Another key of the same half of SHA-256. */
-	if (rc == 0 && key.len > RECORD_PLAIN_KEY && !same(r->key, key))
+	if (rc == 0 && key.len > MU_KEY_PLAIN && !same(r->key, key))
 		rc = MUSTER_EPROTO;
 	return rc;
 }
@@ -49,7 +49,7 @@ static int
 get(struct mu_backend *base, struct mu_bytes key, struct mu_bytes *value,
     int64_t *deadline)
 {
-	uint8_t space[RECORD_STORED_KEY];
+	uint8_t space[MU_KEY_SHORT];
 	struct mu_bytes stored;
 	struct record r;
 	int rc = find(lmdb_of(base), key, &stored, space, &r);
@@ -66,7 +66,7 @@ after(struct mu_backend *base, struct mu_bytes key, struct mu_bytes *found,
     struct mu_bytes *value, int64_t *deadline)
 {
 	struct lmdb *b = lmdb_of(base);
-	uint8_t space[RECORD_STORED_KEY];
+	uint8_t space[MU_KEY_SHORT];
 	struct mu_bytes stored = { NULL, 0 };
 	struct record r;
 	int rc = lmdb_view_begin(b);
@@ -74,7 +74,7 @@ after(struct mu_backend *base, struct mu_bytes key, struct mu_bytes *found,
 	if (rc != 0)
 		return rc;
 	if (key.at != NULL && key.len > 0)
-		stored = record_stored_key(key, space);
+		stored = mu_key_short(key, space);
 	rc = lmdb_view_after(b, &b->view, stored, &r, &stored);
 	if (rc != 0)
 		return rc;
@@ -202,7 +202,7 @@ put(struct mu_backend *base, struct mu_bytes key, struct mu_bytes value,
 {
 	struct lmdb *b = lmdb_of(base);
 	struct record old, r = { key, value, deadline };
-	uint8_t space[RECORD_STORED_KEY];
+	uint8_t space[MU_KEY_SHORT];
 	struct mu_bytes stored;
 	int found, rc;
 
@@ -225,7 +225,7 @@ erase(struct mu_backend *base, struct mu_bytes key)
 {
 	struct lmdb *b = lmdb_of(base);
 	struct record old, r = { .key = key };
-	uint8_t space[RECORD_STORED_KEY];
+	uint8_t space[MU_KEY_SHORT];
 	struct mu_bytes stored;
 	int rc = find(b, key, &stored, space, &old);
 

@@ -76,9 +76,7 @@ struct backend_lmdb_facts {
  *
  * Writes also give MUSTER_ELIMIT while max_pending bytes wait for the disk
  * (small records may wait twice that), and any call MUSTER_EPROTO when it
- * meets a damaged record.  Keys have at most 64 KiB, values 1 GiB.  Keys come
- * in order of their bytes, except that those longer than 486 bytes which agree
- * in the first 487 come in the order of their SHA-256.
+ * meets a damaged record.  Keys have at most 64 KiB, values 1 GiB.
  */
 int backend_lmdb_open(const struct backend_lmdb_options *o,
     struct mu_backend **b, char *text, size_t size);

@@ -196,7 +196,7 @@ check_leaf(struct checker *c, struct walk *w, const uint8_t *node, size_t room)
 	/* Numbers of transactions are in the machine's order, not in that of
 	 * bytes; the lists they lead to are checked page by page. */
 	if (w->kind != TABLE_FREE && w->last.at != NULL &&
-	    record_key_cmp(w->last, key) >= 0)
+	    mu_bytes_cmp(w->last, key) >= 0)
 		return fault(c, "keys are not in order");
 	w->last = key;
 	data = (struct mu_bytes){ key.at + key.len, inside };

@@ -34,7 +34,7 @@ struct job {
 static int
 remove_due(struct job *j, int64_t deadline, struct mu_bytes stored)
 {
-	uint8_t space[8 + RECORD_STORED_KEY];
+	uint8_t space[8 + MU_KEY_SHORT];
 	MDB_val key = lmdb_val(lmdb_due_key(deadline, stored, space));
 	int rc = mdb_del(j->txn, j->env->expiry, &key, NULL);
 
@@ -46,7 +46,7 @@ remove_due(struct job *j, int64_t deadline, struct mu_bytes stored)
 static int
 add_due(struct job *j, int64_t deadline, struct mu_bytes stored)
 {
-	uint8_t space[8 + RECORD_STORED_KEY];
+	uint8_t space[8 + MU_KEY_SHORT];
 	MDB_val key = lmdb_val(lmdb_due_key(deadline, stored, space));
 	MDB_val nothing = { 0, space };
 	int rc = mdb_cursor_put(j->expiry, &key, &nothing, MDB_APPEND);
@@ -106,7 +106,7 @@ by_deadline(const void *a, const void *b)
 
 	if (dx != dy)
 		return dx < dy ? -1 : 1;
-	return record_key_cmp((*x)->stored, (*y)->stored);
+	return mu_bytes_cmp((*x)->stored, (*y)->stored);
 }
 
 /* Deadlines in their order and not in that of the keys: then nearly all of

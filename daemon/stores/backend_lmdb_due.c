@@ -126,7 +126,7 @@ first_sound(
 	int rc;
 
 	while ((rc = first_of_file(b, limit, &stored, deadline)) == 0) {
-		if (stored.len > RECORD_STORED_KEY)
+		if (stored.len > MU_KEY_SHORT)
 			return MUSTER_EPROTO;
 		rc = lmdb_view_find(b, &b->view, stored, &r, &found);
 		if (rc == 0 && r.deadline == *deadline) {

@@ -65,7 +65,7 @@ struct lmdb {
 	MDB_cursor *due_cursor; /* over expiry, in view's transaction */
 	bool active;            /* the reading transaction is open */
 	/* Keys of the index before this one are overwritten by layers. */
-	uint8_t due_from[8 + RECORD_STORED_KEY + 1];
+	uint8_t due_from[8 + MU_KEY_SHORT + 1];
 	size_t due_from_len; /* 0: begin with the first */
 	bool due_damaged;    /* an entry with a deadline cannot be read */
 
@@ -78,7 +78,7 @@ struct lmdb {
 	unsigned unsealed;  /* writes since the last seal, capped */
 	struct lmdb_snapshot *snapshots; /* all that are open */
 	unsigned nsnapshots;
-	uint64_t told; /* highest batch in the file, as durable said */
+	uint64_t told;    /* highest batch in the file, as durable said */
 	atomic_bool news; /* set by the committer: durable has more to say */
 
 	pthread_t thread;
@@ -108,7 +108,7 @@ struct lmdb_snapshot {
 	struct lmdb *b;
 	struct lmdb_snapshot *next;
 	struct lmdb_view view;
-	uint8_t after[RECORD_STORED_KEY]; /* stored key returned last */
+	uint8_t after[MU_KEY_SHORT]; /* stored key returned last */
 	size_t after_len;
 	bool begun;         /* after is set */
 	int err;            /* it ended before its time */
@@ -181,7 +181,7 @@ int lmdb_view_after(struct lmdb *b, struct lmdb_view *v, struct mu_bytes stored,
 
 int lmdb_first_deadline(
     struct mu_backend *base, struct mu_bytes *key, int64_t *deadline);
-/* The key of the index: out has 8 + RECORD_STORED_KEY bytes. */
+/* The key of the index: out has 8 + MU_KEY_SHORT bytes. */
 struct mu_bytes lmdb_due_key(
     int64_t deadline, struct mu_bytes stored, uint8_t *out);
 

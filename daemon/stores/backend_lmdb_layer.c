@@ -89,8 +89,7 @@ seek(const struct layer_list *list, struct mu_bytes stored,
 	struct layer_entry *const *at = list->head;
 
 	for (int i = LAYER_HEIGHT - 1; i >= 0; i--) {
-		while (
-		    at[i] != NULL && record_key_cmp(at[i]->stored, stored) < 0)
+		while (at[i] != NULL && mu_bytes_cmp(at[i]->stored, stored) < 0)
 			at = at[i]->next;
 		links[i] = &at[i];
 	}
@@ -106,7 +105,7 @@ layer_find(const struct layer_list *list, struct mu_bytes stored)
 		return NULL;
 	seek(list, stored, links);
 	e = *links[0];
-	if (e == NULL || record_key_cmp(e->stored, stored) != 0)
+	if (e == NULL || mu_bytes_cmp(e->stored, stored) != 0)
 		return NULL;
 	return e;
 }
@@ -121,7 +120,7 @@ layer_after(const struct layer_list *list, struct mu_bytes stored)
 		return list->head[0];
 	seek(list, stored, links);
 	e = *links[0];
-	if (e != NULL && record_key_cmp(e->stored, stored) == 0)
+	if (e != NULL && mu_bytes_cmp(e->stored, stored) == 0)
 		e = e->next[0];
 	return e;
 }
@@ -139,7 +138,7 @@ static struct layer_entry *
 entry_new(struct layer *l, struct mu_bytes stored, const struct record *r,
     size_t room)
 {
-	bool whole = r->key.len > RECORD_PLAIN_KEY;
+	bool whole = r->key.len > MU_KEY_PLAIN;
 	uint64_t random = mu_rng_u64(&l->rng);
 	struct layer_entry *e;
 	uint8_t height = 1;

@@ -2,7 +2,6 @@
 #include "stores/backend_lmdb_record.h"
 
 #include <endian.h>
-#include <openssl/sha.h>
 #include <string.h>
 
 #include "base/cursor.h"
@@ -13,33 +12,6 @@
 #define EXPIRES  1u
 #define LONG_KEY 2u
 #define HEADER   5 /* head and check */
-
-#define STORED_PREFIX (RECORD_PLAIN_KEY + 1)
-#define STORED_HASH   (RECORD_STORED_KEY - STORED_PREFIX)
-
-struct mu_bytes
-record_stored_key(struct mu_bytes key, uint8_t *out)
-{
-	uint8_t sum[SHA256_DIGEST_LENGTH];
-
-	if (key.len <= RECORD_PLAIN_KEY)
-		return key;
-	memcpy(out, key.at, STORED_PREFIX);
-	SHA256(key.at, key.len, sum);
-	memcpy(out + STORED_PREFIX, sum, STORED_HASH);
-	return (struct mu_bytes){ out, RECORD_STORED_KEY };
-}
-
-int
-record_key_cmp(struct mu_bytes a, struct mu_bytes b)
-{
-	size_t n = a.len < b.len ? a.len : b.len;
-	int c = n == 0 ? 0 : memcmp(a.at, b.at, n);
-
-	if (c != 0)
-		return c;
-	return a.len < b.len ? -1 : a.len > b.len;
-}
 
 /* Not against an enemy but against a bad disk, and eight bytes at a step
  * because every read of an entry pays for it. */
@@ -73,15 +45,14 @@ static uint8_t
 head_of(const struct record *r)
 {
 	return (uint8_t)(VERSION << 4 | (r->deadline != 0 ? EXPIRES : 0) |
-			 (r->key.len > RECORD_PLAIN_KEY ? LONG_KEY : 0));
+			 (r->key.len > MU_KEY_PLAIN ? LONG_KEY : 0));
 }
 
 size_t
 record_size(const struct record *r)
 {
 	return HEADER + (r->deadline != 0 ? 8 : 0) +
-	       (r->key.len > RECORD_PLAIN_KEY ? 4 + r->key.len : 0) +
-	       r->value.len;
+	       (r->key.len > MU_KEY_PLAIN ? 4 + r->key.len : 0) + r->value.len;
 }
 
 static uint8_t *
@@ -103,7 +74,7 @@ record_enc(const struct record *r, struct mu_bytes stored, uint8_t *out)
 		memcpy(at, &deadline, 8);
 		at += 8;
 	}
-	if (r->key.len > RECORD_PLAIN_KEY) {
+	if (r->key.len > MU_KEY_PLAIN) {
 		at = put_u32(at, (uint32_t)r->key.len);
 		memcpy(at, r->key.at, r->key.len);
 		at += r->key.len;
@@ -120,7 +91,7 @@ record_dec(struct mu_bytes data, struct mu_bytes stored, struct record *r)
 	struct mu_cursor c = mu_cursor_over(data.at, data.len);
 	uint8_t head = mu_cursor_u8(&c);
 	uint32_t check = mu_cursor_u32(&c);
-	uint8_t again[RECORD_STORED_KEY];
+	uint8_t again[MU_KEY_SHORT];
 
 	if (c.error != 0)
 		return MUSTER_EPROTO;
@@ -142,7 +113,7 @@ record_dec(struct mu_bytes data, struct mu_bytes stored, struct record *r)
 	/* One form only: what is read would be written the same. */
 	if (c.error != 0 || r->deadline < 0 || head_of(r) != head ||
 	    r->key.len > RECORD_MAX_KEY ||
-	    record_key_cmp(record_stored_key(r->key, again), stored) != 0)
+	    mu_bytes_cmp(mu_key_short(r->key, again), stored) != 0)
 		return MUSTER_EPROTO;
 	return 0;
 }

@@ -8,10 +8,8 @@
  *	value     the rest
  *
  * Integers are big endian.  LMDB's keys have at most 511 bytes, eight of which
- * the index of deadlines needs, so an entry is stored under its key only up to
- * 486 bytes; a longer one is stored under its first 487 bytes and half of its
- * SHA-256, which cannot be taken for a short one by its length, and the
- * record repeats the whole key.
+ * the index of deadlines needs: an entry is stored under the short form of its
+ * key (store/order.h), and where that is not the key the record repeats it.
  */
 #ifndef STORES_BACKEND_LMDB_RECORD_H
 #define STORES_BACKEND_LMDB_RECORD_H
@@ -20,21 +18,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "store/backend.h"
+#include "store/order.h"
 
-#define RECORD_PLAIN_KEY  486 /* longest key stored as it is */
-#define RECORD_STORED_KEY 503 /* length of every other's stored key */
-#define RECORD_MAX_KEY    (64u << 10)
-#define RECORD_MAX_VALUE  (1u << 30)
+#define RECORD_MAX_KEY   (64u << 10)
+#define RECORD_MAX_VALUE (1u << 30)
 
 struct record {
 	struct mu_bytes key; /* the whole key */
 	struct mu_bytes value;
 	int64_t deadline; /* 0: none */
 };
-
-/* The stored key of key: key itself, or out [RECORD_STORED_KEY] filled. */
-struct mu_bytes record_stored_key(struct mu_bytes key, uint8_t *out);
 
 /* Bytes that record_enc writes. */
 size_t record_size(const struct record *r);
@@ -47,8 +40,5 @@ void record_enc(const struct record *r, struct mu_bytes stored, uint8_t *out);
  * 0, MUSTER_EVERSION, or MUSTER_EPROTO when it is not what was written.
  */
 int record_dec(struct mu_bytes data, struct mu_bytes stored, struct record *r);
-
-/* Order of stored keys: that of LMDB. */
-int record_key_cmp(struct mu_bytes a, struct mu_bytes b);
 
 #endif

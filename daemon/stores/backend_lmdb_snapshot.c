@@ -69,18 +69,6 @@ snapshot_next(struct mu_snapshot *base, struct mu_bytes *key,
 	return true;
 }
 
-static void
-snapshot_back(struct mu_snapshot *base, struct mu_bytes after)
-{
-	struct lmdb_snapshot *s = (struct lmdb_snapshot *)base;
-	struct mu_bytes stored = record_stored_key(after, s->after);
-
-	if (stored.at != s->after)
-		memcpy(s->after, stored.at, stored.len);
-	s->after_len = stored.len;
-	s->view.loaded = false;
-}
-
 static bool
 snapshot_is_costly(const struct mu_snapshot *base)
 {
@@ -138,7 +126,6 @@ lmdb_snapshot(struct mu_backend *base, struct mu_bytes after)
 {
 	static const struct mu_snapshot_ops ops = {
 		.next = snapshot_next,
-		.back = snapshot_back,
 		.is_costly = snapshot_is_costly,
 		.close = snapshot_close,
 	};
@@ -163,7 +150,7 @@ lmdb_snapshot(struct mu_backend *base, struct mu_bytes after)
 		keep_layers(b, &s->view);
 	begin_count(b, s);
 	if (after.len > 0) {
-		stored = record_stored_key(after, s->after);
+		stored = mu_key_short(after, s->after);
 		if (stored.at != s->after)
 			memcpy(s->after, stored.at, stored.len);
 		s->after_len = stored.len;

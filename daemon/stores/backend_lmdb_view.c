@@ -122,8 +122,8 @@ first_in_layers(struct lmdb_view *v, struct mu_bytes stored, bool *file_counts)
 	for (struct layer *l = v->newest; l != NULL;
 	     l = lmdb_below(l, v->oldest)) {
 		e = layer_after(&l->entries, stored);
-		if (e != NULL && (best == NULL || record_key_cmp(e->stored,
-						      best->stored) < 0))
+		if (e != NULL &&
+		    (best == NULL || mu_bytes_cmp(e->stored, best->stored) < 0))
 			best = e;
 		if (l->cleared) {
 			*file_counts = false;
@@ -149,7 +149,7 @@ advance(struct lmdb_view *v, struct mu_bytes stored)
 		data = lmdb_val(v->data);
 	}
 	while (rc == 0 && !v->end && stored.at != NULL &&
-	       record_key_cmp(lmdb_bytes(key), stored) <= 0)
+	       mu_bytes_cmp(lmdb_bytes(key), stored) <= 0)
 		rc = mdb_cursor_get(v->cursor, &key, &data, MDB_NEXT);
 	if (rc != 0 && rc != MDB_NOTFOUND)
 		return lmdb_err(rc);
@@ -183,7 +183,7 @@ lmdb_view_after(struct lmdb *b, struct lmdb_view *v, struct mu_bytes stored,
 			return MUSTER_ENOENT;
 		c = !file_counts ? 1
 		    : e == NULL  ? -1
-				 : record_key_cmp(v->at, e->stored);
+				 : mu_bytes_cmp(v->at, e->stored);
 		if (c < 0) {
 			*found = v->at;
 			return record_dec(v->data, v->at, r);

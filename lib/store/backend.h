@@ -1,8 +1,8 @@
 /*
  * What a master or clone keeps its entries in: a table of functions over
- * encoded keys and values, ordered by the bytes of the key.  Writes are seen
- * by reads at once; they become durable batch by batch: seal ends a batch, the
- * owner learns of its commit later and only then lets acknowledgements out.
+ * encoded keys and values, in the order of keys (store/order.h).  Writes are
+ * seen by reads at once; they become durable batch by batch: seal ends a batch,
+ * the owner learns of its commit later and only then lets acknowledgements out.
  */
 #ifndef MU_STORE_BACKEND_H
 #define MU_STORE_BACKEND_H
@@ -77,9 +77,6 @@ struct mu_snapshot_ops {
 	 * the end (*err 0) or on failure. */
 	bool (*next)(struct mu_snapshot *s, struct mu_bytes *key,
 	    struct mu_bytes *value, int64_t *deadline, int *err);
-	/* Go back: next gives the pair behind after (not empty), which it has
-	 * given before. */
-	void (*back)(struct mu_snapshot *s, struct mu_bytes after);
 	/* Does keeping it open cost the medium more room than it should?  NULL:
 	 * never. */
 	bool (*is_costly)(const struct mu_snapshot *s);

@@ -17,7 +17,7 @@ clone_is_held(struct mu_clone *c, struct mu_bytes key)
 	if (!c->loading)
 		return true;
 	return mu_buf_len(&c->held) > 0 &&
-	       mu_bytes_cmp(key, mu_bytes_of(&c->held)) <= 0;
+	       mu_key_cmp(key, mu_bytes_of(&c->held)) <= 0;
 }
 
 void

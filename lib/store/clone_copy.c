@@ -116,7 +116,7 @@ erase_range(struct mu_clone *c, struct mu_bytes from, struct mu_bytes end,
 	while (rc == 0) {
 		rc = clone_medium(c, c->backend->ops->after(c->backend, from,
 					 &key, &value, &deadline));
-		if (rc != 0 || (end.at != NULL && mu_bytes_cmp(key, end) >= 0))
+		if (rc != 0 || (end.at != NULL && mu_key_cmp(key, end) >= 0))
 			break;
 		mu_buf_reset(&copy);
 		mu_buf_put(&copy, key.at, key.len);

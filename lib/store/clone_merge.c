@@ -19,7 +19,7 @@ struct pair {
 static int
 cmp_pairs(const void *a, const void *b)
 {
-	return mu_bytes_cmp(
+	return mu_key_cmp(
 	    ((const struct pair *)a)->key, ((const struct pair *)b)->key);
 }
 
@@ -77,7 +77,7 @@ list_foreign(
 	return 0;
 }
 
-/* In the order of bytes; they mostly are (very long keys of LMDB are not). */
+/* In the order of keys; those of another's are in none. */
 static void
 sort_pairs(struct pair *pairs, size_t n)
 {
@@ -116,9 +116,9 @@ erase_ahead(struct mu_clone *c, struct mu_bytes end, struct ahead *next)
 {
 	int rc = 0;
 
-	while (rc == 0 && !next->end &&
-	       (end.at == NULL ||
-		   mu_bytes_cmp(mu_bytes_of(&next->key), end) < 0)) {
+	while (
+	    rc == 0 && !next->end &&
+	    (end.at == NULL || mu_key_cmp(mu_bytes_of(&next->key), end) < 0)) {
 		rc = clone_erase(
 		    c, mu_bytes_of(&next->key), MU_STORE_ERASED, &c->master);
 		if (rc == 0) {
@@ -161,7 +161,7 @@ merge_sorted(struct mu_clone *c, struct mu_bytes from, const struct pair *pairs,
 		const struct pair *p = &pairs[i];
 
 		/* What came already is in the copy as it is by now. */
-		if (from.at != NULL && mu_bytes_cmp(p->key, from) <= 0)
+		if (from.at != NULL && mu_key_cmp(p->key, from) <= 0)
 			continue;
 		/* A key that comes twice. */
 		if (i > 0 && cmp_pairs(p - 1, p) == 0) {

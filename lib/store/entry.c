@@ -30,24 +30,6 @@ mu_entry_status(int err)
 	}
 }
 
-int
-mu_bytes_cmp(struct mu_bytes a, struct mu_bytes b)
-{
-	size_t n = a.len < b.len ? a.len : b.len;
-	int c = n == 0 ? 0 : memcmp(a.at, b.at, n);
-
-	if (c != 0)
-		return c;
-	return a.len < b.len ? -1 : a.len > b.len;
-}
-
-bool
-mu_bytes_are_alike(struct mu_bytes a, struct mu_bytes b)
-{
-	return a.len > MU_STORE_ALIKE && b.len > MU_STORE_ALIKE &&
-	       memcmp(a.at, b.at, MU_STORE_ALIKE) == 0;
-}
-
 enum mu_store_status
 mu_entry_key(struct mu_buf *b, const struct muster_value *key)
 {

@@ -7,6 +7,7 @@
 
 #include "base/buf.h"
 #include "store/backend.h"
+#include "store/order.h"
 #include "store/outq.h"
 #include "store/store.h"
 
@@ -20,14 +21,6 @@ mu_bytes_of(const struct mu_buf *b)
 
 	return bytes;
 }
-
-/* By bytes, a shorter one first. */
-int mu_bytes_cmp(struct mu_bytes a, struct mu_bytes b);
-
-/* Keys longer than this that have so many bytes in common may come from a
- * backend in any order among themselves. */
-#define MU_STORE_ALIKE 256
-bool mu_bytes_are_alike(struct mu_bytes a, struct mu_bytes b);
 
 /* Write the encoded key; equal keys have equal bytes (-0.0 becomes 0.0).
  * INVALID for NaN, which equals nothing; NOMEM. */

@@ -40,7 +40,6 @@ end_session(struct mu_master *m, struct session **at)
 	*at = s->next;
 	let_go(m, s);
 	mu_buf_clear(&s->at);
-	mu_buf_clear(&s->after);
 	mu_free(s);
 }
 
@@ -128,11 +127,9 @@ begin_session(struct mu_master *m, const struct mu_command *want)
 	s->who = want->sender;
 	s->index = want->index;
 	mu_buf_init(&s->at, 0);
-	mu_buf_init(&s->after, 0);
 	if (want->key != NULL)
 		good = mu_entry_key(&s->at, want->key) == MU_STORE_OK;
-	mu_buf_put(&s->after, mu_buf_data(&s->at), mu_buf_len(&s->at));
-	good = good && mu_buf_error(&s->after) == 0 && take_picture(m, s);
+	good = good && take_picture(m, s);
 	s->next = m->sessions;
 	m->sessions = s;
 	if (good)
@@ -161,36 +158,11 @@ session_of(struct mu_master *m, const struct mu_command *want)
 
 /* --- one chunk --------------------------------------------------------- */
 
-/* The keys of a chunk, inside of its pairs. */
-struct keys {
-	size_t last, last_len;
-	size_t greatest, greatest_len;
-};
-
-static struct mu_bytes
-part(const struct mu_buf *b, size_t at, size_t len)
-{
-	return (struct mu_bytes){ mu_buf_data(b) + at, len };
-}
-
-static void
-note_key(struct keys *k, const struct mu_buf *b, size_t at, size_t len)
-{
-	if (k->greatest_len == 0 ||
-	    mu_bytes_cmp(
-		part(b, at, len), part(b, k->greatest, k->greatest_len)) > 0) {
-		k->greatest = at;
-		k->greatest_len = len;
-	}
-	k->last = at;
-	k->last_len = len;
-}
-
 static int
-read_pairs(const struct mu_master *m, struct mu_snapshot *s, struct mu_buf *b,
-    struct keys *k, struct mu_command *chunk)
+read_pairs(const struct mu_master *m, struct session *s, struct mu_buf *b,
+    struct mu_command *chunk)
 {
-	struct mu_bytes key, value;
+	struct mu_bytes key = { NULL, 0 }, value;
 	int64_t deadline;
 	uint8_t *at;
 	size_t room;
@@ -198,42 +170,21 @@ read_pairs(const struct mu_master *m, struct mu_snapshot *s, struct mu_buf *b,
 
 	/* with the last pair beyond it; failure will stick */
 	mu_buf_reserve(b, m->config.chunk_bytes + 4096, &at, &room);
-	for (;;) {
-		bool full = mu_buf_len(b) >= m->config.chunk_bytes;
-
-		if (full && k->last_len <= MU_STORE_ALIKE)
-			break;
-		if (!s->ops->next(s, &key, &value, &deadline, &err)) {
+	while (mu_buf_len(b) < m->config.chunk_bytes) {
+		if (!s->picture->ops->next(
+			s->picture, &key, &value, &deadline, &err)) {
 			chunk->flags = 1;
-			break;
-		}
-		/* What may come in any order must not be torn apart: the clone
-		 * thinks in the order of bytes. */
-		if (full &&
-		    !mu_bytes_are_alike(part(b, k->last, k->last_len), key)) {
-			s->ops->back(s, part(b, k->last, k->last_len));
 			break;
 		}
 		mu_buf_put(b, key.at, key.len);
 		mu_buf_put(b, value.at, value.len);
 		if (mu_buf_error(b) != 0)
-			break;
-		note_key(k, b, mu_buf_len(b) - value.len - key.len, key.len);
+			return mu_buf_error(b);
 		chunk->nentries++;
+		mu_buf_reset(&s->at);
+		mu_buf_put(&s->at, key.at, key.len);
 	}
-	return err != 0 ? err : mu_buf_error(b);
-}
-
-static int
-move_on(struct session *s, const struct mu_buf *b, const struct keys *k)
-{
-	mu_buf_reset(&s->at);
-	mu_buf_put(&s->at, mu_buf_data(b) + k->last, k->last_len);
-	mu_buf_reset(&s->after);
-	mu_buf_put(&s->after, mu_buf_data(b) + k->greatest, k->greatest_len);
-	s->index++;
-	return mu_buf_error(&s->at) != 0 ? mu_buf_error(&s->at)
-					 : mu_buf_error(&s->after);
+	return err != 0 ? err : mu_buf_error(&s->at);
 }
 
 static int
@@ -244,22 +195,20 @@ send_chunk(struct mu_master *m, struct session *s)
 		.index = s->index,
 		.number = s->number,
 	};
-	struct keys keys = { 0 };
 	struct mu_buf b;
 	int rc = 0;
 
-	if (mu_buf_len(&s->after) > 0)
+	if (mu_buf_len(&s->at) > 0)
 		rc = muster_value_dec(
-		    mu_buf_data(&s->after), mu_buf_len(&s->after), &chunk.key);
+		    mu_buf_data(&s->at), mu_buf_len(&s->at), &chunk.key);
 	mu_buf_init(&b, m->config.max_snapshot);
 	if (rc == 0)
-		rc = read_pairs(m, s->picture, &b, &keys, &chunk);
+		rc = read_pairs(m, s, &b, &chunk);
 	if (rc == 0) {
 		chunk.entries = mu_buf_data(&b);
 		chunk.entries_len = mu_buf_len(&b);
 		master_send(m, &chunk, &s->who, true);
-		if (chunk.nentries > 0)
-			rc = move_on(s, &b, &keys);
+		s->index += chunk.nentries > 0;
 	}
 	if (rc == 0 && chunk.flags != 0)
 		let_go(m, s);

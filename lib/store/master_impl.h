@@ -69,8 +69,7 @@ struct session {
 	uint64_t since;              /* tick at which it was taken */
 	uint64_t used;               /* tick of the clone's last word */
 	uint64_t index;              /* of the next chunk */
-	struct mu_buf at;            /* key sent last, in the backend's order */
-	struct mu_buf after; /* greatest key of the last chunk; empty: none */
+	struct mu_buf at;            /* key sent last; empty: none */
 };
 
 struct mu_master {

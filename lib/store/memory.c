@@ -1,6 +1,6 @@
 /*
- * The memory backend: a tree ordered by the bytes of the key, and a binary
- * heap of the entries that expire.
+ * The memory backend: a tree in the order of keys, and a binary heap of the
+ * entries that expire.
  */
 #include <string.h>
 
@@ -342,15 +342,6 @@ walk_next(struct mu_snapshot *s, struct mu_bytes *key, struct mu_bytes *value,
 }
 
 static void
-walk_back(struct mu_snapshot *s, struct mu_bytes after)
-{
-	struct walk *w = (struct walk *)s;
-
-	mu_buf_reset(&w->last);
-	mu_buf_put(&w->last, after.at, after.len);
-}
-
-static void
 walk_close(struct mu_snapshot *s)
 {
 	struct walk *w = (struct walk *)s;
@@ -364,7 +355,6 @@ memory_snapshot(struct mu_backend *b, struct mu_bytes after)
 {
 	static const struct mu_snapshot_ops ops = {
 		.next = walk_next,
-		.back = walk_back,
 		.close = walk_close,
 	};
 	struct walk *w = mu_calloc(1, sizeof *w);

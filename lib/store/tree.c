@@ -5,25 +5,55 @@
 
 #include "base/alloc.h"
 #include "base/rng.h"
+#include "store/order.h"
+
+/* A place in the order.  Sums are computed once, not at every step. */
+struct place {
+	struct mu_bytes key;
+	uint8_t sum[MU_KEY_SUM]; /* of a long key */
+};
+
+static bool
+is_long(size_t key_len)
+{
+	return key_len > MU_KEY_PLAIN;
+}
+
+static struct place
+place_of(struct mu_bytes key)
+{
+	struct place p = { .key = key };
+
+	if (is_long(key.len))
+		mu_key_sum(key, p.sum);
+	return p;
+}
 
 static int
-cmp(struct mu_bytes key, const struct mu_tree_entry *e)
+cmp(const struct place *p, const struct mu_tree_entry *e)
 {
-	size_t n = key.len < e->key_len ? key.len : e->key_len;
-	int c = n == 0 ? 0 : memcmp(key.at, e->key, n);
+	struct mu_bytes key = { e->key, e->key_len };
+	int c = mu_bytes_cmp(p->key, key);
 
-	if (c != 0)
+	if (c == 0 || !mu_keys_are_alike(p->key, key))
 		return c;
-	return key.len < e->key_len ? -1 : key.len > e->key_len;
+	return memcmp(p->sum, e->key + e->key_len, MU_KEY_SUM);
+}
+
+static size_t
+bytes_of(const struct mu_tree_entry *e)
+{
+	return sizeof *e + e->key_len + e->value_len;
 }
 
 struct mu_tree_entry *
 mu_tree_find(const struct mu_tree *t, struct mu_bytes key)
 {
 	struct mu_tree_entry *e = t->root;
+	struct place p = place_of(key);
 
 	while (e != NULL) {
-		int c = cmp(key, e);
+		int c = cmp(&p, e);
 
 		if (c == 0)
 			return e;
@@ -36,9 +66,10 @@ struct mu_tree_entry *
 mu_tree_after(const struct mu_tree *t, struct mu_bytes key)
 {
 	struct mu_tree_entry *e = t->root, *best = NULL;
+	struct place p = place_of(key);
 
 	while (e != NULL) {
-		if (key.at == NULL || cmp(key, e) < 0) {
+		if (key.at == NULL || cmp(&p, e) < 0) {
 			best = e;
 			e = e->left;
 		} else {
@@ -48,13 +79,13 @@ mu_tree_after(const struct mu_tree *t, struct mu_bytes key)
 	return best;
 }
 
-/* Split by key: smaller ones to *left, greater ones to *right. */
+/* Split: what comes before p to *left, what comes behind it to *right. */
 static void
-split(struct mu_tree_entry *e, struct mu_bytes key, struct mu_tree_entry **left,
-    struct mu_tree_entry **right)
+split(struct mu_tree_entry *e, const struct place *p,
+    struct mu_tree_entry **left, struct mu_tree_entry **right)
 {
 	while (e != NULL) {
-		if (cmp(key, e) < 0) {
+		if (cmp(p, e) < 0) {
 			*right = e;
 			right = &e->left;
 			e = e->left;
@@ -90,31 +121,32 @@ merge(struct mu_tree_entry *left, struct mu_tree_entry *right)
 void
 mu_tree_insert(struct mu_tree *t, struct mu_tree_entry *e)
 {
-	struct mu_bytes key = { e->key, e->key_len };
+	struct place p = place_of((struct mu_bytes){ e->key, e->key_len });
 	struct mu_tree_entry **at = &t->root;
 
 	while (*at != NULL && (*at)->priority >= e->priority)
-		at = cmp(key, *at) < 0 ? &(*at)->left : &(*at)->right;
-	split(*at, key, &e->left, &e->right);
+		at = cmp(&p, *at) < 0 ? &(*at)->left : &(*at)->right;
+	split(*at, &p, &e->left, &e->right);
 	*at = e;
 	t->n++;
-	t->bytes += sizeof *e + e->key_len + e->value_len;
+	t->bytes += bytes_of(e);
 }
 
 struct mu_tree_entry *
 mu_tree_remove(struct mu_tree *t, struct mu_bytes key)
 {
 	struct mu_tree_entry **at = &t->root, *e;
+	struct place p = place_of(key);
 	int c;
 
-	while (*at != NULL && (c = cmp(key, *at)) != 0)
+	while (*at != NULL && (c = cmp(&p, *at)) != 0)
 		at = c < 0 ? &(*at)->left : &(*at)->right;
 	e = *at;
 	if (e == NULL)
 		return NULL;
 	*at = merge(e->left, e->right);
 	t->n--;
-	t->bytes -= sizeof *e + e->key_len + e->value_len;
+	t->bytes -= bytes_of(e);
 	return e;
 }
 
@@ -129,11 +161,14 @@ struct mu_tree_entry *
 mu_tree_entry_new(
     uint64_t seed, struct mu_bytes key, uint8_t *value, size_t len)
 {
-	struct mu_tree_entry *e = mu_calloc(1, sizeof *e + key.len);
+	size_t sum = is_long(key.len) ? MU_KEY_SUM : 0;
+	struct mu_tree_entry *e = mu_calloc(1, sizeof *e + key.len + sum);
 
 	if (e == NULL)
 		return NULL;
 	memcpy(e->key, key.at, key.len);
+	if (sum > 0)
+		mu_key_sum(key, e->key + key.len);
 	e->key_len = key.len;
 	e->priority = mu_hash64(seed, key.at, key.len);
 	e->value = value;

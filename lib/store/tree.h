@@ -1,5 +1,5 @@
 /*
- * Entries ordered by the bytes of their keys: a treap, whose priorities are
+ * Entries in the order of keys (store/order.h): a treap, whose priorities are
  * hashes of the keys under a seed of the process, so that nobody outside can
  * unbalance it.  For the memory backend.
  */
@@ -20,7 +20,7 @@ struct mu_tree_entry {
 	int64_t deadline; /* 0: none */
 	size_t heap_at;   /* index in the heap, or MU_TREE_NO_HEAP */
 	size_t key_len;
-	uint8_t key[];
+	uint8_t key[]; /* and of a long one its sum, see order.h */
 };
 
 struct mu_tree {

@@ -41,7 +41,7 @@ sealed_record(const uint8_t *data, size_t size)
 {
 	struct record r = { .deadline = 0 }, back;
 	struct mu_bytes stored;
-	uint8_t space[RECORD_STORED_KEY], *out;
+	uint8_t space[MU_KEY_SHORT], *out;
 	size_t len;
 
 	if (size < 3)
@@ -50,7 +50,7 @@ sealed_record(const uint8_t *data, size_t size)
 	len = ((size_t)data[1] << 8 | data[2]) % (size - 2);
 	r.key = (struct mu_bytes){ data + 3, len };
 	r.value = (struct mu_bytes){ data + 3 + len, size - 3 - len };
-	stored = record_stored_key(r.key, space);
+	stored = mu_key_short(r.key, space);
 	out = malloc(record_size(&r));
 	if (out == NULL)
 		abort();
@@ -58,8 +58,8 @@ sealed_record(const uint8_t *data, size_t size)
 	assert(record_dec((struct mu_bytes){ out, record_size(&r) }, stored,
 		   &back) == 0);
 	assert(back.deadline == r.deadline);
-	assert(record_key_cmp(back.key, r.key) == 0);
-	assert(record_key_cmp(back.value, r.value) == 0);
+	assert(mu_bytes_cmp(back.key, r.key) == 0);
+	assert(mu_bytes_cmp(back.value, r.value) == 0);
 	free(out);
 }
 

@@ -222,7 +222,7 @@ in_file(struct mu_backend *b, const char *key)
 	int err;
 
 	while (!found && s->ops->next(s, &k, &v, &d, &err))
-		found = record_key_cmp(k, bytes(key)) == 0;
+		found = mu_bytes_cmp(k, bytes(key)) == 0;
 	s->ops->close(s);
 	return found;
 }
@@ -445,12 +445,11 @@ START_TEST(snapshot_says_when_the_file_grew_much_because_of_it)
 	ck_assert_int_lt(rounds, 20);
 	grown = file_bytes(b) - before;
 	ck_assert_uint_gt(grown, 60u << 20);
-	/* The file grew under it, and it goes on as it was, forth and back. */
+	/* The file grew under it, and it goes on as it was. */
 	ck_assert(s->ops->next(s, &k, &v, &d, &err));
 	ck_assert_mem_eq(k.at, "0010", 4);
 	ck_assert_int_eq(v.at[0], 'b');
-	s->ops->back(s, bytes("0004"));
-	for (int n = 5; n < 100; n++) {
+	for (int n = 11; n < 100; n++) {
 		ck_assert(s->ops->next(s, &k, &v, &d, &err));
 		ck_assert_int_eq(v.at[65535], 'b');
 	}

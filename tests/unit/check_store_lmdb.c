@@ -5,6 +5,8 @@
 #include "lmdb_store.h"
 #include "store_pair.h"
 
+#include "value/codec.h"
+
 #define MASTER PAIR_CLONES
 #define PAIRS  400
 
@@ -171,6 +173,124 @@ START_TEST(all_writes_of_a_turn_share_a_commit)
 }
 END_TEST
 
+/* --- the order of keys ---------------------------------------------------- */
+
+#define NLONG 300
+
+/* Of 600 bytes that are alike in all but the last, some a prefix of another. */
+static const char *
+long_key(unsigned i)
+{
+	static char key[700];
+
+	memset(key, 'l', sizeof key);
+	snprintf(key + 590, sizeof key - 590, "%03u%s", i / 2,
+	    i % 2 == 0 ? "" : "longer");
+	return key;
+}
+
+static void
+put_long(struct mu_backend *b, unsigned i, uint64_t count)
+{
+	struct muster_value *key = muster_value_cstring(long_key(i));
+	struct muster_value *value = muster_value_count(count);
+	struct mu_buf k, v;
+
+	mu_buf_init(&k, 0);
+	mu_buf_init(&v, 0);
+	ck_assert_int_eq((int)mu_entry_key(&k, key), MU_STORE_OK);
+	mu_value_enc(&v, value);
+	ck_assert_int_eq(
+	    b->ops->put(b, mu_bytes_of(&k), mu_bytes_of(&v), 0), 0);
+	mu_buf_clear(&k);
+	mu_buf_clear(&v);
+	muster_value_unref(key);
+	muster_value_unref(value);
+}
+
+START_TEST(backends_agree_on_the_order_of_keys)
+{
+	struct mu_backend *memory = mu_backend_memory_new(0);
+	struct mu_bytes at = { NULL, 0 }, last = at, a, b, v;
+	int64_t d;
+	bool odd = false;
+
+	scratch_open();
+	file = store_open();
+	for (unsigned i = 0; i < NLONG; i++) {
+		put_long(memory, NLONG - 1 - i, i);
+		put_long(file, i, i);
+		if (i == NLONG / 2)
+			ck_assert_int_eq(store_commit(file), 0);
+	}
+	for (unsigned i = 0; i < NLONG; i++) {
+		ck_assert_int_eq(memory->ops->after(memory, at, &a, &v, &d), 0);
+		ck_assert_int_eq(file->ops->after(file, at, &b, &v, &d), 0);
+		ck_assert_uint_eq(a.len, b.len);
+		ck_assert_mem_eq(a.at, b.at, a.len);
+		if (i > 0) {
+			ck_assert_int_lt(mu_key_cmp(last, a), 0);
+			ck_assert_int_gt(mu_key_cmp(a, last), 0);
+			odd = odd || mu_bytes_cmp(last, a) > 0;
+		}
+		at = last = a; /* memory of the tree's */
+	}
+	ck_assert(odd);
+	ck_assert_int_eq(
+	    memory->ops->after(memory, at, &a, &v, &d), MUSTER_ENOENT);
+	ck_assert_int_eq(file->ops->after(file, at, &b, &v, &d), MUSTER_ENOENT);
+	memory->ops->close(memory);
+	store_close(file);
+	scratch_close();
+}
+END_TEST
+
+/* A copy, in memory or in a file, of some of the keys, with some old values
+ * and some keys too many: only the differences are told. */
+START_TEST(a_copy_of_keys_that_begin_alike_is_made_equal)
+{
+	struct backend_lmdb_options o;
+	struct mu_backend *copy;
+	struct mu_clone_stats st;
+	unsigned turns = 0;
+
+	scratch_open();
+	file = store_open();
+	o = options();
+	o.name = "copy";
+	copy = _i == 0 ? mu_backend_memory_new(0) : store_open_with(o);
+	for (unsigned i = 0; i < NLONG; i++) {
+		if (i % 3 != 0)
+			put_long(file, i, 1);
+		if (i % 4 != 0)
+			put_long(copy, i, i % 5 == 0 ? 2 : 1);
+	}
+	ck_assert_int_eq(store_commit(file), 0);
+	pair_begin();
+	pw.mc.chunk_bytes = 2048;
+	pw.master = mu_master_new(&pw.mc, file, &pw.now);
+	pair_open_clone_on(0, copy);
+	pair_join(0, true);
+	do {
+		turn();
+		pw.now.mono += PAIR_SECOND / 10;
+		mu_clone_tick(pw.clones[0], &pw.now);
+		mu_clone_stats(pw.clones[0], &st);
+	} while (st.state != MU_STORE_FRESH && turns++ < 1000);
+	ck_assert_int_eq((int)st.state, MU_STORE_FRESH);
+	ck_assert_uint_eq(st.entries, NLONG * 2 / 3);
+	for (unsigned i = 0; i < NLONG; i++)
+		ck_assert(
+		    pair_reads(0, long_key(i), i % 3 != 0 ? "count:1" : "-"));
+	/* of 60 numbers: not of 3 but of 4; of 3 but not of 4; of 5 only */
+	ck_assert_uint_eq(pw.clone_events[MU_STORE_INSERT], NLONG / 60 * 10);
+	ck_assert_uint_eq(pw.clone_events[MU_STORE_ERASED], NLONG / 60 * 15);
+	ck_assert_uint_eq(pw.clone_events[MU_STORE_UPDATE], NLONG / 60 * 6);
+	pair_end();
+	scratch_close();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -182,6 +302,9 @@ main(void)
 	tcase_add_test(tc, all_chunks_come_from_one_transaction);
 	tcase_add_test(tc, a_master_that_ends_lets_its_transaction_go);
 	tcase_add_test(tc, all_writes_of_a_turn_share_a_commit);
+	tcase_add_test(tc, backends_agree_on_the_order_of_keys);
+	tcase_add_loop_test(
+	    tc, a_copy_of_keys_that_begin_alike_is_made_equal, 0, 2);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_NORMAL);

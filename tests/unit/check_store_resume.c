@@ -377,7 +377,7 @@ feed_chunk(uint64_t index, bool last, const char *after,
 	muster_value_unref(one);
 }
 
-/* LMDB orders very long keys by their hashes. */
+/* Nothing is taken for granted. */
 START_TEST(pieces_may_overlap_and_be_out_of_order)
 {
 	static const char *const first[] = { "b", "d", "c" };

@@ -315,14 +315,6 @@ disk_next(struct mu_snapshot *s, struct mu_bytes *key, struct mu_bytes *value,
 	return p->walk->ops->next(p->walk, key, value, deadline, err);
 }
 
-static void
-disk_back(struct mu_snapshot *s, struct mu_bytes after)
-{
-	struct disk_picture *p = (struct disk_picture *)s;
-
-	p->walk->ops->back(p->walk, after);
-}
-
 static bool disk_is_costly;    /* every picture is, says it */
 static unsigned disk_pictures; /* taken ever */
 static unsigned disk_open_pictures;
@@ -352,7 +344,6 @@ disk_snapshot(struct mu_backend *b, struct mu_bytes after)
 {
 	static const struct mu_snapshot_ops ops = {
 		.next = disk_next,
-		.back = disk_back,
 		.is_costly = disk_costs,
 		.close = disk_let_go,
 	};
