@@ -98,6 +98,10 @@ put_logger(struct mu_buf *b, const struct logger_report *r)
 	    : r->disk.ready ? "writing"
 			    : "starting");
 	answer_text(b, "folder", r->folder);
+	answer_number(b, "since_ms", (uint64_t)(r->disk.since / MS));
+	answer_number(b, "ever_records", r->disk.ever_records);
+	answer_number(b, "ever_bytes", r->disk.ever_bytes);
+	answer_number(b, "ever_since_ms", (uint64_t)(r->disk.ever_since / MS));
 	put_records(b, r);
 	put_disk(b, r);
 	put_rotated(b, r);

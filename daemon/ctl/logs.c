@@ -22,19 +22,25 @@
 /* --- logs ------------------------------------------------------------------
  */
 
-/* How long ago the last record came, by the clock of this host. */
+/* How long ago that was, by the clock of this host. */
+static const char *
+text_since(unsigned long long ms, char *out, size_t size)
+{
+	int64_t now = clock_wall() / MS;
+
+	return text_ago((int64_t)ms > now ? 0 : (uint64_t)now - ms, out, size);
+}
+
+/* The same of the last record. */
 static void
 age_cell(struct table *t, unsigned long long ms)
 {
-	int64_t now = clock_wall() / MS;
 	char ago[32];
 
 	if (ms == 0)
 		table_cell(t, PLAIN, "-");
 	else
-		table_cell(t, PLAIN, "%s",
-		    text_ago((int64_t)ms > now ? 0 : (uint64_t)now - ms, ago,
-			sizeof ago));
+		table_cell(t, PLAIN, "%s", text_since(ms, ago, sizeof ago));
 }
 
 static void
@@ -72,11 +78,16 @@ static void
 print_logger(const json_t *l)
 {
 	const char *state = fact_text(l, "state");
-	char waiting[32], limit[32];
+	char waiting[32], limit[32], bytes[32], ever[32], since[32];
 
 	printf("logger: %s%s%s, files in %s\n",
 	    colour_on(strcmp(state, "writing") == 0 ? GREEN : RED), state,
 	    colour_off(GREEN), fact_text(l, "folder"));
+	printf("written: %llu records, %s in %s; since the start, %s ago:\n",
+	    fact_number(l, "ever_records"),
+	    text_size(fact_number(l, "ever_bytes"), bytes, sizeof bytes),
+	    text_since(fact_number(l, "ever_since_ms"), ever, sizeof ever),
+	    text_since(fact_number(l, "since_ms"), since, sizeof since));
 	printf("records: %llu on disk, %llu rejected, %llu of unknown streams, "
 	       "%llu dropped; %llu messages lost\n",
 	    fact_number(l, "records"), fact_number(l, "rejected"),

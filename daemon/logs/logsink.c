@@ -280,6 +280,8 @@ try_recover(struct logsink *s)
 	}
 	s->ready = rc == 0;
 	if (rc == 0) {
+		if (s->before.since == 0)
+			s->before.since = s->now.wall;
 		sink_end_trouble(s);
 		return;
 	}
@@ -291,6 +293,8 @@ void
 logsink_tick(struct logsink *s, const struct logsink_now *now)
 {
 	s->now = *now;
+	if (s->total.since == 0)
+		s->total.since = now->wall;
 	anew(s);
 	forgive(s);
 	if (!s->ready && now->mono >= s->recover_at)

@@ -186,6 +186,10 @@ struct logsink_fact {
 #define SINK_DAMAGED 320
 struct logsink_total {
 	uint64_t records, bytes, rejected, dropped;
+	int64_t since; /* wall: of this life, as all counters */
+	/* On disk by the journal, of all lives since the wall time. */
+	uint64_t ever_records, ever_bytes;
+	int64_t ever_since;
 	uint64_t batches, repeated, refused, gaps; /* numbered ones */
 	uint64_t unknown; /* records of a writer nobody created */
 	uint64_t flushes, failures, rotations;
@@ -195,7 +199,8 @@ struct logsink_total {
 	bool ready, trouble;
 	char error[200];  /* last trouble, or "" */
 	int64_t error_at; /* wall */
-	char damaged[SINK_DAMAGED]; /* what became of a damaged journal, or "" */
+	char
+	    damaged[SINK_DAMAGED]; /* what became of a damaged journal, or "" */
 };
 
 size_t logsink_count(const struct logsink *s);

@@ -11,6 +11,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "logs/logsink_impl.h"
 #include "sys/log.h"
@@ -18,9 +19,11 @@
 #define PAUSE_NS UINT64_C(3600000000000) /* a disk that spoils each new one */
 
 static void
-forget_sessions(struct logsink *s)
+forget_journal(struct logsink *s)
 {
 	struct session *ss, *next;
+
+	memset(&s->before, 0, sizeof s->before);
 
 	HASH_ITER(hh, s->sessions, ss, next)
 	{
@@ -87,6 +90,6 @@ anew(struct logsink *s)
 		(void)fill(s);
 		return;
 	}
-	forget_sessions(s);
+	forget_journal(s);
 	s->recover_at = 0;
 }

@@ -43,6 +43,9 @@ void
 logsink_total(const struct logsink *s, struct logsink_total *out)
 {
 	*out = s->total;
+	out->ever_records = s->before.records + s->total.records;
+	out->ever_bytes = s->before.bytes + s->total.bytes;
+	out->ever_since = s->before.since;
 	out->ready = s->ready;
 	out->trouble = s->trouble;
 	out->tail_dropped = s->tail_dropped;

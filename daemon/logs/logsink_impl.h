@@ -26,14 +26,12 @@
 #include "logs/logsink.h"
 
 #define SINK_RETRY_NS UINT64_C(1000000000) /* a file that failed rests */
-#define SINK_NAME     200  /* bytes of a file's name before its end */
-#define SINK_VARIANTS 16   /* of the columns of one stream and path */
-#define SINK_CHOICES  4096 /* nodes that chose one of them */
-#define SINK_SESSIONS 100000
-#define SINK_SESSION_NS                                                        \
-	(INT64_C(90) * 86400 * 1000000000) /* unused: forgotten */
-#define SINK_LINES (1u << 20) /* bytes for those who follow, per group */
-#define SINK_TEXT  640        /* of a message */
+#define SINK_NAME     200        /* bytes of a file's name before its end */
+#define SINK_VARIANTS 16         /* of the columns of one stream and path */
+#define SINK_CHOICES  4096       /* nodes that chose one of them */
+#define SINK_SESSIONS 100000     /* beyond: the one not used for longest goes */
+#define SINK_LINES    (1u << 20) /* bytes for those who follow, per group */
+#define SINK_TEXT     640        /* of a message */
 
 struct format;
 struct left;
@@ -108,6 +106,12 @@ struct session {
 	char name[LOGITEM_NAME];
 };
 
+/* What was written, as the journal counts it. */
+struct counts {
+	uint64_t records, bytes;
+	int64_t since; /* wall; 0: not known yet */
+};
+
 /* A message for the operator, or a rotated file. */
 struct note {
 	struct note *next;
@@ -169,6 +173,7 @@ struct logsink {
 	uint64_t told[SINK_TOLD]; /* hashes of complaints made */
 	size_t ntold;
 	struct logsink_total total;
+	struct counts before; /* of the lives before */
 };
 
 /* --- logsink_note.c --- */

@@ -7,6 +7,7 @@
  *   s SESSION  the number up to which everything is on disk, time of last use
  *   p NAME     a rotated file to be compressed and post-processed: path, open
  *              and close time
+ *   c          how many records and bytes were written, and since when
  *
  * Integers are big endian, texts have a length of 16 bits in front.
  */
@@ -112,6 +113,19 @@ put_post(struct logsink *s, const struct logsink_rotated *r)
 	return put(s, key, make_key(key, 'p', r->name));
 }
 
+/* All of it, with what is about to be committed. */
+static int
+put_counts(struct logsink *s, uint64_t records, uint64_t bytes)
+{
+	struct mu_buf *b = &s->scratch;
+
+	mu_buf_reset(b);
+	mu_buf_u64(b, s->before.records + s->total.records + records);
+	mu_buf_u64(b, s->before.bytes + s->total.bytes + bytes);
+	mu_buf_u64(b, (uint64_t)s->before.since);
+	return put(s, "c", 1);
+}
+
 /* Remember whether it is damaged. */
 static int
 heed(struct logsink *s, int rc)
@@ -159,6 +173,7 @@ int
 journal_commit_group(struct logsink *s)
 {
 	const struct session *last = NULL;
+	uint64_t records = 0, bytes = 0;
 	int rc;
 
 	if (!has_news(s))
@@ -167,9 +182,14 @@ journal_commit_group(struct logsink *s)
 	if (rc != 0)
 		return rc;
 	for (struct writer *w = s->dirty; w != NULL && rc == 0;
-	     w = w->next_dirty)
+	     w = w->next_dirty) {
 		if (has_lines(w))
 			rc = put_file(s, w, w->written);
+		records += w->group_records;
+		bytes += w->written - w->size;
+	}
+	if (rc == 0 && bytes > 0)
+		rc = put_counts(s, records, bytes);
 	for (const struct logitem *it = s->group; it != NULL && rc == 0;
 	     it = it->next) {
 		const struct session *ss;
@@ -200,6 +220,8 @@ journal_commit_all(struct logsink *s)
 		if (rc == 0 && ss->taken > 0)
 			rc = put_session(s, ss, ss->taken);
 	}
+	if (rc == 0)
+		rc = put_counts(s, 0, 0);
 	return end(s, rc);
 }
 
@@ -361,8 +383,6 @@ read_session(struct reading *r, const uint8_t *id, struct mu_cursor *c)
 
 	if (mu_cursor_done(c) != 0)
 		return -EBADMSG;
-	if (used < r->s->now.wall - SINK_SESSION_NS)
-		return 0; /* its sender is long gone */
 	memcpy(uuid.bytes, id, sizeof uuid.bytes);
 	ss = session_find(r->s, &uuid);
 	if (ss == NULL)
@@ -371,6 +391,19 @@ read_session(struct reading *r, const uint8_t *id, struct mu_cursor *c)
 		return -ENOMEM;
 	ss->taken = ss->seen = taken;
 	ss->used = used;
+	return 0;
+}
+
+static int
+read_counts(struct reading *r, struct mu_cursor *c)
+{
+	struct counts n = { .records = mu_cursor_u64(c) };
+
+	n.bytes = mu_cursor_u64(c);
+	n.since = (int64_t)mu_cursor_u64(c);
+	if (mu_cursor_done(c) != 0)
+		return -EBADMSG;
+	r->s->before = n;
 	return 0;
 }
 
@@ -393,6 +426,8 @@ read_pair(void *arg, const uint8_t *key, size_t key_len, const uint8_t *value,
 		return read_post(r, name, &c);
 	case 's':
 		return key_len == 17 ? read_session(r, key + 1, &c) : -EBADMSG;
+	case 'c':
+		return read_counts(r, &c);
 	default:
 		return 0; /* of a later version */
 	}

@@ -4,6 +4,7 @@
  * LOGS).
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -19,12 +20,63 @@ session_find(struct logsink *s, const struct mu_uuid *id)
 	return ss;
 }
 
+static int
+by_time(const void *a, const void *b)
+{
+	const int64_t *x = a, *y = b;
+
+	return *x < *y ? -1 : *x > *y;
+}
+
+/* The time up to which an eighth of them was used last; false: no memory. */
+static bool
+find_oldest(const struct logsink *s, int64_t *until)
+{
+	size_t n = HASH_COUNT(s->sessions), i = 0;
+	int64_t *used = mu_calloc(n + 1, sizeof *used);
+	const struct session *ss, *next;
+
+	if (used == NULL)
+		return false;
+	HASH_ITER(hh, s->sessions, ss, next)
+	{
+		used[i++] = ss->used;
+	}
+	qsort(used, n, sizeof *used, by_time);
+	*until = used[n / 8];
+	mu_free(used);
+	return true;
+}
+
+/* There are too many.  Only then, and not when they are old: by a clock that
+ * leaps ahead all of them are, and what they had under way would be written
+ * twice. */
+static bool
+forget_oldest(struct logsink *s)
+{
+	struct session *ss, *next;
+	int64_t until;
+	bool any = false;
+
+	if (!find_oldest(s, &until))
+		return false;
+	HASH_ITER(hh, s->sessions, ss, next)
+	{
+		if (ss->used > until || ss->due || ss->seen != ss->taken)
+			continue;
+		HASH_DEL(s->sessions, ss);
+		mu_free(ss);
+		any = true;
+	}
+	return any;
+}
+
 struct session *
 session_add(struct logsink *s, const struct mu_uuid *id)
 {
 	struct session *ss;
 
-	if (HASH_COUNT(s->sessions) >= SINK_SESSIONS)
+	if (HASH_COUNT(s->sessions) >= SINK_SESSIONS && !forget_oldest(s))
 		return NULL;
 	ss = mu_calloc(1, sizeof *ss);
 	if (ss == NULL)

@@ -74,6 +74,18 @@ for node in $WRITERS; do
 	    fail "$node: $(sender "$node" '.spool | tojson')"
 done
 
+say 'the loggers counted all of it, over all their lives'
+# counted LOGGER: what it says it wrote is what is there
+counted() {
+	local there
+	there=$(cat "$T/var/log/muster/$1/logs"/*.log | lines - '^[^#]')
+	is "$1" logs ".logger.ever_records == $there and
+	    .logger.records <= .logger.ever_records and
+	    .logger.since_ms >= .logger.ever_since_ms"
+}
+until_true 20 counted logger-1
+until_true 20 counted logger-2
+
 say 'so are the lines of the other nodes own cluster.log'
 for node in manager proxy-1 $WRITERS; do
 	grep -v '^#' "$(log_of "$node" cluster)" | sort >"$T/want"

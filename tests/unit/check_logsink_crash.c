@@ -82,6 +82,35 @@ START_TEST(crashes_while_recovering_are_no_worse)
 }
 END_TEST
 
+/* A clock that is a year ahead after a crash, and right again, costs nothing:
+ * what was answered or only written is not written twice. */
+START_TEST(nor_does_a_clock_that_leaps)
+{
+	int64_t year = INT64_C(365) * 86400 * (int64_t)NS;
+	struct world w;
+
+	world_init(&w, (uint64_t)_i);
+	w.logs.rotate_ns = 2 * (int64_t)NS;
+	start(&w);
+	for (int life = 0; life < 10; life++) {
+		for (int i = 0; i < 10; i++)
+			round_of(&w, true);
+		/* some are written, and their senders do not know */
+		for (size_t i = 0; i < SENDERS; i++) {
+			new_batch(&w, &w.senders[i]);
+			send_all(&w, i);
+		}
+		logsink_flush(w.sink, &w.now);
+		w.deaf = true;
+		crash(&w);
+		w.deaf = false;
+		w.now.wall += life % 2 == 0 ? year : -year;
+		start(&w);
+	}
+	finish(&w);
+}
+END_TEST
+
 /* Everything but what was answered may be written again. */
 static void
 allow_twice(struct world *w)
@@ -181,6 +210,7 @@ main(void)
 	    c, a_kill_at_any_step_loses_and_doubles_nothing, 0, GZIP + 1);
 	tcase_add_loop_test(c, nor_does_a_power_cut, 0, GZIP + 1);
 	tcase_add_loop_test(c, crashes_while_recovering_are_no_worse, 0, 20);
+	tcase_add_loop_test(c, nor_does_a_clock_that_leaps, 0, 20);
 	tcase_add_loop_test(c, a_damaged_journal_is_begun_anew, 0, 20);
 	tcase_add_loop_test(c, damaged_while_it_runs_it_loses_nothing, 0, 20);
 	tcase_add_test(c, a_disk_that_spoils_each_new_one_is_not_filled);
