@@ -9,6 +9,7 @@ base_SRCS = \
 	lib/base/cursor.c \
 	lib/base/diag.c \
 	lib/base/err.c \
+	lib/base/file.c \
 	lib/base/heap.c \
 	lib/base/rng.c \
 	lib/base/text.c \

@@ -12,8 +12,8 @@
 #include <zstd.h>
 
 #include "base/alloc.h"
+#include "base/file.h"
 #include "io/logpost_impl.h"
-#include "sys/file.h"
 #include "sys/log.h"
 
 #define CHUNK       (256u << 10)
@@ -44,7 +44,7 @@ pack_gzip(struct packer *k, uint8_t *in, size_t len, bool last)
 			errno = EIO;
 			return -1;
 		}
-		if (file_write_fully(
+		if (mu_file_write_fully(
 			k->out, k->space, CHUNK - k->z.avail_out) != 0)
 			return -1;
 		if (last ? rc == Z_STREAM_END : k->z.avail_out > 0)
@@ -66,7 +66,7 @@ pack_zstd(struct packer *k, uint8_t *in, size_t len, bool last)
 			errno = EIO;
 			return -1;
 		}
-		if (file_write_fully(k->out, k->space, to.pos) != 0)
+		if (mu_file_write_fully(k->out, k->space, to.pos) != 0)
 			return -1;
 		if (last ? left == 0 : from.pos == len)
 			return 0;

@@ -8,6 +8,7 @@
 #include <sys/random.h>
 
 #include "base/alloc.h"
+#include "base/file.h"
 #include "base/uuid.h"
 #include "muster/err.h"
 #include "sys/file.h"
@@ -87,7 +88,7 @@ make_id(const char *path, struct mu_uuid *id, char *err, size_t err_size)
 		mu_uuid_format(id, text);
 		strcat(text, "\n");
 		errno = 0;
-		rc = file_write_atomic(path, text, strlen(text), 0600);
+		rc = mu_file_write(path, text, strlen(text), 0600, true);
 	}
 	if (rc != 0)
 		snprintf(err, err_size, "%s: %s", path,

@@ -1,5 +1,4 @@
-/* Whole files: read within a limit, written so that a crash leaves either
- * the old or the new contents. */
+/* Whole files read within a limit; folders. */
 #ifndef SYS_FILE_H
 #define SYS_FILE_H
 
@@ -13,18 +12,6 @@
  * MUSTER_ESYS with errno, MUSTER_ELIMIT when it is larger, MUSTER_ENOMEM.
  */
 int file_read_all(const char *path, size_t max, char **data, size_t *len);
-
-/*
- * Replace path by data [len] with exactly this mode: through a file beside
- * it, synced, renamed, folder synced.  On failure the old file stays.
- *
- * 0 or MUSTER_ESYS with errno, MUSTER_ENOMEM.
- */
-int file_write_atomic(const char *path, const void *data, size_t len,
-    mode_t mode);
-
-/* Write all of data [len] to fd.  0 or -1 with errno. */
-int file_write_fully(int fd, const void *data, size_t len);
 
 /*
  * mkdir -p: missing parents get 0755, a missing last folder gets mode, both

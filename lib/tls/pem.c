@@ -15,6 +15,7 @@
 #include <openssl/pem.h>
 
 #include "base/alloc.h"
+#include "base/file.h"
 #include "muster/err.h"
 #include "tls/internal.h"
 
@@ -246,100 +247,19 @@ mu_pem_key(const char *path, const char *passphrase_file, EVP_PKEY **out,
 
 /* --- writing ------------------------------------------------------------- */
 
-static int
-write_fully(int fd, const char *data, size_t len)
-{
-	while (len > 0) {
-		ssize_t n = write(fd, data, len);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		data += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
-
-static int
-sync_folder(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	char *folder;
-	int fd, r;
-
-	if (slash == NULL)
-		folder = mu_strdup(".");
-	else
-		folder = mu_memdup0(
-		    path, slash == path ? 1 : (size_t)(slash - path));
-	if (folder == NULL) {
-		errno = ENOMEM;
-		return -1;
-	}
-	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	mu_free(folder);
-	if (fd < 0)
-		return -1;
-	r = fsync(fd);
-	/* Some file systems cannot sync a folder; that is not our failure. */
-	if (r != 0 && (errno == EINVAL || errno == ENOTSUP))
-		r = 0;
-	close(fd);
-	return r;
-}
-
-/* Put the finished temporary file in its place.  link(2) refuses an existing
- * name in one step, which no check beforehand could. */
-static int
-settle(const char *temp, const char *path, bool overwrite)
-{
-	if (overwrite)
-		return rename(temp, path);
-	if (link(temp, path) != 0)
-		return -1;
-	unlink(temp);
-	return 0;
-}
-
 int
 mu_pem_write(const char *path, const void *data, size_t len, mode_t mode,
     bool overwrite, char *err, size_t err_size)
 {
-	char *temp = mu_asprintf("%s.%ld.new", path, (long)getpid());
-	int fd = -1, saved, r;
+	int r = mu_file_write(path, data, len, mode, overwrite);
 
-	if (temp == NULL)
-		return mu_tls_fail(
-		    MUSTER_ENOMEM, err, err_size, "out of memory");
-	/* Left over by a process of this number that was killed. */
-	unlink(temp);
-	fd = open(
-	    temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	r = fd < 0 || fchmod(fd, mode) != 0 ||
-		    write_fully(fd, data, len) != 0 || fsync(fd) != 0
-		? -1
-		: 0;
-	saved = errno;
-	if (fd >= 0)
-		close(fd);
-	if (r == 0 && settle(temp, path, overwrite) != 0) {
-		saved = errno;
-		r = -1;
-	}
-	if (r != 0 && fd >= 0)
-		unlink(temp);
-	mu_free(temp);
-	if (r == 0 && sync_folder(path) != 0) {
-		saved = errno;
-		r = -1;
-	}
-	if (r == 0)
-		return 0;
-	if (saved == EEXIST)
+	if (r == MUSTER_ENOMEM)
+		return mu_tls_fail(r, err, err_size, "out of memory");
+	if (r != 0 && errno == EEXIST)
 		return mu_tls_fail(
 		    MUSTER_EEXIST, err, err_size, "%s exists already", path);
-	return mu_tls_fail(MUSTER_ESYS, err, err_size, "cannot write %s: %s",
-	    path, strerror(saved));
+	if (r != 0)
+		return mu_tls_fail(r, err, err_size, "cannot write %s: %s",
+		    path, strerror(errno));
+	return 0;
 }

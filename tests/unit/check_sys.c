@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
+#include "base/file.h"
 #include "muster/err.h"
 #include "scratch.h"
 #include "sys/clock.h"
@@ -72,7 +73,8 @@ START_TEST(file_written_is_read_back)
 	char *data = malloc(size + 1), *back;
 
 	memset(data, 'x', size);
-	ck_assert_int_eq(file_write_atomic(scratch("f"), data, size, 0640), 0);
+	ck_assert_int_eq(
+	    mu_file_write(scratch("f"), data, size, 0640, true), 0);
 	ck_assert_uint_eq(scratch_mode("f"), 0640);
 	ck_assert_int_eq(file_read_all(scratch("f"), size, &back, &len), 0);
 	ck_assert_uint_eq(len, size);
@@ -100,8 +102,12 @@ START_TEST(file_errors_keep_errno)
 	    file_read_all(scratch(""), 9, &data, &len), MUSTER_ESYS);
 	ck_assert_int_eq(errno, EISDIR);
 	ck_assert_int_eq(
-	    file_write_atomic(scratch("no/f"), "x", 1, 0600), MUSTER_ESYS);
+	    mu_file_write(scratch("no/f"), "x", 1, 0600, true), MUSTER_ESYS);
 	ck_assert_int_eq(errno, ENOENT);
+	ck_assert_int_eq(mu_file_write(scratch("f"), "", 0, 0600, false), 0);
+	ck_assert_int_eq(
+	    mu_file_write(scratch("f"), "", 0, 0600, false), MUSTER_ESYS);
+	ck_assert_int_eq(errno, EEXIST);
 }
 END_TEST
 
@@ -110,10 +116,10 @@ START_TEST(full_disk_leaves_the_old_file)
 	char *data;
 	size_t len;
 
-	ck_assert_int_eq(file_write_atomic(scratch("f"), "old", 3, 0600), 0);
+	ck_assert_int_eq(mu_file_write(scratch("f"), "old", 3, 0600, true), 0);
 	fill_disk();
 	ck_assert_int_eq(
-	    file_write_atomic(scratch("f"), "newer", 5, 0600), MUSTER_ESYS);
+	    mu_file_write(scratch("f"), "newer", 5, 0600, true), MUSTER_ESYS);
 	ck_assert_int_eq(errno, EFBIG);
 	ck_assert_int_eq(file_read_all(scratch("f"), 99, &data, &len), 0);
 	ck_assert_str_eq(data, "old");
