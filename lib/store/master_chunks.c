@@ -19,6 +19,7 @@
 #define MAX_SILENCE  100 /* ticks without a word of the clone */
 #define MAX_PASSED   20000 /* actions since it was taken */
 #define MAX_WINDOW   8     /* chunks under way for one clone */
+#define REFUSE_AGAIN 600   /* ticks between two lines about a large entry */
 
 /* --- pictures ---------------------------------------------------------- */
 
@@ -217,6 +218,20 @@ send_chunk(struct mu_master *m, struct session *s)
 	return rc;
 }
 
+/* It was written when messages could be larger. */
+static void
+refuse_chunk(struct mu_master *m)
+{
+	if (m->chunk_refused != 0 &&
+	    m->ticks + 1 - m->chunk_refused < REFUSE_AGAIN)
+		return;
+	m->chunk_refused = m->ticks + 1;
+	mu_outq_log(&m->out, 3,
+	    "cannot copy the store to a clone: an entry is larger than a "
+	    "message may be (limit %zu bytes)",
+	    m->config.max_snapshot);
+}
+
 void
 master_on_want(struct mu_master *m, const struct mu_command *want)
 {
@@ -237,6 +252,8 @@ master_on_want(struct mu_master *m, const struct mu_command *want)
 		rc = renew(m, s) ? send_chunk(m, s) : MUSTER_ENOMEM;
 	if (rc == MUSTER_EPROTO)
 		master_damaged(m, NULL);
+	if (rc == MUSTER_ELIMIT)
+		refuse_chunk(m);
 	if (rc != 0)
 		end_session(m, find(m, &want->sender));
 }

@@ -95,7 +95,7 @@ add_clone(struct mu_master *m, const struct mu_entity *who)
 	int rc;
 
 	if (m->snapshot_refused != 0 &&
-	    m->ticks - m->snapshot_refused < REFUSE_AGAIN)
+	    m->ticks + 1 - m->snapshot_refused < REFUSE_AGAIN)
 		return;
 	m->snapshot_refused = 0;
 	rc = mu_producer_add(m->producer, who, &offset);

@@ -100,17 +100,18 @@ struct mu_master {
 	uint64_t ticks;
 	uint64_t resync_at;        /* tick at which to resynchronise; 0: none */
 	bool must_resync;          /* whoever it is that needs it */
-	uint64_t snapshot_refused; /* tick of the last such log line */
+	uint64_t snapshot_refused; /* tick of the last such log line, and 1 */
+	uint64_t chunk_refused;    /* and of that about an entry */
 	uint64_t handshake_tick;   /* of the last full snapshot sent */
 	struct mu_entity handshake_to;
-	uint64_t resynced;            /* tick of the last resynchronisation */
-	uint64_t expiry_failed;       /* tick of the last such log line */
+	uint64_t resynced;      /* tick of the last resynchronisation */
+	uint64_t expiry_failed; /* tick of the last such log line, and 1 */
 	enum mu_store_status trouble; /* why writes are refused, or OK */
 	bool commit_failed;           /* the last batch did */
 	bool numbers_failed;   /* they cannot be saved, and that was said */
 	uint64_t nrefused;     /* in this episode */
 	uint64_t ndamaged;     /* times a damaged record was met */
-	uint64_t damaged_told; /* tick of the last such log line */
+	uint64_t damaged_told; /* tick of the last such log line, and 1 */
 	char damaged[80];      /* the key of one, as text; may be empty */
 	uint64_t nwrites, nfailed, nexpired;
 };

@@ -361,6 +361,38 @@ START_TEST(a_chunk_may_end_among_keys_that_begin_alike)
 }
 END_TEST
 
+/* The limit was lowered since it was written: the other side cannot know why
+ * nothing comes. */
+START_TEST(an_entry_that_fits_no_chunk_is_told)
+{
+	char value[2000];
+	const char *line;
+	unsigned told = 0;
+
+	begin();
+	memset(value, 'v', sizeof value - 1);
+	value[sizeof value - 1] = '\0';
+	pair_do(MASTER, MU_STORE_PUT, "key200", value);
+	pw.mc.max_snapshot = 1000;
+	mu_master_free(pw.master);
+	pair_open_master();
+	pair_open_clone(0, true);
+	pair_pass(70 * PAIR_SECOND);
+	ck_assert(attaching());
+	ck_assert_ptr_nonnull(strstr(pw.log, "larger than a message"));
+	ck_assert_ptr_nonnull(strstr(pw.log, "limit 1000 bytes"));
+	/* now and in a minute */
+	for (line = pw.log; (line = strstr(line, "larger than")) != NULL;
+	     line++)
+		told++;
+	ck_assert_uint_eq(told, 2);
+	pair_do(MASTER, MU_STORE_ERASE, "key200", NULL);
+	pair_pass(70 * PAIR_SECOND);
+	becomes_fresh(PAIRS - 1);
+	pair_end();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -381,6 +413,7 @@ main(void)
 	tcase_add_test(
 	    tc, a_copy_that_restarts_does_not_miss_what_was_set_aside);
 	tcase_add_test(tc, a_chunk_may_end_among_keys_that_begin_alike);
+	tcase_add_test(tc, an_entry_that_fits_no_chunk_is_told);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_NORMAL);
