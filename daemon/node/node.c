@@ -268,7 +268,9 @@ choose_id(struct node *n)
 
 	if (!node_has_master(n->layout, n->name))
 		return id_random(&n->id);
-	rc = id_keep(n->dirs.state, &n->id, err, sizeof err);
+	rc = id_keep(n->dirs.state, n->name, &n->id, err, sizeof err);
+	if (rc == 0 && err[0] != '\0')
+		log_warnx("%s", err);
 	if (rc == 0)
 		return 0;
 	log_err("%s; clones of Zeek will not follow this node's masters", err);

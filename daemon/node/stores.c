@@ -1,6 +1,7 @@
 /* Files and commits of stores; see stores.h. */
 #include "node/stores.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,7 +20,7 @@
 #include "sys/log.h"
 
 #define CLONE_SYNC_MS 1000 /* a copy that is lost is fetched again */
-#define ROUNDS	      8    /* of answers that ask again, in one turn */
+#define ROUNDS        8    /* of answers that ask again, in one turn */
 
 struct node_stores {
 	struct stores *core;
@@ -47,8 +48,8 @@ open_lmdb(const struct node *n, const struct mu_layout_store *store,
 		.max_bytes = store->max_bytes,
 		.sync_interval_ms = CLONE_SYNC_MS,
 	};
-	char *folder = mu_asprintf(
-	    "%s/%s", n->dirs.state, master ? "stores" : "clones");
+	char *folder =
+	    mu_asprintf("%s/%s", n->dirs.state, master ? "stores" : "clones");
 	int rc;
 
 	if (folder == NULL) {
@@ -99,8 +100,7 @@ watch_commits(struct node *n)
 		return MUSTER_ENOMEM;
 	for (size_t i = 0; i < count; i++) {
 		bool lmdb;
-		const struct mu_backend *b =
-		    stores_backend(s->core, i, &lmdb);
+		const struct mu_backend *b = stores_backend(s->core, i, &lmdb);
 		struct loop_fd *fd;
 
 		if (b == NULL || !lmdb)
@@ -113,6 +113,44 @@ watch_commits(struct node *n)
 	return 0;
 }
 
+/* Is that the folder of a master of ours? */
+static bool
+is_in_use(const struct node *n, const char *folder)
+{
+	char name[BACKEND_LMDB_NAME];
+
+	for (size_t i = 0; i < n->layout->nstores; i++) {
+		const struct mu_layout_store *s = &n->layout->stores[i];
+
+		backend_lmdb_escape(s->name, name);
+		if (strcmp(name, folder) == 0)
+			return s->backend == MU_STORE_BACKEND_LMDB &&
+			       strcmp(s->master, n->name) == 0;
+	}
+	return false;
+}
+
+/* After a master was moved, or its store renamed, all copies become empty as
+ * the new master is; what it held is still here. */
+static void
+tell_of_unused(const struct node *n)
+{
+	char *path = mu_asprintf("%s/stores", n->dirs.state);
+	DIR *dir = path == NULL ? NULL : opendir(path);
+	struct dirent *e;
+
+	while (dir != NULL && (e = readdir(dir)) != NULL)
+		if (e->d_name[0] != '.' && strstr(e->d_name, "%%new") == NULL &&
+		    !is_in_use(n, e->d_name))
+			log_warnx("%s/%s holds a store that is not used: by "
+				  "the layout no master of this node keeps "
+				  "its entries there",
+			    path, e->d_name);
+	if (dir != NULL)
+		closedir(dir);
+	mu_free(path);
+}
+
 int
 node_stores_open(struct node *n)
 {
@@ -121,11 +159,12 @@ node_stores_open(struct node *n)
 
 	if (id_seed(&seed) != 0)
 		return MUSTER_ESYS;
+	tell_of_unused(n);
 	n->stores = mu_calloc(1, sizeof *n->stores);
 	if (n->stores == NULL)
 		return MUSTER_ENOMEM;
-	n->stores->core = stores_new(n->endpoint, n->layout, &hooks, seed,
-	    clock_now(), clock_wall());
+	n->stores->core = stores_new(
+	    n->endpoint, n->layout, &hooks, seed, clock_now(), clock_wall());
 	if (n->stores->core == NULL)
 		return MUSTER_ENOMEM;
 	control_set_stores(n->control, n->stores->core);
@@ -154,8 +193,8 @@ int
 node_stores_request(struct node *n, const char *store,
     const struct mu_store_request *req, void *caller)
 {
-	return stores_request(n->stores->core, store, req, caller,
-	    clock_now(), clock_wall());
+	return stores_request(
+	    n->stores->core, store, req, caller, clock_now(), clock_wall());
 }
 
 void
