@@ -46,8 +46,8 @@ take(struct child *c, const char *p, size_t n)
 		}
 		if (c->len == LINE_BYTES)
 			end_line(c);
-		if (p[i] != '\0')
-			c->line[c->len++] = p[i];
+		/* Lines are text; what is not counts all the same. */
+		c->line[c->len++] = p[i] == '\0' ? '?' : p[i];
 	}
 }
 

@@ -26,6 +26,9 @@ END
 program flood <<'END'
 while :; do echo 'all work and no play makes jack a dull boy'; done
 END
+program zeros <<'END'
+exec cat /dev/zero
+END
 program down <<END
 cat >>"$T/down"
 END
@@ -63,6 +66,7 @@ handlers:
   - {event: "App::many", run: [$T/bin/quiet], queue: 5}
   - {event: "App::logged", log: App::EVENTS}
   - {event: "Cluster::node_down", on: [manager], run: [$T/bin/down]}
+  - {event: "App::zeros", run: [$T/bin/zeros]}
 ${1:-}
 END
 }
@@ -112,6 +116,11 @@ ctl manager raise App::flood
 until_true 10 rule manager 3 '.failed == 1 and .lines_not_shown > 100'
 [ "$(lines "$T/manager.out" 'jack a dull boy')" -le 25 ] ||
     fail 'its output flooded the log'
+
+say 'one that floods with what is no text, and has no lines'
+ctl worker-2 raise App::zeros
+until_true 10 rule worker-2 12 '.failed == 1 and .running == 0'
+rule worker-2 12 '.last_failure | test("more than its output")' || fail 'why?'
 
 say 'one that fails, one that dies, one that is missing'
 ctl manager raise App::fail

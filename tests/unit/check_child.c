@@ -403,6 +403,17 @@ START_TEST(group_ends_with_its_program)
 }
 END_TEST
 
+START_TEST(zeros_are_heard)
+{
+	struct one o;
+
+	RUN(&o, "", SH, "head -c 5000 /dev/zero; echo end");
+	io_until(o.ended);
+	ck_assert_uint_eq(o.lines, 3);
+	ck_assert_uint_eq(o.len, 5003 + 3);
+}
+END_TEST
+
 START_TEST(muted_program_is_not_heard)
 {
 	struct one o;
@@ -436,6 +447,7 @@ main(int argc, char **argv)
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, lines_come_whole_and_the_last_without_newline);
 	tcase_add_test(t, long_line_comes_in_pieces);
+	tcase_add_test(t, zeros_are_heard);
 	tcase_add_test(t, child_starts_clean);
 	tcase_add_test(t, ready_is_told_and_signals_reach_it);
 	tcase_add_test(t, many_that_end_at_once_are_all_buried);
