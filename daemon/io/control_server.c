@@ -352,13 +352,14 @@ clear_stale(const struct sockaddr_un *sa)
 	return r == 1 ? 0 : -1;
 }
 
+/* 0 with s->fd, or -1 with s as it was. */
 static int
 open_socket(struct control_server *s)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 	struct stat st;
 	mode_t old;
-	int r;
+	int fd, r;
 
 	if (strlen(s->path) >= sizeof sa.sun_path) {
 		errno = ENAMETOOLONG;
@@ -367,19 +368,32 @@ open_socket(struct control_server *s)
 	memcpy(sa.sun_path, s->path, strlen(s->path) + 1);
 	if (clear_stale(&sa) != 0)
 		return -1;
-	s->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (s->fd < 0)
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
 		return -1;
 	/* Never more open than intended, not for a moment. */
 	old = umask(0117);
-	r = bind(s->fd, (const struct sockaddr *)&sa, sizeof sa);
+	r = bind(fd, (const struct sockaddr *)&sa, sizeof sa);
 	umask(old);
-	if (r != 0 || listen(s->fd, BACKLOG) != 0 || stat(s->path, &st) != 0)
+	if (r != 0 || listen(fd, BACKLOG) != 0 || stat(s->path, &st) != 0) {
+		r = errno;
+		close(fd);
+		errno = r;
 		return -1;
+	}
+	s->fd = fd;
 	s->group = st.st_gid;
 	s->dev = st.st_dev;
 	s->ino = st.st_ino;
 	return 0;
+}
+
+static void
+start_accepting(struct control_server *s)
+{
+	event_assign(&s->readable, loop_base(s->loop), s->fd,
+	    EV_READ | EV_PERSIST, on_readable, s);
+	event_add(&s->readable, NULL);
 }
 
 struct control_server *
@@ -406,26 +420,40 @@ control_server_new(struct loop *l, struct conns *cs, struct control *c,
 		    strerror(errno));
 		goto fail;
 	}
-	event_assign(&s->readable, loop_base(l), s->fd, EV_READ | EV_PERSIST,
-	    on_readable, s);
-	event_add(&s->readable, NULL);
+	start_accepting(s);
 	return s;
 fail:
-	if (s->fd >= 0)
-		close(s->fd);
-	s->fd = -1;
 	control_server_free(s);
 	return NULL;
 }
 
-static void
-remove_socket(const struct control_server *s)
+/* Is what lies at the path our socket? */
+static bool
+is_ours(const struct control_server *s)
 {
 	struct stat st;
 
-	if (lstat(s->path, &st) == 0 && st.st_dev == s->dev &&
-	    st.st_ino == s->ino)
-		unlink(s->path);
+	return lstat(s->path, &st) == 0 && st.st_dev == s->dev &&
+	       st.st_ino == s->ino;
+}
+
+int
+control_server_renew(struct control_server *s, char *err, size_t err_size)
+{
+	int old = s->fd;
+
+	if (is_ours(s))
+		return 0;
+	if (open_socket(s) != 0) {
+		snprintf(err, err_size, "control socket %s: %s", s->path,
+		    strerror(errno));
+		return MUSTER_ESYS;
+	}
+	event_del(&s->readable);
+	loop_timer_stop(s->timer);
+	close(old);
+	start_accepting(s);
+	return 1;
 }
 
 void
@@ -440,7 +468,8 @@ control_server_free(struct control_server *s)
 	if (s->fd >= 0) {
 		event_del(&s->readable);
 		close(s->fd);
-		remove_socket(s);
+		if (is_ours(s))
+			unlink(s->path);
 	}
 	loop_timer_free(s->timer);
 	mu_free(s->room);

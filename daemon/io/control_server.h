@@ -20,6 +20,13 @@ struct loop;
  */
 struct control_server *control_server_new(struct loop *l, struct conns *cs,
     struct control *c, const char *path, char *err, size_t err_size);
+/*
+ * See that the socket is at its path: if it was removed, or something that does
+ * not answer took its place, it is made anew; sessions stay.  1 if it was, 0 if
+ * it was there; MUSTER_ESYS with err naming path and reason, and the old one
+ * goes on, in vain.
+ */
+int control_server_renew(struct control_server *s, char *err, size_t err_size);
 /* Ends all sessions and removes the socket. */
 void control_server_free(struct control_server *s);
 

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/diag.h"
 #include "core/endpoint.h"
+#include "io/control_server.h"
 #include "io/logfile.h"
 #include "io/peers.h"
 #include "layout/layout.h"
@@ -24,6 +25,7 @@
 #include "node/rules.h"
 #include "node/shipper.h"
 #include "sys/clock.h"
+#include "sys/file.h"
 #include "sys/log.h"
 #include "sys/notify.h"
 #include "tls/tls.h"
@@ -112,6 +114,22 @@ reload_log_level(const struct node *n)
 		level = LOG_LEVEL_DEBUG;
 	if (level >= 0)
 		log_set_level((enum log_level)level);
+}
+
+/* Whoever tidies up folders of sockets may have removed ours. */
+static void
+renew_socket(struct node *n)
+{
+	char err[512];
+	int r;
+
+	/* A failure shows when the socket is made. */
+	(void)file_make_folder(n->dirs.run, 0755, NULL);
+	r = control_server_renew(n->control_server, err, sizeof err);
+	if (r < 0)
+		log_warnx("%s", err);
+	else if (r > 0)
+		log_info("control socket %s made anew", n->dirs.sock);
 }
 
 /* --- the layout -------------------------------------------------------- */
@@ -271,6 +289,7 @@ reload_node(struct node *n, char *err, size_t err_size)
 		log_info("reloaded %s", n->opt->layout);
 	hand_over(&all, err, err_size);
 	reload_logs(n);
+	renew_socket(n);
 	if (n->ready)
 		notify_ready();
 	/* Reading may have replaced what the service manager shows. */

@@ -104,3 +104,10 @@ ctl worker-1 reload 2>"$T/err" || rc=$?
 grep -q 'worker-1\.key' "$T/err" || fail "not named: $(cat "$T/err")"
 mv "$T/tls/away" "$T/tls/worker-1.key"
 is worker-1 status '.state == "started"' || fail 'not started any more'
+
+say 'a control socket that was removed, with its folder, is made anew'
+rm -r "$T/run/muster"
+ctl_any worker-1 status >/dev/null 2>&1 && fail 'who answered?'
+kill -HUP "${PID[worker-1]}"
+until_true 10 is worker-1 status '.state == "started"'
+has "$T/worker-1.out" 'worker-1.sock made anew' || fail 'not said'

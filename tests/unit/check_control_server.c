@@ -210,6 +210,43 @@ START_TEST(requests_are_answered_in_any_split)
 }
 END_TEST
 
+START_TEST(removed_socket_is_made_anew)
+{
+	static const char request[] = "{\"op\":\"version\"}\n";
+	int early = client(), late;
+
+	ck_assert_int_eq(control_server_renew(server, err, sizeof err), 0);
+	say(early, request);
+	ck_assert_ptr_nonnull(strstr(heard(early), "\"ok\":true"));
+	ck_assert_int_eq(unlink(scratch("a.sock")), 0);
+	ck_assert_int_eq(control_server_renew(server, err, sizeof err), 1);
+	ck_assert_int_eq(control_server_renew(server, err, sizeof err), 0);
+	late = client();
+	say(late, request);
+	ck_assert_ptr_nonnull(strstr(heard(late), "\"ok\":true"));
+	/* who was there before is still there */
+	say(early, request);
+	ck_assert_ptr_nonnull(strstr(heard(early), "\"ok\":true"));
+	close(early);
+	close(late);
+}
+END_TEST
+
+START_TEST(what_took_our_place_is_not_renewed)
+{
+	struct stat st;
+	int fd;
+
+	unlink(scratch("a.sock"));
+	fd = open(scratch("a.sock"), O_CREAT | O_WRONLY, 0600);
+	close(fd);
+	ck_assert_int_lt(control_server_renew(server, err, sizeof err), 0);
+	ck_assert_ptr_nonnull(strstr(err, "a.sock"));
+	ck_assert_int_eq(stat(scratch("a.sock"), &st), 0);
+	ck_assert(S_ISREG(st.st_mode));
+}
+END_TEST
+
 START_TEST(last_words_are_answered_after_a_half_close)
 {
 	int fd = client();
@@ -369,6 +406,8 @@ main(void)
 	tcase_add_test(t, other_files_are_left_alone);
 	tcase_add_test(t, what_took_our_place_is_not_removed);
 	tcase_add_test(t, requests_are_answered_in_any_split);
+	tcase_add_test(t, removed_socket_is_made_anew);
+	tcase_add_test(t, what_took_our_place_is_not_renewed);
 	tcase_add_test(t, last_words_are_answered_after_a_half_close);
 	tcase_add_test(t, a_half_close_ends_what_waits);
 	tcase_add_test(t, who_does_not_speak_json_is_told_and_let_go);
