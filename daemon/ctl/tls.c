@@ -4,8 +4,10 @@
  * certificate (ca.pem, ca.key); it is needed to issue and by no daemon.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -23,6 +25,7 @@
 #include "proto/jtext.h"
 #include "sys/exit.h"
 #include "sys/file.h"
+#include "sys/priv.h"
 #include "tls/tls.h"
 
 #define CA_DAYS   3650
@@ -141,6 +144,58 @@ struct issue {
 	long days, start_days;
 };
 
+/* Whose a key is: of the one it replaces, or of the user nodes become. */
+struct owner {
+	bool known;
+	uid_t uid;
+	gid_t gid;
+	mode_t mode;
+};
+
+static struct owner
+find_owner(const struct issue *i, const char *key)
+{
+	const struct mu_layout *l = i->l;
+	struct owner o = { .mode = 0600 };
+	struct stat st;
+	char err[256];
+
+	if (geteuid() != 0) /* what we make is ours */
+		return o;
+	if (lstat(key, &st) == 0 && S_ISREG(st.st_mode)) {
+		o = (struct owner){ true, st.st_uid, st.st_gid,
+			st.st_mode & (st.st_uid == 0 ? 0640 : 0600) };
+		return o;
+	}
+	if (l->user == NULL)
+		return o;
+	o.known =
+	    priv_find(l->user, l->group, &o.uid, &o.gid, err, sizeof err) == 0;
+	if (!o.known)
+		complain("%s: stays root's: %s on this host", key, err);
+	return o;
+}
+
+/* The folder may be that user's: links are not followed. */
+static int
+give_key(const char *key, const struct owner *o)
+{
+	int fd, r;
+
+	if (!o->known)
+		return EXIT_OK;
+	fd = open(key, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	r = fd < 0 ? -1 : fchown(fd, o->uid, o->gid);
+	if (r == 0)
+		r = fchmod(fd, o->mode);
+	if (r != 0)
+		complain("%s: cannot give it to user %u: %s", key,
+		    (unsigned)o->uid, strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return r == 0 ? EXIT_OK : EXIT_CANTCREAT;
+}
+
 static int
 issue_to(const struct issue *i, const struct mu_layout_node *n,
     const char *cert, const char *key)
@@ -154,17 +209,19 @@ issue_to(const struct issue *i, const struct mu_layout_node *n,
 		.days = (int)i->days,
 		.start_days = (int)i->start_days,
 	};
+	struct owner owner;
 	char err[1024] = "";
 	int r;
 
 	if (!make_folder_of(cert) || !make_folder_of(key))
 		return EXIT_CANTCREAT;
+	owner = find_owner(i, key);
 	r = mu_tls_issue(&what, i->ca->cert, i->ca->key, cert, key, i->c->force,
 	    err, sizeof err);
 	if (r == 0) {
 		if (!i->c->quiet)
 			printf("%s\n", cert);
-		return EXIT_OK;
+		return give_key(key, &owner);
 	}
 	complain("node %s: %s%s", n->name,
 	    err[0] != '\0' ? err : muster_strerror(r),

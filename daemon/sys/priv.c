@@ -55,6 +55,20 @@ look_up(const char *user, const char *group, struct identity *id, char *err,
 	return 0;
 }
 
+int
+priv_find(const char *user, const char *group, uid_t *uid, gid_t *gid,
+    char *err, size_t err_size)
+{
+	struct identity id;
+	int r = look_up(user, group, &id, err, err_size);
+
+	if (r != 0)
+		return r;
+	*uid = id.uid;
+	*gid = id.gid;
+	return 0;
+}
+
 /* --- folders ------------------------------------------------------------- */
 
 static int

@@ -17,6 +17,13 @@ struct dirs;
 int priv_drop(const char *user, const char *group, const struct dirs *d,
     char *err, size_t err_size);
 
+/*
+ * The ids that priv_drop would take; group NULL: the user's own.  0, or
+ * MUSTER_ENOENT with err.
+ */
+int priv_find(const char *user, const char *group, uid_t *uid, gid_t *gid,
+    char *err, size_t err_size);
+
 /* PR_SET_NO_NEW_PRIVS and PR_SET_DUMPABLE 0.  0 or MUSTER_ESYS. */
 int priv_harden(void);
 

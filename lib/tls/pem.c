@@ -53,6 +53,18 @@ check_file(const struct stat *st, const char *path, enum mu_pem_secrecy secrecy,
 	return 0;
 }
 
+/* errno says why.  Keys that root made for another user are the usual case. */
+static int
+cannot_read(const char *path, char *err, size_t err_size)
+{
+	if (errno == EACCES)
+		return mu_tls_fail(MUSTER_ESYS, err, err_size,
+		    "cannot read %s: %s (it must be readable for user %u)",
+		    path, strerror(errno), (unsigned)geteuid());
+	return mu_tls_fail(MUSTER_ESYS, err, err_size, "cannot read %s: %s",
+	    path, strerror(errno));
+}
+
 /* Read what fits into data; the file may have shrunk or grown since stat. */
 static ssize_t
 read_fully(int fd, char *data, size_t size)
@@ -87,8 +99,7 @@ mu_pem_read(const char *path, enum mu_pem_secrecy secrecy, char **data,
 	/* Non-blocking: a fifo must not hold up the start. */
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0 || fstat(fd, &st) != 0) {
-		r = mu_tls_fail(MUSTER_ESYS, err, err_size,
-		    "cannot read %s: %s", path, strerror(errno));
+		r = cannot_read(path, err, err_size);
 		goto out;
 	}
 	r = check_file(&st, path, secrecy, err, err_size);
@@ -101,8 +112,7 @@ mu_pem_read(const char *path, enum mu_pem_secrecy secrecy, char **data,
 	}
 	n = read_fully(fd, mem, (size_t)st.st_size);
 	if (n < 0) {
-		r = mu_tls_fail(MUSTER_ESYS, err, err_size,
-		    "cannot read %s: %s", path, strerror(errno));
+		r = cannot_read(path, err, err_size);
 		mu_free(mem);
 		goto out;
 	}

@@ -112,6 +112,26 @@ ends 0 '' -f "$LAYOUT" tls issue --force --days 10 manager
 ends 0 '' -f "$LAYOUT" tls show --json
 jq -e '.[] | select(.name == "manager") | .state == "ok" and .days <= 10 and
     (.names | contains("DNS:manager"))' "$T/stdout" >/dev/null || fail show
+if [ "$(id -u)" -eq 0 ]; then
+	chown 65534:65533 "$T/tls/manager.key"
+	"$MUSTERCTL" -q -f "$LAYOUT" tls issue --force manager
+	[ "$(stat -c '%u:%g %a' "$T/tls/manager.key")" = '65534:65533 600' ] ||
+	    fail 'renewed, and not readable for its node any more'
+	chown 0:65534 "$T/tls/manager.key"
+	chmod 640 "$T/tls/manager.key"
+	"$MUSTERCTL" -q -f "$LAYOUT" tls issue --force manager
+	[ "$(stat -c '%u:%g %a' "$T/tls/manager.key")" = '0:65534 640' ] ||
+	    fail 'renewed, and not readable for its group any more'
+	sed -i '1a user: nobody' "$LAYOUT"
+	rm "$T"/tls/manager.*
+	"$MUSTERCTL" -q -f "$LAYOUT" tls issue manager
+	[ "$(stat -c %U "$T/tls/manager.key")" = nobody ] ||
+	    fail 'not for the user that nodes become'
+	sed -i 's/nobody/no-such-user/' "$LAYOUT"
+	rm "$T"/tls/manager.*
+	ends 0 'no user "no-such-user"' -f "$LAYOUT" tls issue manager
+	sed -i 2d "$LAYOUT"
+fi
 rm "$T/tls/proxy-1.pem"
 rc=0
 "$MUSTERCTL" -f "$LAYOUT" tls show >"$T/stdout" || rc=$?

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -136,6 +138,25 @@ START_TEST(key_open_to_others_is_refused)
 	chmod(scratch("n.key"), 0640);
 	ck_assert_int_eq(load("ca.pem", "n.pem", "n.key", NULL),
 	    getuid() == 0 ? 0 : MUSTER_ETLS);
+}
+END_TEST
+
+START_TEST(key_of_another_user_is_told_from_others)
+{
+	bool root = getuid() == 0;
+	char who[64];
+
+	if (root) {
+		ck_assert_int_eq(chmod(scratch(""), 0711), 0);
+		ck_assert_int_eq(seteuid(65534), 0);
+	} else {
+		ck_assert_int_eq(chmod(scratch("n.key"), 0), 0);
+	}
+	snprintf(who, sizeof who, "must be readable for user %u",
+	    (unsigned)geteuid());
+	assert_refused("ca.pem", "n.pem", "n.key", MUSTER_ESYS, "n.key", who);
+	if (root)
+		ck_assert_int_eq(seteuid(0), 0);
 }
 END_TEST
 
@@ -426,6 +447,7 @@ suite(void)
 	tcase_add_test(t, key_of_another_certificate_is_refused);
 	tcase_add_test(t, own_certificate_must_be_valid_now);
 	tcase_add_test(t, key_open_to_others_is_refused);
+	tcase_add_test(t, key_of_another_user_is_told_from_others);
 	tcase_add_test(t, passphrase_comes_from_its_file);
 	tcase_add_test(t, every_allocation_may_fail);
 	suite_add_tcase(s, t);
