@@ -153,6 +153,18 @@ hook_sync(void *ctx, int file)
 	return fdatasync(file) == 0 ? 0 : -errno;
 }
 
+static int
+hook_length(void *ctx, int file, uint64_t *len)
+{
+	struct stat st;
+
+	(void)ctx;
+	if (fstat(file, &st) != 0)
+		return -errno;
+	*len = (uint64_t)st.st_size;
+	return st.st_nlink == 0 ? -ENOENT : 0;
+}
+
 static void
 hook_close(void *ctx, int file)
 {
@@ -251,6 +263,7 @@ logdir_hooks(struct logdir *d, struct logfs *out)
 	out->write = hook_write;
 	out->truncate = hook_truncate;
 	out->sync = hook_sync;
+	out->length = hook_length;
 	out->close = hook_close;
 	out->stat = hook_stat;
 	out->rename = hook_rename;

@@ -58,6 +58,8 @@ struct logfs {
 	    void *ctx, int file, uint64_t at, const void *p, size_t len);
 	int (*truncate)(void *ctx, int file, uint64_t size);
 	int (*sync)(void *ctx, int file);
+	/* The length of an open file; -ENOENT: it has no name any more. */
+	int (*length)(void *ctx, int file, uint64_t *len);
 	void (*close)(void *ctx, int file);
 	int (*stat)(void *ctx, enum logfs_place place, const char *name,
 	    struct logfs_stat *out);

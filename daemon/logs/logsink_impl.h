@@ -216,6 +216,10 @@ void writer_forget_keys(struct logsink *s);
 /* The layout has another format: 0 or ENOMEM, nothing changed. */
 int writer_format_all(struct logsink *s);
 void writer_renew(struct writer *w);
+/* Its file is no more, or shorter than what was promised to be in it, because
+ * somebody removed or truncated it: said, and closed.  The next record begins
+ * another. */
+bool writer_lost(struct logsink *s, struct writer *w);
 
 /* --- logsink_format.c --- */
 /* The form of lines by the stream's configuration and the layout; NULL with
@@ -288,6 +292,8 @@ void rotate_due(struct logsink *s);
  * another name by now, and is no longer ours. */
 void rotate_let_go(struct logsink *s,
     bool (*want)(struct logsink *s, const struct writer *w), bool forget);
+/* The file is closed; the next one is of the form that is due. */
+void rotate_close(struct logsink *s, struct writer *w);
 /* When the next rotation by time is, or 0. */
 int64_t rotate_next(const struct mu_logs *l, int64_t wall);
 /* A name for a rotated file that is not there yet; owned, NULL: no memory. */

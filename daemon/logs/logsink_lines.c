@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "logs/logsink_impl.h"
+#include "sys/log.h"
 
 bool
 writer_works(const struct logsink *s, const struct writer *w)
@@ -43,6 +44,25 @@ writer_fail(struct logsink *s, struct writer *w, int error)
 	sink_trouble(s, name, error);
 }
 
+bool
+writer_lost(struct logsink *s, struct writer *w)
+{
+	char name[SINK_NAME + 16];
+	uint64_t len = 0;
+	int rc = s->fs.length(s->fs.ctx, w->file, &len);
+
+	if (rc != -ENOENT && (rc != 0 || len >= w->size))
+		return false;
+	writer_file(w, name, sizeof name);
+	sink_say(s, LOG_LEVEL_WARN,
+	    "logs: %s was %s by somebody, with records in it; another one is "
+	    "begun",
+	    name, rc == -ENOENT ? "removed" : "truncated");
+	w->opened = s->now.wall;
+	rotate_close(s, w);
+	return true;
+}
+
 /* A new file of length 0, whose name nobody had. */
 static int
 create(struct logsink *s, struct writer *w)
@@ -74,6 +94,11 @@ writer_open_all(struct logsink *s)
 	bool ok = true, any = false;
 	int rc;
 
+	/* Lines without a header, of a file that had one, are made again. */
+	for (struct writer *w = s->dirty; w != NULL; w = w->next_dirty)
+		ok = (w->file < 0 || !writer_lost(s, w)) && ok;
+	if (!ok)
+		return false;
 	for (struct writer *w = s->dirty; w != NULL; w = w->next_dirty) {
 		if (mu_buf_len(&w->lines) == 0 || w->file >= 0)
 			continue;

@@ -167,7 +167,7 @@ begin_one(struct logsink *s, struct writer *w)
 		w->opened = s->now.wall;
 		return false;
 	}
-	if (w->size == 0)
+	if (w->size == 0 || writer_lost(s, w))
 		return false; /* it has no records: there is nothing to keep */
 	end_lines(s, w);
 	w->here = s->rotation_trouble;
@@ -191,8 +191,8 @@ forget_target(struct writer *w)
 	w->rotated = 0;
 }
 
-static void
-close_file(struct logsink *s, struct writer *w)
+void
+rotate_close(struct logsink *s, struct writer *w)
 {
 	s->fs.close(s->fs.ctx, w->file);
 	w->file = -1;
@@ -243,7 +243,7 @@ end_one(struct logsink *s, struct writer *w, bool terminating)
 	if (w->target != NULL)
 		sink_rotated(s, &r);
 	w->opened = w->rotated;
-	close_file(s, w);
+	rotate_close(s, w);
 	forget_target(w);
 }
 
@@ -350,7 +350,7 @@ rotate_let_go(struct logsink *s,
 			sink_trouble(s, "journal", rc);
 		w->rotating = false;
 		w->opened = s->now.wall;
-		close_file(s, w);
+		rotate_close(s, w);
 	}
 }
 

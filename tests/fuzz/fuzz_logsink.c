@@ -64,6 +64,15 @@ f_sync(void *ctx, int file)
 	return 0;
 }
 
+static int
+f_length(void *ctx, int file, uint64_t *len)
+{
+	(void)ctx;
+	(void)file;
+	*len = UINT64_MAX;
+	return 0;
+}
+
 static void
 f_close(void *ctx, int file)
 {
@@ -212,8 +221,8 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct logfs fs = { f_create, f_open, f_write, f_truncate,
-		f_sync, f_close, f_stat, f_rename, f_name, f_nothing, f_head,
-		NULL };
+		f_sync, f_length, f_close, f_stat, f_rename, f_name, f_nothing,
+		f_head, NULL };
 	static const struct logjournal journal = { f_nothing, f_put, f_del,
 		f_nothing, f_abort, f_each, f_set_aside, NULL };
 	struct mu_logs logs = { .flush_ns = 1000000000,

@@ -274,6 +274,85 @@ START_TEST(a_stranger_in_the_way_is_moved)
 }
 END_TEST
 
+static struct minode *
+file_of(struct world *w, const char *name)
+{
+	struct minode *n = inode_named(w->disk, false, name);
+
+	ck_assert_ptr_nonnull(n);
+	return n;
+}
+
+/* How many records are in that file, which begins with a header. */
+static unsigned
+records_in(struct world *w, const char *name)
+{
+	const struct minode *n = file_of(w, name);
+	unsigned count = 0;
+
+	ck_assert_uint_gt(n->len, 10);
+	ck_assert_int_eq(memcmp(n->data, "#separator", 10), 0);
+	for (size_t i = 1; i < n->len; i++)
+		count += n->data[i - 1] == '\n' && n->data[i] != '#';
+	return count;
+}
+
+/* What is acknowledged after that is in a file that is there. */
+START_TEST(a_file_that_somebody_removed_is_begun_anew)
+{
+	struct world w;
+
+	world_init(&w, 8);
+	start(&w);
+	create_and_write(&w, "A::LOG", "a", 1);
+	create_and_write(&w, "B::LOG", "b", 3);
+	file_of(&w, "a.log")->name[0] = '\0';
+	create_and_write(&w, "A::LOG", "a", 5);
+	ck_assert_str_eq(w.last_log,
+	    "logs: a.log was removed by somebody, with records in it; another "
+	    "one is begun");
+	ck_assert_uint_eq(records_in(&w, "a.log"), 1);
+	create_and_write(&w, "A::LOG", "a", 7);
+	ck_assert_uint_eq(records_in(&w, "a.log"), 2);
+	ck_assert_uint_eq(records_in(&w, "b.log"), 1);
+	/* removed before it is rotated: not brought back */
+	file_of(&w, "b.log")->name[0] = '\0';
+	pass(&w, 3600 * NS);
+	ck_assert(!has_file(&w, "b.log"));
+	w.disk->aside = 1; /* counters count what was removed */
+	finish(&w);
+}
+END_TEST
+
+START_TEST(nor_is_one_that_was_truncated_filled_with_nothing)
+{
+	struct world w;
+
+	world_init(&w, 9);
+	start(&w);
+	create_and_write(&w, "A::LOG", "a", 1);
+	file_of(&w, "a.log")->len = 0;
+	create_and_write(&w, "A::LOG", "a", 3);
+	ck_assert_str_eq(w.last_log,
+	    "logs: a.log was truncated by somebody, with records in it; "
+	    "another one is begun");
+	ck_assert_uint_eq(records_in(&w, "a.log"), 1);
+	/* what is left of it is kept */
+	file_of(&w, "a.log")->len -= 5;
+	create_and_write(&w, "A::LOG", "a", 5);
+	ck_assert_uint_eq(records_in(&w, "a.log"), 1);
+	file_of(&w, "a.log")->len = 0;
+	pass(&w, 3600 * NS);
+	ck_assert_uint_eq(w.disk->nopen, 0);
+	for (size_t i = 0; i < MODEL_INODES; i++)
+		w.disk->in[i].used = w.disk->in[i].used &&
+				     strcmp(w.disk->in[i].name, "a.log") == 0;
+	w.disk->aside = 1;
+	stop(&w);
+	mdisk_free(w.disk);
+}
+END_TEST
+
 START_TEST(names_and_times_of_rotation)
 {
 	struct world w;
@@ -417,6 +496,8 @@ main(void)
 	tcase_add_test(t, paths_stay_in_the_folder);
 	tcase_add_test(t, two_streams_of_one_path_get_two_files);
 	tcase_add_test(t, a_stranger_in_the_way_is_moved);
+	tcase_add_test(t, a_file_that_somebody_removed_is_begun_anew);
+	tcase_add_test(t, nor_is_one_that_was_truncated_filled_with_nothing);
 	tcase_add_test(t, names_and_times_of_rotation);
 	tcase_add_test(t, batches_come_again_or_too_early);
 	tcase_add_test(t, no_memory_is_survived);

@@ -198,6 +198,16 @@ m_sync(void *ctx, int file)
 	return rc;
 }
 
+static int
+m_length(void *ctx, int file, uint64_t *len)
+{
+	struct mdisk *d = ctx;
+	struct minode *n = &d->in[file];
+
+	*len = n->len;
+	return n->used && n->name[0] != '\0' ? 0 : -ENOENT;
+}
+
 static void
 m_close(void *ctx, int file)
 {
@@ -437,7 +447,8 @@ static void
 mdisk_hooks(struct mdisk *d, struct logfs *fs, struct logjournal *j)
 {
 	const struct logfs f = { m_create, m_open, m_write, m_truncate, m_sync,
-		m_close, m_stat, m_rename, m_remove, m_sync_names, m_head, d };
+		m_length, m_close, m_stat, m_rename, m_remove, m_sync_names,
+		m_head, d };
 	const struct logjournal l = { m_begin, m_put, m_del, m_commit, m_abort,
 		m_each, m_set_aside, d };
 
