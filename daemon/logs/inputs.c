@@ -302,7 +302,7 @@ inputs_facts(const struct inputs *in, size_t k, struct input_facts *out)
 	out->stream = i->given.stream;
 	out->path = i->given.path;
 	out->state = i->state;
-	out->error = i->error;
+	out->error = i->error[0] != '\0' ? i->error : i->in_the_way;
 	out->line = i->done.line;
 	out->offset = i->done.offset;
 	out->lag =

@@ -1,5 +1,6 @@
 /* Which file is read and from where: opening, rotation, truncation. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/rng.h"
@@ -164,8 +165,32 @@ begin_at_end(struct input *i)
 	return begin(i, &m);
 }
 
+/* A file that is written anew all the time is said once per episode. */
+static void
+say_truncated(struct input *i)
+{
+	uint64_t now = i->owner->now;
+
+	i->count.truncations++;
+	if (i->truncated_told_at != 0 &&
+	    now - i->truncated_told_at < INPUT_EPISODE)
+		return;
+	i->truncated_told_at = now;
+	input_say(
+	    i, LOG_LEVEL_INFO, "was truncated: it is read from the beginning");
+}
+
 /* --- opening
  * ------------------------------------------------------------------------ */
+
+/* Next to the call that failed. */
+static const char *
+why_not(int rc)
+{
+	return rc != MUSTER_ESYS ? muster_strerror(rc)
+	       : errno == EINVAL ? "it is no regular file"
+				 : strerror(errno);
+}
 
 static bool
 no_file(struct input *i, int rc)
@@ -179,8 +204,7 @@ no_file(struct input *i, int rc)
 		i->missing_told = true;
 		return false;
 	}
-	input_stall(i, i->poll_ns, "%s",
-	    rc == MUSTER_ESYS ? strerror(errno) : muster_strerror(rc));
+	input_stall(i, i->poll_ns, "%s", why_not(rc));
 	return false;
 }
 
@@ -256,9 +280,7 @@ open_known(struct input *i)
 		begin(i, &m);
 		return 0;
 	}
-	i->count.truncations++;
-	input_say(
-	    i, LOG_LEVEL_INFO, "was truncated: it is read from the beginning");
+	say_truncated(i);
 	begin_anew(i);
 	return 0;
 }
@@ -339,12 +361,28 @@ input_verify(struct input *i)
 		return; /* reading will tell */
 	if (continues(i, &i->seen))
 		return;
-	i->count.truncations++;
-	input_say(
-	    i, LOG_LEVEL_INFO, "was truncated: it is read from the beginning");
+	say_truncated(i);
 	mu_log_reader_free(i->reader);
 	i->reader = NULL;
 	begin_anew(i);
+}
+
+/* What has the name now cannot be opened, or can it?  That none has it is how
+ * rotation begins. */
+static void
+in_the_way(struct input *i, int rc)
+{
+	char why[sizeof i->in_the_way];
+
+	if (rc == 0 || rc == MUSTER_ENOENT) {
+		i->in_the_way[0] = '\0';
+		return;
+	}
+	snprintf(why, sizeof why, "what has its name now: %.70s", why_not(rc));
+	if (strcmp(why, i->in_the_way) == 0)
+		return;
+	snprintf(i->in_the_way, sizeof i->in_the_way, "%s", why);
+	input_say(i, LOG_LEVEL_WARN, "%s", why);
 }
 
 void
@@ -354,15 +392,21 @@ input_watch(struct input *i)
 	const struct input_file *newest =
 	    i->nnext > 0 ? &i->next[i->nnext - 1].file : &i->facts;
 	struct input_file f;
-	int handle;
+	int handle, rc;
 
 	i->look_at = i->owner->now + i->poll_ns;
 	/* Again each time: nobody says whether it reached the disk. */
 	i->mark_due = i->mark_due || i->nnext > 0;
-	if (i->handle < 0 || h->look(h->ctx, i->file, &f) != 0 ||
-	    is_same(&f, newest))
+	if (i->handle < 0)
 		return;
-	if (h->open(h->ctx, i->file, &handle, &f) != 0) {
+	rc = h->look(h->ctx, i->file, &f);
+	if (rc != 0 || is_same(&f, newest)) {
+		in_the_way(i, rc);
+		return;
+	}
+	rc = h->open(h->ctx, i->file, &handle, &f);
+	in_the_way(i, rc);
+	if (rc != 0) {
 		i->look_at = i->owner->now + i->poll_ns / 4;
 		return;
 	}

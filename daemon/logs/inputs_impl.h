@@ -83,8 +83,9 @@ struct input {
 	uint64_t deadline; /* of reading and writing */
 	const char *state;
 	char error[200];
-	bool told; /* the error, to the operator */
+	char in_the_way[100]; /* why what has the name now is not followed */
 	bool missing_told;
+	uint64_t truncated_told_at;
 	uint64_t wrong_since,
 	    wrong_told_at;        /* lines since that line was said */
 	struct input_facts count; /* only the counters */

@@ -117,6 +117,31 @@ until_true 20 has_lines 1 "$out/door.log" '^4	F$'
 echo '{"n":5,"open":false}' >>"$T/in/door.json"
 never 0.5 has_lines 1 "$out/door.log" '^5	F$'
 
+say 'what is no file is not followed, and not concealed'
+gate=$T/in/gate.json
+mv "$gate" "$T/in/gate-1"
+mkdir "$gate"
+until_true 20 is worker-2 logs '.sender.inputs[0].error ==
+    "what has its name now: it is no regular file"'
+echo '{"n":6,"open":false}' >>"$T/in/gate-1" # whoever writes still has it
+until_true 20 has_lines 1 "$out/door.log" '^6	F$'
+rmdir "$gate"
+mkfifo "$gate"
+rm "$gate"
+echo '{"n":7,"open":false}' >"$gate"
+until_true 20 has_lines 1 "$out/door.log" '^7	F$'
+is worker-2 logs '.sender.inputs[0].error == null' || fail 'it says so still'
+expect_lines 1 "$T/worker-2.out" 'what has its name now'
+
+say 'a file that is written anew all the time is not said all the time'
+for ((i = 8; i < 16; i++)); do
+	echo "{\"n\":$i,\"open\":false}" >"$gate"
+	until_true 20 has_lines 1 "$out/door.log" "^$i	F\$"
+done
+expect_lines 1 "$T/worker-2.out" 'was truncated'
+is worker-2 logs '.sender.inputs[0].truncations == 8' ||
+    fail "$(field worker-2 logs '.sender.inputs[0]')"
+
 say 'without a logger the spool has them, and an orderly restart goes on'
 stop logger-1
 more 500
