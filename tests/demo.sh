@@ -75,9 +75,9 @@ die() {
 	exit 1
 }
 
-# until_true SECONDS COMMAND...
+# until_true SECONDS COMMAND...: the time that a fast one needs, and more
 until_true() {
-	local end=$((SECONDS + $1))
+	local end=$((SECONDS + 6 * $1)) # a machine may be slow
 	shift
 	until "$@" >/dev/null 2>&1; do
 		[ "$SECONDS" -lt "$end" ] || die "this did not happen: $*"
@@ -108,9 +108,10 @@ began=$SECONDS
 root=$(mktemp -d)
 layout=$root/demo.yaml
 
-# Does anybody listen there?
+# Does anybody listen there, or is a test about to?
 taken() {
-	(exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
+	(exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null ||
+	    grep -qsx "$1" "${MUSTER_PORTS:-/dev/null}"
 }
 
 # The first digits of five ports that are free: 1234 for 12341 to 12345.
@@ -124,6 +125,7 @@ free_ports() {
 				continue 2
 			fi
 		done
+		printf "$1%d\n" 1 2 3 4 5 >>"${MUSTER_PORTS:-/dev/null}"
 		echo "$1"
 		return
 	done
@@ -158,7 +160,7 @@ reported() {
 	    sed -n 's/.*"progress":{"have":\([0-9]*\),"want":\([0-9]*\)}.*/\1 \2/p'
 }
 last=
-end=$((SECONDS + 30))
+end=$((SECONDS + 180))
 while [ "${last% *}" != "${last#* }" ] || [ -z "$last" ]; do
 	[ "$SECONDS" -lt "$end" ] || die 'the cluster does not form'
 	now=$(reported)
@@ -169,9 +171,9 @@ while [ "${last% *}" != "${last#* }" ] || [ -z "$last" ]; do
 	fi
 	read -r -t 0.05 -u "$pause" || :
 done
-ctl -n manager wait --for started --timeout 20s
+ctl -n manager wait --for started --timeout 2min
 for i in 1 2 3 4; do
-	ctl -n "worker-$i" wait --for started --timeout 20s
+	ctl -n "worker-$i" wait --for started --timeout 2min
 done
 echo "${green}cluster started${off}"
 shown 'musterctl -n manager status'
@@ -290,7 +292,7 @@ shown "kill -9 $pid"
 kill -9 "$pid"
 until_true 20 grep -q Muster::cluster_degraded "$root/state"
 until_true 20 grep -q Muster::cluster_restored "$root/state"
-ctl -n manager wait --for restored --timeout 20s
+ctl -n manager wait --for restored --timeout 2min
 sed 's/^/    event  /' "$root/state"
 shown 'tail cluster.log'
 grep -E $'\t(node down|cluster (connected|degraded|restored)|got hello from worker-2)' \
@@ -356,7 +358,7 @@ for i in $(seq 10000); do
 done >"$root/pairs"
 pid=$(cat "$root/var/lib/muster/manager/lock")
 shown "musterctl -n worker-1 store restore inventory < pairs; kill -9 $pid"
-store worker-1 --timeout 30s restore inventory <"$root/pairs" \
+store worker-1 --timeout 3min restore inventory <"$root/pairs" \
     2>"$root/restored" &
 writer=$!
 # Some are there, many are on the way.
@@ -371,11 +373,11 @@ if ! wait "$writer"; then
 	line=$(sed -n 's/.*go on with line \([0-9]*\):.*/\1/p' "$root/restored")
 	[ -n "$line" ] || die "$(cat "$root/restored")"
 	sed 's/^/    /' "$root/restored"
-	tail -n "+$line" "$root/pairs" | store worker-1 --timeout 30s restore \
+	tail -n "+$line" "$root/pairs" | store worker-1 --timeout 3min restore \
 	    inventory 2>"$root/restored" || die "$(cat "$root/restored")"
 fi
 until_true 20 is_fresh manager
-ctl -n manager wait --for restored --timeout 20s
+ctl -n manager wait --for restored --timeout 2min
 printf '    %s\n' "$(cat "$root/restored")"
 store manager dump inventory --prefix k >"$root/dumped"
 printf '    the master has %s of them after its restart\n' \
@@ -471,7 +473,7 @@ have=$(while read -r path; do on_disk "$path"; done <"$root/paths" | wc -l)
 printf '    %s records of %s logs sent, %s on disk, each exactly once\n' \
     "$total" "$(wc -l <"$root/paths")" "$have"
 [ "$total" -eq "$have" ] || die 'the numbers differ'
-ctl -n manager wait --for restored --timeout 20s
+ctl -n manager wait --for restored --timeout 2min
 shown 'musterctl -n logger-2 logs'
 ctl -n logger-2 logs | head -n 12 | cut -c 1-78
 

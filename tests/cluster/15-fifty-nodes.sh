@@ -2,7 +2,7 @@
 # musterd -a runs fifty nodes over TLS on this machine until cluster_started;
 # a random node killed again and again always comes back, and the broadcast
 # was made once by each manager that saw the whole cluster form.
-# time limit: 600 s
+# time limit: 1800 s
 set -eu
 . "$(dirname "$0")/lib.sh"
 kills=${MUSTER_KILLS:-100}

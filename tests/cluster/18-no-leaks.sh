@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # Every role starts, works, reloads, loses and regains peers, and stops without
 # a leak or a memory error: under valgrind, or with the sanitizers built in.
-# time limit: 240 s
+# time limit: 900 s
 set -eu
 . "$(dirname "$0")/lib.sh"
 
 if [ "${MUSTER_SANITIZED:-0}" != 1 ]; then
 	command -v valgrind >/dev/null ||
 	    skip 'no valgrind; make check-sanitizers looks for leaks too'
-	slow=6
+	slow=12
 	cat >"$T/musterd" <<END
 #!/bin/sh
 exec valgrind -q --error-exitcode=99 --leak-check=full \\

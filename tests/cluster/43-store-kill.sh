@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # kill -9 of the master at random points while clones write: what was
 # acknowledged is there after the restart, every time.
-# time limit: 300 s
+# time limit: 900 s
 #
 #   MUSTER_KILLS  how often (default 60, with sanitizers 20; "make soak": 200)
 set -eu

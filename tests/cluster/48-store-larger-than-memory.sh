@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# time limit: 300 s
+# time limit: 900 s
 # What a master and a clone on LMDB hold in memory does not depend on how many
 # entries there are; a copy is fetched in pieces while others write, says how
 # far it is, and goes on after a cut and after a restart.

@@ -12,13 +12,16 @@ MUSTERD=$B/musterd
 MUSTERCTL=$B/musterctl
 RAWPEER=$B/tests/rawpeer
 unset MUSTER_NODE CLUSTER_NODE
-slow=1 # factor for all deadlines
+# Factor for all deadlines.  They are for what never happens: one that is met
+# at last on a busy machine is no failure.
+slow=3
 if [ "${MUSTER_SANITIZED:-0}" = 1 ]; then
-	slow=4
+	slow=8
 fi
 
 T=$(mktemp -d "${TMPDIR:-/tmp}/ms.XXXXXX")
 LAYOUT=$T/cluster.yaml
+export MUSTER_PORTS=${MUSTER_PORTS:-$T/ports} # given out, of all scenarios
 declare -A PID=()   # of nodes by name
 declare -a OTHERS=() # further processes of ours
 STATUS=
