@@ -25,8 +25,8 @@
 #define LAST_LINE 4096       /* bytes: no batch is that small */
 #define OUTPUT    (1u << 20) /* bytes waiting for the socket */
 #define ASK_NS    (10 * MS)
-#define OPEN_NS   (10 * SEC)
-#define RUN_NS    (20 * SEC) /* at most */
+#define OPEN_NS   (60 * SEC)
+#define RUN_NS    (120 * SEC) /* at most */
 #define LINES     (6u << 20) /* bytes of the file that floors are taken from */
 #define FLOOR     (50 * MS)  /* for each */
 

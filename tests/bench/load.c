@@ -24,6 +24,8 @@
 #define DEEP_EACH   1000          /* every byte of each 1000th is compared */
 #define OPEN_NS     (30 * SEC)    /* to connect, and for a first event */
 #define DRAIN_NS    (5 * SEC)
+#define STALL_NS    SEC           /* nothing comes for so long */
+#define STALL_ALL   (30 * SEC)    /* ... where the events are what counts */
 #define ZIPF        65536
 
 struct run {
@@ -295,7 +297,8 @@ turn(struct run *run, bool sending)
 	now = now_ns();
 	if (run->deliveries != before || under_way(run) == 0) {
 		run->heard = now;
-	} else if (now - run->heard > SEC) {
+	} else if (now - run->heard >
+		   (run->l->most > 0 ? STALL_ALL : STALL_NS)) {
 		run->r->stalls++;
 		run->heard = now;
 	}

@@ -44,7 +44,7 @@ struct load_result {
 	uint64_t churned;     /* connections that came and went */
 	/* until the end of the run, not only while it was measured: */
 	uint64_t sent, lost, duplicate, reordered, corrupt;
-	uint64_t stalls;      /* times when nothing came for a second */
+	uint64_t stalls;      /* times when nothing came: load.c, STALL_NS */
 	uint64_t broken;      /* connections that were lost */
 	struct hist latency;  /* open loop: from the intended time, ns */
 	struct hist late;     /* how late we sent */

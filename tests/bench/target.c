@@ -13,7 +13,7 @@
 #include "peer.h"
 #include "proc.h"
 
-#define START_NS (10 * SEC)
+#define START_NS (60 * SEC)
 #define PATH     512
 
 /* --- the lab --------------------------------------------------------------------- */
