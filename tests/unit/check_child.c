@@ -307,7 +307,7 @@ START_TEST(child_ends_with_its_parent)
 	waitpid(middle, NULL, 0);
 	/* The end of the pipe is the end of the child. */
 	ck_assert_int_eq(
-	    poll(&(struct pollfd){ ends[0], POLLIN, 0 }, 1, 10000), 1);
+	    poll(&(struct pollfd){ ends[0], POLLIN, 0 }, 1, 60000), 1);
 	ck_assert_int_eq(read(ends[0], &byte, 1), 0);
 	close(ends[0]);
 }
@@ -386,7 +386,7 @@ START_TEST(group_ends_with_its_program)
 	io_until(o.ended);
 	pid = atoi(o.said);
 	ck_assert_int_gt(pid, 1);
-	for (int i = 0; i < 500 && !is_gone(pid); i++)
+	for (int i = 0; i < 6000 && !is_gone(pid); i++)
 		poll(NULL, 0, 10);
 	ck_assert(is_gone(pid));
 	/* and a signal is for all of it */
@@ -397,7 +397,7 @@ START_TEST(group_ends_with_its_program)
 	child_signal(o.child, SIGTERM);
 	io_until(o.ended);
 	ck_assert_int_eq(WTERMSIG(o.status), SIGTERM);
-	for (int i = 0; i < 500 && !is_gone(pid); i++)
+	for (int i = 0; i < 6000 && !is_gone(pid); i++)
 		poll(NULL, 0, 10);
 	ck_assert(is_gone(pid));
 }

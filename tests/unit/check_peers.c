@@ -142,7 +142,7 @@ turn(void)
 
 #define turn_until(condition)                                                  \
 	do {                                                                   \
-		uint64_t end = clock_now() + 20 * SECOND;                      \
+		uint64_t end = clock_now() + 120 * SECOND;                     \
 		while (!(condition)) {                                         \
 			ck_assert_msg(                                         \
 			    clock_now() < end, "never: %s", #condition);       \

@@ -225,8 +225,8 @@ START_TEST(stopped_reader_costs_messages_and_is_told)
 	big[sizeof big - 1] = '\0';
 	for (int i = 0; i < 2000; i++)
 		log_info("%s", big);
-	/* One short wait, not 2000. */
-	ck_assert_uint_lt(clock_now() - before, 5000000000);
+	/* One short wait, not 2000, on the slowest machine. */
+	ck_assert_uint_lt(clock_now() - before, UINT64_C(60000000000));
 	all();
 	log_info("back");
 	said = strstr(all(), "m: warning: ");

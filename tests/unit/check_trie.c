@@ -343,26 +343,41 @@ END_TEST
 
 /* --- cost ----------------------------------------------------------------- */
 
+/* Of the processor's time: others may be at work here, too. */
 static double
 ns_per_match(struct mu_trie *t, bool fresh)
 {
-	enum { ROUNDS = 200000 };
+	enum { ROUNDS = 40000 };
 	struct timespec from, to;
 	char topic[64];
 	size_t sum = 0;
 
-	clock_gettime(CLOCK_MONOTONIC, &from);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &from);
 	for (int i = 0; i < ROUNDS; i++) {
 		int n = snprintf(
 		    topic, sizeof topic, "peer/0/prefix/0/%d", fresh ? i : 0);
 
 		sum += mu_trie_match(t, topic, (size_t)n).n;
 	}
-	clock_gettime(CLOCK_MONOTONIC, &to);
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &to);
 	ck_assert_uint_eq(sum, ROUNDS);
 	return ((double)(to.tv_sec - from.tv_sec) * 1e9 +
 		   (double)(to.tv_nsec - from.tv_nsec)) /
 	       ROUNDS;
+}
+
+/* The best of some: one may have met a machine that stood still. */
+static double
+cost(struct mu_trie *t, bool fresh)
+{
+	double best = ns_per_match(t, fresh);
+
+	for (int i = 0; i < 4; i++) {
+		double again = ns_per_match(t, fresh);
+
+		best = again < best ? again : best;
+	}
+	return best;
 }
 
 /* 200 peers of 100 prefixes cost about what one of one does.  The bound is
@@ -387,8 +402,8 @@ START_TEST(many_prefixes_cost_no_more_than_few)
 		muster_filter_free(f);
 	}
 	ck_assert_uint_eq(mu_trie_nprefixes(many), 20000);
-	ck_assert(ns_per_match(many, false) < 20 * ns_per_match(few, false));
-	ck_assert(ns_per_match(many, true) < 20 * ns_per_match(few, true));
+	ck_assert(cost(many, false) < 20 * cost(few, false));
+	ck_assert(cost(many, true) < 20 * cost(few, true));
 	mu_trie_free(few);
 	mu_trie_free(many);
 }

@@ -205,7 +205,7 @@ io_turn(void)
 /* Turn until the condition holds, for a generous while. */
 #define io_until(condition)                                                    \
 	do {                                                                   \
-		uint64_t io_end = clock_now() + 20 * SECOND;                   \
+		uint64_t io_end = clock_now() + 120 * SECOND;                  \
 		while (!(condition)) {                                         \
 			ck_assert_msg(                                         \
 			    clock_now() < io_end, "never: %s", #condition);    \

@@ -142,7 +142,7 @@ await_commits(const struct on *n)
 			backend_lmdb_facts(b, &f);
 			if (f.synced >= f.sealed)
 				break;
-			ck_assert_int_gt(poll(&p, 1, 10000), 0);
+			ck_assert_int_gt(poll(&p, 1, 60000), 0);
 			stores_durable(n->s, net.now, wall());
 			if (f.synced < f.sealed && poll(&p, 1, 0) > 0)
 				break; /* news that next will take */
