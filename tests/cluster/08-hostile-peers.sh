@@ -8,7 +8,7 @@ set -eu
 ports 3
 cat >"$LAYOUT" <<END
 cluster: siege
-limits: {handshake_time: 1 s}
+limits: {handshake_time: 4 s}
 nodes:
   manager:  {role: manager, host: 127.0.0.1, port: ${P[0]}}
   logger-1: {role: logger, host: 127.0.0.1, port: ${P[1]}}

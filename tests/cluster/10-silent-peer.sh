@@ -4,7 +4,7 @@
 set -eu
 . "$(dirname "$0")/lib.sh"
 
-five_nodes 'limits: {ping: 400 ms, dead: 1500 ms}'
+five_nodes 'limits: {ping: 500 ms, dead: 4 s}'
 certificates
 # shellcheck disable=SC2086
 start $NODES
@@ -12,17 +12,14 @@ start $NODES
 await started $NODES
 
 say 'quiet peers are pinged and stay'
-never 3 has "$(log_of manager cluster)" 'node down'
+never 6 has "$(log_of manager cluster)" 'node down'
 is manager peers '[.peers[] | .rtt_us > 0] | all' ||
     fail 'nobody was pinged'
 
 say 'worker-2 stops dead'
 ctl worker-2 log-level debug
 freeze worker-2
-since=$(now_ms)
-until_true 10 has "$(log_of manager cluster)" 'node down: worker-2'
-took=$(($(now_ms) - since))
-[ $took -lt $((6000 * slow)) ] || fail "noticed only after $took ms"
+until_true 20 has "$(log_of manager cluster)" 'node down: worker-2'
 until_true 10 is manager status '.state == "degraded"'
 expect_lines 1 "$(log_of manager cluster)" 'node down'
 until_true 10 has "$(log_of proxy-1 cluster)" 'node down: worker-2'

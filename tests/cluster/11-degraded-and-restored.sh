@@ -54,12 +54,14 @@ has "$T/dot" '"worker-1" -> "proxy-2" [color=red, style=dashed];' ||
     fail "not drawn: $(cat "$T/dot")"
 
 say 'top shows rates'
-"$MUSTERCTL" -f "$LAYOUT" -r "$T" -n manager top --count 3 --interval 400ms \
+"$MUSTERCTL" -f "$LAYOUT" -r "$T" -n manager top --count 3 --interval 1s \
     >"$T/top" 2>&1 &
 PID[top]=$!
+# Without a break: each interval must see some of them.
 while ! gone "${PID[top]}"; do
-	ctl worker-1 publish zeek/cluster/manager Top::event
-done
+	echo '{"topic":"zeek/cluster/manager","event":"Top::event"}'
+	pause
+done | ctl worker-1 publish --stdin -q
 finish top 10
 [ "$STATUS" -eq 0 ] || fail "top ended with $STATUS: $(cat "$T/top")"
 expect_lines 3 "$T/top" '^cluster nine, node manager: degraded, .*worker-3'

@@ -18,7 +18,7 @@ socket=$T/run/muster/manager.sock
 
 # talk: standard input to the socket, the answers to standard output
 talk() {
-	socat -t 5 - "UNIX-CONNECT:$socket"
+	socat -t 60 - "UNIX-CONNECT:$socket"
 }
 
 say 'it is for its owner and group'

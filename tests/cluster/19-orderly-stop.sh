@@ -36,7 +36,7 @@ ctl proxy-1 status 2>"$T/err" || rc=$?
 say 'by musterctl, with a peer that does not answer'
 freeze worker-1
 ctl manager stop
-finish manager 1
+finish manager 10
 [ "$STATUS" -eq 0 ] || fail "status $STATUS"
 thaw worker-1
 

@@ -246,5 +246,5 @@ say 'the rest of the commands'
 ctl manager log-level debug
 ends 64 'level' -f "$LAYOUT" -r "$T" -n manager log-level loud
 ctl worker-2 stop
-finish worker-2 2
+finish worker-2 10
 [ "$STATUS" -eq 0 ] || fail "stop: status $STATUS"

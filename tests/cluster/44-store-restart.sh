@@ -26,7 +26,7 @@ wid=$(field worker-1 status .id)
 say 'the master ends in an orderly way and comes back'
 stop manager
 done_at_later() { # a write while it is away arrives once it is back
-	ctl worker-1 store put s meanwhile 1 --timeout 30s >"$T/later.out" 2>&1
+	ctl worker-1 store put s meanwhile 1 --timeout 5min >"$T/later.out" 2>&1
 }
 done_at_later &
 OTHERS+=($!)

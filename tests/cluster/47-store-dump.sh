@@ -103,7 +103,7 @@ ctl manager store dump copy --prefix hour | has /dev/stdin '"expiry":"' ||
 
 say 'the daemon is restarted in the middle of a dump'
 mkfifo "$T/slow"
-ctl worker-1 store dump s >"$T/slow" 2>"$T/err" &
+ctl worker-1 store dump s --timeout 5min >"$T/slow" 2>"$T/err" &
 OTHERS+=($!)
 exec {slowly}<"$T/slow"
 read -r line <&"$slowly"
@@ -133,7 +133,7 @@ done >"$T/pairs"
 	tail -n +1501 "$T/pairs"
 } >"$T/feed" &
 OTHERS+=($!)
-ctl worker-1 store restore copy --timeout 20s <"$T/feed" 2>"$T/err" &
+ctl worker-1 store restore copy --timeout 5min <"$T/feed" 2>"$T/err" &
 OTHERS+=($!)
 until_true 20 says worker-2 again900 900 copy
 kill9 worker-1
@@ -142,7 +142,7 @@ start worker-1
 finished() {
 	gone "${OTHERS[1]}"
 }
-until_true 40 finished
+until_true 60 finished
 wait "${OTHERS[1]}" || fail "the restore: $(cat "$T/err")"
 OTHERS=()
 grep -q '^3000 pairs restored\|: 3000 pairs restored' "$T/err" ||
@@ -152,7 +152,7 @@ grep -q '^3000 pairs restored\|: 3000 pairs restored' "$T/err" ||
 until_true 10 says worker-2 again3000 3000 copy
 
 say 'it does not come back'
-ctl worker-1 store dump s --timeout 2s >"$T/slow" 2>"$T/err" &
+ctl worker-1 store dump s --timeout 5s >"$T/slow" 2>"$T/err" &
 OTHERS+=($!)
 exec {slowly}<"$T/slow"
 read -r line <&"$slowly"

@@ -37,7 +37,7 @@ synced() {
 }
 # put_at NODE STORE KEY: it works now
 put_at() {
-	ctl "$1" store put "$2" "$3" "value of $3" --timeout 1s 2>"$T/err"
+	ctl "$1" store put "$2" "$3" "value of $3" --timeout 20s 2>"$T/err"
 }
 acked=()
 

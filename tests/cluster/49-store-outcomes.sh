@@ -21,9 +21,10 @@ END
 fails() {
 	local words=$1
 	shift
-	outcome 2 worker-1 "$@" --timeout 300ms
+	outcome 2 worker-1 "$@" --timeout "$patience"
 	has "$T/err" "$words" || fail "store $*: $(cat "$T/err")"
 }
+patience=300ms # of those who are not answered
 
 say 'no master was ever seen'
 start worker-1
@@ -53,9 +54,11 @@ outcome 0 worker-1 get s k
 [ "$OUT" = one ] || fail "get says $OUT"
 outcome 1 worker-1 get s nothing
 has "$T/err" 'no such key' || fail "$(cat "$T/err")"
+patience=1min
 fails 'type clash' increment s k
 done_at worker-1 push s v one
 fails 'type clash' index s v string:x
+patience=300ms
 
 say 'it does not answer any more'
 kill -STOP "${PID[manager]}"

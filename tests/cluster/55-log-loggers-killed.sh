@@ -87,11 +87,15 @@ until_true 20 counted logger-1
 until_true 20 counted logger-2
 
 say 'so are the lines of the other nodes own cluster.log'
-for node in manager proxy-1 $WRITERS; do
-	grep -v '^#' "$(log_of "$node" cluster)" | sort >"$T/want"
-	records cluster | awk -F'\t' -v node="$node" '$2 == node' |
+all_cluster() { # NODE
+	grep -v '^#' "$(log_of "$1" cluster)" | sort >"$T/want"
+	records cluster | awk -F'\t' -v node="$1" '$2 == node' |
 	    sort >"$T/have"
-	cmp "$T/want" "$T/have" || fail "$node: $(diff "$T/want" "$T/have")"
+	cmp "$T/want" "$T/have"
+}
+for node in manager proxy-1 $WRITERS; do
+	patiently 20 all_cluster "$node" ||
+	    fail "$node: $(diff "$T/want" "$T/have")"
 done
 
 say 'and those of their broker.log'

@@ -10,7 +10,7 @@ ports 2
 cat >"$LAYOUT" <<END
 cluster: other
 tls: none
-logs: {batch_interval: 100 ms}
+logs: {batch_interval: 3 s} # longer than it takes to bring 1000
 nodes:
   manager:  {role: manager, host: 127.0.0.1, port: ${P[0]}, connect: []}
   logger-1: {role: logger, host: 127.0.0.1, port: ${P[1]}}

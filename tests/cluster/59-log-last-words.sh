@@ -11,15 +11,19 @@ start $NODES
 await started $NODES
 
 say 'what is collected waits for more'
-stop proxy-1
-start proxy-1
-until_true 10 sender_is worker-1 '.spool.collected > 1'
 of_worker() {
 	records cluster | awk -F'\t' '$2 == "worker-1"' | sort >"$T/there"
 }
-grep -v '^#' "$(log_of worker-1 cluster)" | sort >"$T/before"
-of_worker
-[ -n "$(comm -23 "$T/before" "$T/there")" ] || fail 'it did not wait'
+waits() {
+	stop proxy-1
+	start proxy-1
+	until_true 10 sender_is worker-1 '.spool.collected > 1'
+	grep -v '^#' "$(log_of worker-1 cluster)" | sort >"$T/before"
+	of_worker
+	[ -n "$(comm -23 "$T/before" "$T/there")" ]
+}
+# The minute of what came first may be over just then.
+waits || waits || fail 'it did not wait'
 
 say 'the node is stopped: what it said is on disk'
 stop worker-1
