@@ -96,6 +96,11 @@ on_terminal() {
 	script -qec "'$MUSTERCTL' -f '$LAYOUT' -r '$T' -n worker-1 log write $*" \
 	    "$file" </dev/null >/dev/null || fail "$(cat "$file")"
 }
+# long_arrived N: so many, and the spool has room for as many again
+long_arrived() {
+	has_lines "$1" "$(the_file long)" '^[0-9]' &&
+	    is worker-1 logs '.sender.spool.waiting == 0'
+}
 seq 1 20000 >"$T/long"
 on_terminal "$T/seen" Long::LOG "$T/long" --types n:count
 tr '\r' '\n' <"$T/seen" >"$T/steps"
@@ -105,11 +110,13 @@ awk '$1 < n || $1 > 20000 || $4 < p || $4 > 100 { exit 1 } { n = $1; p = $4 }' \
     "$T/progress" || fail "$(cat "$T/progress")"
 # It is wiped away, and the outcome stays.
 grep -q $'^\e\[K20000 records accepted$' "$T/steps" || fail "$(cat -v "$T/seen")"
+until_true 20 long_arrived 20000
 on_terminal "$T/seen" Long::LOG "$T/long" --types n:count -q
 ! grep -q accepted "$T/seen" || fail "quiet: $(cat -v "$T/seen")"
+until_true 20 long_arrived 40000
 outcome 0 ctl worker-1 log write Long::LOG "$T/long" --types n:count
 [ "$(cat "$T/err")" = '20000 records accepted' ] || fail "$(cat -v "$T/err")"
-until_true 20 has_lines 60000 "$(the_file long)" '^[0-9]'
+until_true 20 long_arrived 60000
 
 say 'without a logger the spool takes them, to its limit, and says where'
 stop logger-1
