@@ -28,6 +28,8 @@ case \$2 in test) exit 0 ;; *) exit 3 ;; esac
 END
 chmod +x "$T/after"
 export TZ=UTC
+# Half an hour away from any multiple of an hour: the clock is not to interfere.
+base=$((($(date +%s) / 60 + 30) % 60))min
 layout '1 s' 'rotate_size: 64 KiB, compress: zstd'
 start manager logger-1 worker-1
 await started manager worker-1
@@ -86,7 +88,7 @@ has "$T/logger-1.out" 'ended with status 3' || fail 'its failure is not said'
 
 say 'a killed logger, and what it left'
 : >"$T/called"
-layout 1h 'compress: gzip'
+layout 1h "rotate_base: $base, compress: gzip"
 ctl logger-1 reload
 records "$T/in" $N 500
 ctl worker-1 -q log write Test::LOG "$T/in"
@@ -111,7 +113,7 @@ grep -q ' test .* 1 ascii yes' "$T/called" || fail "called: $(cat "$T/called")"
 [ ! -e "$DIR/test.log" ] || fail 'test.log is still there'
 
 say 'the archiver'\''s names, and a folder of their own'
-layout 1h "naming: archiver, rotated: /archive"
+layout 1h "rotate_base: $base, naming: archiver, rotated: /archive"
 start logger-1
 await restored manager
 records "$T/in" $((N + 600)) 50
@@ -123,7 +125,7 @@ ls "$T/archive/logger-1" | grep -Eq '^test__[0-9-]{19}__[0-9-]{19}__\.log$' ||
 
 say 'with several loggers the names say whose they are'
 : >"$T/called"
-layout 1h "naming: archiver, rotated: /archive"
+layout 1h "rotate_base: $base, naming: archiver, rotated: /archive"
 sed -i 's/^  worker-1:/  logger-2: {role: logger, port: 9}\n&/' "$LAYOUT"
 start logger-1
 until_true 20 has "$T/logger-1.out" 'node worker-1 is up'
@@ -140,7 +142,7 @@ grep -q ' test .* 1 ascii yes suffix=logger-1 logger-1$' "$T/called" ||
 say 'old files go'
 touch -d '2 days ago' "$DIR"/test.*.log.zst
 touch -d '2 days ago' "$DIR/mine.txt"
-layout 1h 'keep: 1 day'
+layout 1h "rotate_base: $base, keep: 1 day"
 start logger-1
 gone_zst() {
 	! ls "$DIR"/test.*.log.zst

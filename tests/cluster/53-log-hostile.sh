@@ -15,7 +15,7 @@ nodes:
   manager:  {role: manager, port: ${P[0]}}
   logger-1: {role: logger, port: ${P[1]}}
   worker-9: {role: worker}
-logs: {flush: 50 ms, files: 7}
+logs: {flush: 50 ms, files: 7, rotate: never}
 END
 start manager logger-1
 until_true 10 has "$T/logger-1.out" 'node manager is up'

@@ -4,7 +4,7 @@
 set -eu
 . "$(dirname "$0")/lib.sh"
 
-five_nodes 'logs: {spool: 1 MiB, batch_interval: 100 ms}'
+five_nodes 'logs: {spool: 1 MiB, batch_interval: 100 ms, rotate: never}'
 certificates
 # shellcheck disable=SC2086
 start $NODES

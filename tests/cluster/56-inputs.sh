@@ -4,7 +4,7 @@
 set -eu
 . "$(dirname "$0")/lib.sh"
 
-five_nodes 'logs: {batch_interval: 100 ms}
+five_nodes 'logs: {batch_interval: 100 ms, rotate: never}
 inputs:
   - {file: "in/{node}.log", stream: App::LOG, on: [worker-1], poll: 100 ms}
   - {file: in/door.json, stream: Door::LOG, on: [worker-2], poll: 100 ms,

@@ -1,4 +1,7 @@
 # What the scenarios about logs share.  Sourced after lib.sh.
+#
+# Their layouts say when files are rotated: by default that is every full hour,
+# which also comes while a scenario runs.
 
 # records FILE FROM N: a log of Zeek's with the records FROM, FROM + 1, ...
 records() {
