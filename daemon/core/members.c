@@ -264,7 +264,7 @@ members_progress(const struct members *m, size_t *have, size_t *want)
 		if (!m->is_manager && !r->pub.self && !r->direct)
 			continue;
 		*want += 1;
-		*have += m->is_manager ? r->pub.reported : r->pub.up;
+		*have += m->is_manager ? !mtrack_away(m, r) : r->pub.up;
 	}
 }
 

@@ -152,8 +152,8 @@ enum members_link members_link(const struct members *m, size_t a, size_t b);
 const char *members_name_of(const struct members *m, const struct mu_uuid *id);
 /* Missing nodes and links, for humans: "worker-3, link worker-1 - proxy-2". */
 int members_missing(const struct members *m, struct mu_buf *out);
-/* Numbers of rows that count and of those that reported (manager) or are up
- * (others): "n of 9". */
+/* Numbers of rows that count and of those that are up; at the manager of those
+ * that reported, and once the cluster has started are not missing: "n of 9". */
 void members_progress(const struct members *m, size_t *have, size_t *want);
 /* Active nodes of a role, as Zeek's get_active_node_count. */
 size_t members_active(const struct members *m, enum mu_role role);

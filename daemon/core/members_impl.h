@@ -242,6 +242,8 @@ void mtrack_tell_links(struct members *m, uint64_t now);
 /* Publish or show the missing set if it changed and is due. */
 void mtrack_update(struct members *m, uint64_t now);
 uint64_t mtrack_deadline(const struct members *m);
+/* Does the manager miss this node? */
+bool mtrack_away(const struct members *m, const struct row *r);
 int mtrack_missing(const struct members *m, struct list *l);
 /* The manager says what is missing: replaces what it said before. */
 void mtrack_told(struct members *m, const struct muster_value *v, uint64_t now);

@@ -122,8 +122,8 @@ compare(struct members *m, struct peer *p, const struct muster_value *theirs)
 	}
 	compare_ours(m, theirs, &missing, &differ);
 	if (extra.n + missing.n + differ.n == 0)
-		mu_buf_str(&text, "; the nodes are the same, cluster name or "
-				  "topics differ");
+		mu_buf_str(&text, "; the nodes are the same, cluster name, "
+				  "topics, stores, relays or pools differ");
 	finish(&extra, &text);
 	finish(&missing, &text);
 	finish(&differ, &text);

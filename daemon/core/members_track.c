@@ -53,9 +53,8 @@ add_links(const struct members *m, size_t a, struct list *l)
 	return 0;
 }
 
-/* Does the manager miss this node? */
-static bool
-is_away(const struct members *m, const struct row *r)
+bool
+mtrack_away(const struct members *m, const struct row *r)
 {
 	if (!m->started)
 		return !r->pub.reported;
@@ -70,7 +69,7 @@ manager_misses(const struct members *m, struct list *l)
 	for (i = 0; i < m->nrows; i++) {
 		const struct row *r = &m->rows[i];
 
-		if (r->pub.counts && is_away(m, r) &&
+		if (r->pub.counts && mtrack_away(m, r) &&
 		    mlist_add(l, mrows_name(m, i)) != 0)
 			return MUSTER_ENOMEM;
 		if (m->started && r->pub.up && add_links(m, i, l) != 0)
@@ -431,7 +430,7 @@ members_link(const struct members *m, size_t a, size_t b)
 
 	if (x->pub.self || y->pub.self)
 		return (x->pub.self ? y : x)->pub.up ? MEMBERS_LINK_UP
-						       : MEMBERS_LINK_DOWN;
+						     : MEMBERS_LINK_DOWN;
 	if ((x->direct && !x->pub.up) || (y->direct && !y->pub.up))
 		return MEMBERS_LINK_DOWN;
 	if (!m->is_manager)

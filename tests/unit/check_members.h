@@ -572,6 +572,13 @@ missing_of(const struct world *w, size_t a)
 	return text;
 }
 
+#define progress(w, a, n, of) do { \
+	size_t have_, want_; \
+	members_progress((w)->nodes[a].m, &have_, &want_); \
+	ck_assert_uint_eq(have_, n); \
+	ck_assert_uint_eq(want_, of); \
+} while (0)
+
 #define missing(w, a, text) do { \
 	char *m_ = missing_of(w, a); \
 	ck_assert_str_eq(m_, text); \

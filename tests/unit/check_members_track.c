@@ -89,6 +89,7 @@ START_TEST(lost_link_is_told_to_the_manager)
 	for (size_t i = 0; i < 5; i++)
 		missing(w, at[i], "link worker-1 - proxy-1");
 	all_are(w, at, "degraded");
+	progress(w, at[M], 5, 5);
 	world_dial_all(w);
 	world_run(w);
 	said(w, at[W1], "publish muster/cluster/report "
@@ -108,6 +109,7 @@ START_TEST(link_to_a_missing_node_is_not_named)
 	world_kill(w, at[P]);
 	world_run(w);
 	missing(w, at[M], "proxy-1");
+	progress(w, at[M], 4, 5);
 	world_close(w);
 }
 END_TEST
@@ -125,6 +127,7 @@ START_TEST(node_that_has_not_reported_again_is_missing)
 	world_run(w);
 	/* It is here, but lacks the proxy. */
 	missing(w, at[M], "proxy-1, worker-1");
+	progress(w, at[M], 3, 5);
 	missing(w, at[W1], "proxy-1");
 	state(w, at[W1], "starting");
 	at[P] = world_start(w, "proxy-1");
@@ -402,9 +405,9 @@ START_TEST(differing_topics_are_told_apart)
 {
 	meet_with(FIVE "topics: {started: some/where/else}\n",
 	    "warning node worker-1 has another layout; the nodes are the same, "
-	    "cluster name or topics differ\n",
+	    "cluster name, topics, stores, relays or pools differ\n",
 	    "warning node manager has another layout; the nodes are the same, "
-	    "cluster name or topics differ\n");
+	    "cluster name, topics, stores, relays or pools differ\n");
 }
 END_TEST
 
