@@ -14,6 +14,8 @@
 #include "layout/yaml.h"
 #include "muster/err.h"
 
+#define HOST_MAX 256 /* a name has 253 */
+
 struct check {
 	const struct mu_layout *layout;
 	const struct mu_rows *rows;
@@ -190,12 +192,23 @@ check_managers(const struct check *c)
 	}
 }
 
+/* Two spellings of one address are one host. */
+static int
+compare_hosts(const char *a, const char *b)
+{
+	char x[HOST_MAX], y[HOST_MAX];
+
+	mu_host_plain(a, x, sizeof x);
+	mu_host_plain(b, y, sizeof y);
+	return strcmp(x, y);
+}
+
 static int
 by_address(const void *a, const void *b)
 {
 	const struct mu_draft *const *pa = a, *const *pb = b;
 	const struct mu_layout_node *x = &(*pa)->node, *y = &(*pb)->node;
-	int order = strcasecmp(x->host, y->host);
+	int order = compare_hosts(x->host, y->host);
 
 	if (order != 0)
 		return order;
@@ -223,7 +236,8 @@ check_ports(const struct check *c)
 		const struct mu_layout_node *x = &list[i - 1]->node;
 		const struct mu_layout_node *y = &list[i]->node;
 
-		if (x->port == y->port && strcasecmp(x->host, y->host) == 0 &&
+		if (x->port == y->port &&
+		    compare_hosts(x->host, y->host) == 0 &&
 		    strcmp(x->name, y->name) != 0)
 			mu_diags_add(c->diags, mu_draft_place(list[i], "port"),
 			    "node \"%s\": port %u on host %s is that of "

@@ -8,13 +8,13 @@
 #include <string.h>
 #include <strings.h>
 
-#define LONGEST_NAME  64
-#define LONGEST_TEXT  64
-#define LONGEST_HOST  253 /* RFC 1035 in text form */
-#define LONGEST_LABEL 63
-#define LONGEST_ZONE  15 /* an interface name */
-#define LONGEST_PATH  1024
-#define LONGEST_TOPIC 255
+#define LONGEST_NAME     64
+#define LONGEST_TEXT     64
+#define LONGEST_HOST     253 /* RFC 1035 in text form */
+#define LONGEST_LABEL    63
+#define LONGEST_ZONE     15 /* an interface name */
+#define LONGEST_PATH     1024
+#define LONGEST_TOPIC    255
 #define LONGEST_ARGUMENT 4096
 
 static bool
@@ -122,6 +122,24 @@ mu_host_loopback(const char *host)
 	if (inet_pton(AF_INET6, host, &a) == 1 && IN6_IS_ADDR_LOOPBACK(&a))
 		return host;
 	return NULL;
+}
+
+void
+mu_host_plain(const char *host, char *out, size_t size)
+{
+	struct in6_addr a;
+	size_t n = 0;
+
+	if (inet_pton(AF_INET6, host, &a) == 1 &&
+	    inet_ntop(AF_INET6, &a, out, (socklen_t)size) != NULL)
+		return;
+	if (strcasecmp(host, "localhost") == 0)
+		host = "127.0.0.1";
+	for (; host[n] != '\0' && n + 1 < size; n++)
+		out[n] = (char)tolower((unsigned char)host[n]);
+	if (n > 1 && out[n - 1] == '.')
+		n--;
+	out[n] = '\0';
 }
 
 const char *

@@ -4,6 +4,8 @@
 #ifndef MU_LAYOUT_NAMES_H
 #define MU_LAYOUT_NAMES_H
 
+#include <stddef.h>
+
 /* Each gives NULL when the text is fine, otherwise what is wrong with it,
  * to be put behind the text: "is empty", "is longer than 64 characters". */
 const char *mu_name_fault(const char *s);
@@ -22,5 +24,12 @@ const char *mu_argument_fault(const char *s);
  * host itself if it is a loopback address, 127.0.0.1 for localhost; NULL for
  * every other host. */
 const char *mu_host_loopback(const char *host);
+
+/*
+ * One spelling of a host for all of the same address: names in small letters
+ * and without a dot at the end, IPv6 in its short form, and 127.0.0.1 for
+ * localhost.  What does not fit into size is cut.
+ */
+void mu_host_plain(const char *host, char *out, size_t size);
 
 #endif

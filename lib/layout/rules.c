@@ -203,12 +203,14 @@ check_access(struct check *c, size_t i)
 		    c->subject, a->topic, hello);
 	for (size_t k = 0; len > 0 && k < i; k++)
 		if (c->layout->access[k].topic != NULL &&
-		    strcmp(c->layout->access[k].topic, a->topic) == 0)
+		    strcmp(c->layout->access[k].topic, a->topic) == 0) {
 			mu_diags_add(c->diags, place_of(c, "topic"),
 			    "%s: topic: \"%s\" has a rule already (on line "
 			    "%u)",
 			    c->subject, a->topic,
 			    c->layout->access[k].place.line);
+			break;
+		}
 	return check_who(c, "by", a->by, a->nby, false);
 }
 
