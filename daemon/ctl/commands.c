@@ -158,6 +158,24 @@ begins_name(const char *word)
 	return false;
 }
 
+/* "tls wants one of init, issue, show" */
+static void
+wants_second(const char *word)
+{
+	size_t len = strlen(word);
+	char list[128] = "";
+
+	for (size_t i = 0; i < ncommands; i++) {
+		size_t at = strlen(list);
+
+		if (strncmp(commands[i].name, word, len) == 0 &&
+		    commands[i].name[len] == ' ')
+			snprintf(list + at, sizeof list - at, "%s%s",
+			    at == 0 ? "" : ", ", commands[i].name + len + 1);
+	}
+	complain("%s wants one of %s", word, list);
+}
+
 const struct command *
 command_find(const char *word, const char *second, int *nwords)
 {
@@ -181,6 +199,11 @@ command_find(const char *word, const char *second, int *nwords)
 	}
 	for (n = 0; n < ncommands && n < sizeof names / sizeof names[0]; n++)
 		names[n] = commands[n].name;
+	if (*nwords == 2 &&
+	    (second == NULL || second[0] == '\0' || second[0] == '-')) {
+		wants_second(word);
+		return NULL;
+	}
 	near = mu_text_nearest(full, names, n);
 	if (near != NULL)
 		complain(

@@ -169,6 +169,7 @@ char *find_socket(const struct ctl *c, char *err, size_t err_size);
 /* The layout named by -f or the default one: NULL after its diagnostics were
  * printed; *status is the exit status. */
 struct mu_layout;
+#define DEFAULT_LAYOUT "/etc/muster/cluster.yaml"
 struct mu_layout *find_layout(const struct ctl *c, int *status);
 
 /* output.c: messages, exit. */

@@ -16,9 +16,8 @@
 #include "layout/read.h"
 #include "sys/exit.h"
 
-#define DEFAULT_LAYOUT "/etc/muster/cluster.yaml"
-#define DEFAULT_RUN    "/run/muster"
-#define MAX_NAMES      256 /* sockets looked at for suggestions */
+#define DEFAULT_RUN "/run/muster"
+#define MAX_NAMES   256 /* sockets looked at for suggestions */
 
 static void
 print_diags(struct mu_diags *d)

@@ -93,9 +93,9 @@ pool_put_key(struct mu_buf *b, const char *type, const char *text)
 	if (r == MUSTER_ENOMEM)
 		complain("out of memory");
 	else if (r != 0 && type != NULL)
-		complain("key \"%s\": not of type %s", text, type);
+		complain("\"%s\": not of type %s", text, type);
 	else if (r != 0)
-		complain("key \"%s\": not a value (type:value)", text);
+		complain("\"%s\": not a value (type:value or JSON)", text);
 	return r == 0;
 }
 

@@ -101,6 +101,22 @@ make_folder_of(const char *path)
 	return ok;
 }
 
+/* {"NAME":"value",...}, of pairs that end with NULL */
+static void
+print_object(const char *const *pairs)
+{
+	struct mu_buf b;
+
+	mu_buf_init(&b, 0);
+	for (size_t i = 0; pairs[i] != NULL; i += 2) {
+		mu_buf_printf(&b, "%c\"%s\":", i == 0 ? '{' : ',', pairs[i]);
+		mu_jtext_put_cstring(&b, pairs[i + 1]);
+	}
+	mu_buf_str(&b, "}\n");
+	fwrite(mu_buf_data(&b), 1, mu_buf_len(&b), stdout);
+	mu_buf_clear(&b);
+}
+
 /* --- init
  * ---------------------------------------------------------------------- */
 
@@ -128,7 +144,10 @@ cmd_tls_init(struct ctl *c)
 			complain(
 			    "%s", err[0] != '\0' ? err : muster_strerror(r));
 	}
-	if (status == EXIT_OK && !c->quiet)
+	if (status == EXIT_OK && c->json)
+		print_object((const char *const[]){
+		    "ca", ca.cert, "key", ca.key, NULL });
+	else if (status == EXIT_OK && !c->quiet)
 		printf("%s\n%s (keep it to yourself)\n", ca.cert, ca.key);
 	close_layout(l, &ca);
 	return status;
@@ -219,7 +238,10 @@ issue_to(const struct issue *i, const struct mu_layout_node *n,
 	r = mu_tls_issue(&what, i->ca->cert, i->ca->key, cert, key, i->c->force,
 	    err, sizeof err);
 	if (r == 0) {
-		if (!i->c->quiet)
+		if (i->c->json)
+			print_object((const char *const[]){ "name", n->name,
+			    "certificate", cert, "key", key, NULL });
+		else if (!i->c->quiet)
 			printf("%s\n", cert);
 		return give_key(key, &owner);
 	}

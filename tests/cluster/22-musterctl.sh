@@ -76,6 +76,8 @@ ends 64 'not a duration' wait --timeout soon
 ends 64 'did you mean started' wait --for startd
 ends 64 'not a whole number' watch --count x t
 ends 64 '--all' tls issue
+ends 64 'tls wants one of init, issue, show' tls
+ends 64 'log wants one of write, tail' log --help
 ends 64 'no completion' completion fish
 ends 64 'did you mean "put-unique"' store put-uniqe s k v
 ends 64 'operand is missing' store get s
@@ -96,6 +98,14 @@ ends 0 '' check conf/demo.yaml
 has "$T/stdout" 'conf/demo.yaml: ok' || fail 'check says nothing'
 ends 0 '' -q check conf/demo.yaml
 [ ! -s "$T/stdout" ] || fail '-q is not quiet'
+rc=0
+"$MUSTERCTL" --json check conf/demo.yaml "$T/bad.yaml" >"$T/stdout" || rc=$?
+[ $rc -eq 78 ] || fail "check --json: status $rc"
+jq -es '.[0] == {file: "conf/demo.yaml", ok: true, cluster: "demo", nodes: 9}
+    and .[1].ok == false and (.[1].count == (.[1].mistakes | length))
+    and ([.[1].mistakes[] | select(.line == 3 and .column == 13
+	and (.text | contains("wroker")))] | length == 1)' "$T/stdout" \
+    >/dev/null || fail "check --json: $(cat "$T/stdout")"
 "$MUSTERCTL" schema | jq -e '.properties.nodes' >/dev/null || fail 'schema'
 
 say 'certificates'
@@ -108,7 +118,10 @@ ends 78 'did you mean "manager"' -f "$LAYOUT" tls issue manger
 "$MUSTERCTL" -q -f "$LAYOUT" tls issue --all
 [ "$(stat -c %a "$T/tls/manager.key")" = 600 ] || fail 'the key is open'
 ends 73 'force' -f "$LAYOUT" tls issue manager
-ends 0 '' -f "$LAYOUT" tls issue --force --days 10 manager
+ends 0 '' -f "$LAYOUT" tls issue --force --days 10 manager --json
+jq -e '.name == "manager" and (.certificate | endswith("manager.pem")) and
+    (.key | endswith("manager.key"))' "$T/stdout" >/dev/null ||
+    fail 'tls issue --json'
 ends 0 '' -f "$LAYOUT" tls show --json
 jq -e '.[] | select(.name == "manager") | .state == "ok" and .days <= 10 and
     (.names | contains("DNS:manager"))' "$T/stdout" >/dev/null || fail show
