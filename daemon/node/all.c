@@ -326,7 +326,7 @@ read_layout(const struct all *a)
 
 	if (mu_diags_init(&diags, a->opt->layout) != 0)
 		return NULL;
-	l = mu_layout_load(a->opt->layout, &diags);
+	l = options_read_again(a->opt, &diags);
 	for (size_t i = 0; (line = mu_diags_line(&diags, i)) != NULL; i++) {
 		log_err("reload: %s", line);
 		mu_free(line);

@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/diag.h"
 #include "base/text.h"
+#include "layout/read.h"
+#include "sys/file.h"
 #include "sys/usage.h"
 
 #define COUNT(a) (sizeof(a) / sizeof(a)[0])
@@ -158,4 +161,17 @@ options_parse(
 		}
 	}
 	return take_node(o, argc, argv, err, err_size);
+}
+
+struct mu_layout *
+options_read_again(const struct options *o, struct mu_diags *diags)
+{
+	static const struct mu_place nowhere = { 0, 0 };
+
+	if (file_is_fifo(o->layout)) {
+		mu_diags_add(diags, nowhere,
+		    "layout: is a fifo (a reload wants a file)");
+		return NULL;
+	}
+	return mu_layout_load(o->layout, diags);
 }

@@ -6,6 +6,9 @@
 #include <stddef.h>
 #include <stdio.h>
 
+struct mu_diags;
+struct mu_layout;
+
 #define OPTIONS_LAYOUT "/etc/muster/cluster.yaml"
 
 struct options {
@@ -34,6 +37,13 @@ enum options_result {
  */
 enum options_result options_parse(
     struct options *o, int argc, char **argv, char *err, size_t err_size);
+
+/*
+ * The layout once more, for a reload: as mu_layout_load, but never from a fifo,
+ * which would make everybody who is served here wait for its writer.
+ */
+struct mu_layout *options_read_again(
+    const struct options *o, struct mu_diags *diags);
 
 void options_usage(FILE *out);
 

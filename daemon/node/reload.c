@@ -171,7 +171,7 @@ read_layout(const struct node *n, struct report *all)
 		tell(all, LOG_LEVEL_ERR, "out of memory");
 		return NULL;
 	}
-	l = mu_layout_load(n->opt->layout, &diags);
+	l = options_read_again(n->opt, &diags);
 	for (size_t i = 0; (line = mu_diags_line(&diags, i)) != NULL; i++) {
 		tell(all, LOG_LEVEL_ERR, line);
 		mu_free(line);

@@ -88,6 +88,14 @@ make_one(const char *path, mode_t mode)
 	return -1;
 }
 
+bool
+file_is_fifo(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISFIFO(st.st_mode);
+}
+
 int
 file_make_folder(const char *path, mode_t mode, size_t *at)
 {

@@ -2,8 +2,12 @@
 #ifndef SYS_FILE_H
 #define SYS_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
+
+/* Is there a fifo at path?  Whoever opens it may wait for ever. */
+bool file_is_fifo(const char *path);
 
 /*
  * Read a whole file of at most max bytes; a fifo or terminal works too.

@@ -96,6 +96,14 @@ ctl_any worker-1 status --json >"$T/status"
 jq -e '.state == "started"' "$T/status" >/dev/null || fail 'not started'
 write_layout 3
 
+say 'a fifo in place of the layout holds up nobody'
+mv "$LAYOUT" "$T/away.yaml"
+mkfifo "$LAYOUT"
+rc=0
+timeout 20 "$MUSTERCTL" -r "$T" -n worker-1 reload 2>"$T/err" || rc=$?
+[ $rc -eq 78 ] && has "$T/err" 'is a fifo' || fail "status $rc"
+mv "$T/away.yaml" "$LAYOUT"
+
 say 'unreadable certificates change nothing'
 mv "$T/tls/worker-1.key" "$T/tls/away"
 rc=0

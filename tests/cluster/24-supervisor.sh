@@ -98,6 +98,11 @@ kill -HUP "${PID[all]}"
 until_true 5 has "$T/reload.out" 'the running configuration stays'
 until_true 5 told 2 'RELOADING=1'
 until_true 5 told 3 'READY=1'
+rm "$LAYOUT"
+mkfifo "$LAYOUT"
+kill -HUP "${PID[all]}"
+until_true 5 has "$T/reload.out" 'is a fifo'
+rm "$LAYOUT"
 cp "$T/good" "$LAYOUT"
 is manager status '.state == "started"' || fail 'something was stopped'
 kill -TERM "${PID[all]}"
