@@ -20,6 +20,8 @@ struct ctl {
 	bool quiet;   /* -q */
 	bool help;    /* --help */
 	bool version; /* --version */
+	/* of nodes, by find_run_directory; owned, NULL: the default */
+	char *run_dir;
 	/* options of commands */
 	char *wait_for;   /* --for */
 	char *timeout;    /* --timeout */
@@ -163,6 +165,9 @@ void help_command(const struct command *cmd);
 void completion_bash(void);
 void completion_zsh(void);
 
+/* find.c: look up the run directory, once for all that is asked, so that a
+ * layout with mistakes is read and complained of once.  An exit status. */
+int find_run_directory(struct ctl *c);
 /* find.c: the path of the node's socket, owned by the caller; NULL after
  * setting err.  missing: it may yet appear (wait). */
 char *find_socket(const struct ctl *c, char *err, size_t err_size);

@@ -52,21 +52,24 @@ find_layout(const struct ctl *c, int *status)
 	return l;
 }
 
-/* The run directory below the root; owned by the caller. */
+/* The run directory below the root; owned by the caller, NULL: no memory. */
 static char *
-run_directory(const struct ctl *c, char *err, size_t err_size)
+below_root(const struct ctl *c, const struct mu_layout *l)
+{
+	return mu_asprintf("%s%s", c->root == NULL ? "" : c->root,
+	    l == NULL || l->run_dir == NULL ? DEFAULT_RUN : l->run_dir);
+}
+
+int
+find_run_directory(struct ctl *c)
 {
 	struct mu_layout *l = NULL;
-	char *dir;
 	int status;
 
 	if (c->layout != NULL) {
 		l = find_layout(c, &status);
-		if (l == NULL) {
-			snprintf(err, err_size, "the layout %s has mistakes",
-			    c->layout);
-			return NULL;
-		}
+		if (l == NULL)
+			return status;
 	} else if (access(DEFAULT_LAYOUT, R_OK) == 0) {
 		struct mu_diags d;
 
@@ -75,12 +78,12 @@ run_directory(const struct ctl *c, char *err, size_t err_size)
 			l = mu_layout_load(DEFAULT_LAYOUT, &d);
 		mu_diags_clear(&d);
 	}
-	dir = mu_asprintf("%s%s", c->root == NULL ? "" : c->root,
-	    l == NULL || l->run_dir == NULL ? DEFAULT_RUN : l->run_dir);
+	c->run_dir = below_root(c, l);
 	mu_layout_free(l);
-	if (dir == NULL)
-		snprintf(err, err_size, "out of memory");
-	return dir;
+	if (c->run_dir != NULL)
+		return EXIT_OK;
+	complain("out of memory");
+	return EXIT_FAILED;
 }
 
 struct names {
@@ -207,12 +210,15 @@ choose(const struct ctl *c, const char *dir, const struct names *n, char *err,
 char *
 find_socket(const struct ctl *c, char *err, size_t err_size)
 {
-	char *dir = run_directory(c, err, err_size), *path = NULL;
+	char *path = NULL, *dir = c->run_dir != NULL ? mu_strdup(c->run_dir)
+						     : below_root(c, NULL);
 	const char *name;
 	struct names n;
 
-	if (dir == NULL)
+	if (dir == NULL) {
+		snprintf(err, err_size, "out of memory");
 		return NULL;
+	}
 	list_sockets(dir, &n);
 	name = choose(c, dir, &n, err, err_size);
 	if (name != NULL) {

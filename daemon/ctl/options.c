@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/alloc.h"
 #include "base/text.h"
 #include "config.h"
 #include "ctl/ctl.h"
@@ -197,6 +198,15 @@ ctl_parse(struct ctl *c, int argc, char **argv, const struct command **cmd)
 	return good;
 }
 
+/* The others do without a daemon. */
+static bool
+asks_a_node(const struct command *cmd)
+{
+	return cmd->run != cmd_check && cmd->run != cmd_schema &&
+	       cmd->run != cmd_tls_init && cmd->run != cmd_tls_issue &&
+	       cmd->run != cmd_tls_show && cmd->run != cmd_completion;
+}
+
 static int
 run(struct ctl *c, const struct command *cmd)
 {
@@ -223,6 +233,12 @@ run(struct ctl *c, const struct command *cmd)
 				 : "too many operands");
 		return EXIT_USAGE;
 	}
+	if (asks_a_node(cmd)) {
+		int status = find_run_directory(c);
+
+		if (status != EXIT_OK)
+			return status;
+	}
 	return cmd->run(c);
 }
 
@@ -242,6 +258,7 @@ ctl_main(int argc, char **argv)
 	}
 	if (ctl_parse(&ctl, argc, argv, &cmd))
 		status = finish(run(&ctl, cmd));
+	mu_free(ctl.run_dir);
 	free(ctl.args);
 	return status;
 }

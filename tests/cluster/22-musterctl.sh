@@ -94,6 +94,10 @@ ends 78 'cannot be opened' check "$T/none.yaml"
 printf 'cluster: x\nnodes:\n  a: {role: wroker}\n' >"$T/bad.yaml"
 ends 78 'bad.yaml:3:13: ' check "$T/bad.yaml"
 ends 78 'bad.yaml:3:13: ' -f "$T/bad.yaml" tls init
+ends 78 'bad.yaml:3:13: ' -f "$T/bad.yaml" -r "$T" status
+# Mistakes do not go away by waiting, and are said once.
+ends 78 'bad.yaml:3:13: ' -f "$T/bad.yaml" -r "$T" wait --timeout 20s
+[ "$(lines "$T/stderr" wroker)" -eq 1 ] || fail 'said more than once'
 ends 0 '' check conf/demo.yaml
 has "$T/stdout" 'conf/demo.yaml: ok' || fail 'check says nothing'
 ends 0 '' -q check conf/demo.yaml
