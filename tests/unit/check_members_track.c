@@ -101,6 +101,47 @@ START_TEST(lost_link_is_told_to_the_manager)
 }
 END_TEST
 
+/* What node at thinks of the link that row a dials to row b. */
+static enum members_link
+link_seen(const struct world *w, size_t at, size_t a, size_t b)
+{
+	return members_link(w->nodes[at].m, a, b);
+}
+
+START_TEST(links_are_known_to_both_ends_and_the_manager)
+{
+	size_t at[5];
+	struct world *w = formed(at);
+
+	ck_assert_int_eq(link_seen(w, at[M], W1, P), MEMBERS_LINK_UP);
+	ck_assert_int_eq(link_seen(w, at[M], P, M), MEMBERS_LINK_UP);
+	ck_assert_int_eq(link_seen(w, at[W1], W1, P), MEMBERS_LINK_UP);
+	ck_assert_int_eq(link_seen(w, at[P], W1, P), MEMBERS_LINK_UP);
+	ck_assert_int_eq(link_seen(w, at[W2], W1, P), MEMBERS_LINK_UNKNOWN);
+	world_cut(w, at[W1], at[P]);
+	world_run(w);
+	ck_assert_int_eq(link_seen(w, at[M], W1, P), MEMBERS_LINK_DOWN);
+	ck_assert_int_eq(link_seen(w, at[M], W2, P), MEMBERS_LINK_UP);
+	ck_assert_int_eq(link_seen(w, at[W1], W1, P), MEMBERS_LINK_DOWN);
+	ck_assert_int_eq(link_seen(w, at[W1], W1, L), MEMBERS_LINK_UP);
+	ck_assert_int_eq(link_seen(w, at[P], W1, P), MEMBERS_LINK_DOWN);
+	ck_assert_int_eq(link_seen(w, at[P], P, M), MEMBERS_LINK_UP);
+	world_dial_all(w);
+	world_run(w);
+	ck_assert_int_eq(link_seen(w, at[M], W1, P), MEMBERS_LINK_UP);
+	/* Nobody has a link with a node that is gone, at either end of it. */
+	world_kill(w, at[P]);
+	world_run(w);
+	ck_assert_int_eq(link_seen(w, at[M], W1, P), MEMBERS_LINK_DOWN);
+	ck_assert_int_eq(link_seen(w, at[M], P, L), MEMBERS_LINK_DOWN);
+	ck_assert_int_eq(link_seen(w, at[W1], W1, P), MEMBERS_LINK_DOWN);
+	ck_assert_int_eq(link_seen(w, at[W1], P, L), MEMBERS_LINK_DOWN);
+	ck_assert_int_eq(link_seen(w, at[W1], W2, P), MEMBERS_LINK_DOWN);
+	ck_assert_int_eq(link_seen(w, at[W1], W2, L), MEMBERS_LINK_UNKNOWN);
+	world_close(w);
+}
+END_TEST
+
 START_TEST(link_to_a_missing_node_is_not_named)
 {
 	size_t at[5];
@@ -581,6 +622,7 @@ members_track_suite(void)
 	tcase_set_timeout(t, 300);
 	tcase_add_test(t, lost_node_is_missed_by_all_and_welcomed_back);
 	tcase_add_test(t, lost_link_is_told_to_the_manager);
+	tcase_add_test(t, links_are_known_to_both_ends_and_the_manager);
 	tcase_add_test(t, link_to_a_missing_node_is_not_named);
 	tcase_add_test(t, node_that_has_not_reported_again_is_missing);
 	tcase_add_test(t, without_the_manager_nodes_believe_their_eyes);
