@@ -48,7 +48,9 @@ ctl worker-2 id set Broker::log_batch_interval 250ms
 [ "$(ctl worker-2 id get Broker::log_batch_interval --json |
     jq -r .value.data)" = 250ms ]
 ctl worker-2 id list --json |
-    jq -e '.identifiers | map(.name) | index("App::limit") != null' >"$T/o"
+    jq -r '.identifiers[] | .name + " " + .type' >"$T/o"
+has "$T/o" 'App::limit count'
+has "$T/o" 'Broker::log_batch_interval timespan'
 
 say "mistakes"
 refused() { # STATUS ARGUMENT...
