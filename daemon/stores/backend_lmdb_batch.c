@@ -26,9 +26,11 @@ lmdb_seal(struct mu_backend *base)
 			break;
 		l->batch = b->sealed;
 	}
-	if (b->job_first == NULL)
+	if (b->job_first == NULL) {
 		b->job_first =
 		    b->taken_last == NULL ? b->oldest : b->taken_last->newer;
+		b->job_since = clock_now();
+	}
 	b->job_last = b->newest;
 	b->hold = false;
 	b->urgent = b->pending > b->options.max_pending / LMDB_BEHIND;

@@ -329,6 +329,7 @@ START_TEST(with_an_interval_a_sealed_batch_counts_at_once)
 {
 	struct backend_lmdb_options o = options();
 	struct backend_lmdb_facts f;
+	struct pollfd p = { .events = POLLIN };
 	struct mu_backend *b;
 	uint64_t n;
 	int err;
@@ -337,6 +338,9 @@ START_TEST(with_an_interval_a_sealed_batch_counts_at_once)
 	b = store_open_with(o);
 	put_text(b, "a", "1");
 	n = b->ops->seal(b);
+	/* and rests */
+	p.fd = backend_lmdb_fd(b);
+	ck_assert_int_eq(poll(&p, 1, 200), 0);
 	ck_assert_uint_eq(b->ops->durable(b, &err), n);
 	ck_assert_int_eq(err, 0);
 	backend_lmdb_facts(b, &f);
