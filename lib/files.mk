@@ -114,6 +114,7 @@ store_SRCS = \
 	lib/store/master.c \
 	lib/store/master_chunks.c \
 	lib/store/master_clones.c \
+	lib/store/master_lives.c \
 	lib/store/master_release.c \
 	lib/store/master_trouble.c \
 	lib/store/master_write.c \

@@ -159,7 +159,7 @@ control_store_refuse(struct control_session *s, const struct control_ask *how,
 		control_store_say(s, how, control_store_code(status),
 		    "%s: %s: %s", store, why,
 		    how->reads ? "the copy is not complete yet"
-			       : "the write may yet happen");
+			       : "the write may have happened, or may yet");
 	} else {
 		control_store_say(
 		    s, how, control_store_code(status), "%s: %s", store, why);

@@ -101,6 +101,8 @@ open_master(struct store *st, const struct mu_layout *l,
 	cfg.entity.object = mu_hash64(0, row->name, strlen(row->name)) | 1;
 	cfg.epoch = mu_rng_u64(&s->rng) | 1;
 	cfg.resume = true;
+	cfg.may_lose =
+	    row->backend == MU_STORE_BACKEND_LMDB && row->sync_ns > 0;
 	cfg.default_expiry_ns = row->expiry_ns;
 	cfg.max_snapshot = (size_t)smaller(cfg.max_snapshot, room);
 	cfg.chunk_bytes = (size_t)smaller(cfg.chunk_bytes, room / 16);

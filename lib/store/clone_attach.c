@@ -217,12 +217,14 @@ begin_loading(struct mu_clone *c, const struct mu_command *cmd)
 	return true;
 }
 
-/* The copy goes on where it was; after a restart the consumer is new. */
+/* The copy goes on where it was, in the history of the master's new life if it
+ * has one; after a restart the consumer is new. */
 static bool
 go_on(struct mu_clone *c, const struct mu_command *cmd)
 {
-	if (cmd->number != c->applied || cmd->epoch != c->epoch)
+	if (cmd->number != c->applied)
 		return false;
+	c->epoch = cmd->epoch;
 	c->total = cmd->total;
 	if (!mu_consumer_is_open(c->in))
 		mu_consumer_handshake(c->in, cmd->number, cmd->heartbeat);

@@ -22,13 +22,14 @@
 struct mu_master;
 
 struct mu_master_config {
-	struct mu_entity entity;   /* kept across restarts, see resume */
-	uint64_t first_seq;        /* when the backend knows none; Broker: 1 */
-	uint64_t epoch;            /* random, not 0: names this history when the
-				      backend knows none */
-	bool resume;               /* number all actions and keep the numbers in
-				      the backend; follow clones that know an
-				      earlier life of this entity */
+	struct mu_entity entity; /* kept across restarts, see resume */
+	uint64_t first_seq;      /* when the backend knows none; Broker: 1 */
+	uint64_t epoch;          /* random, not 0: names this life's history */
+	bool resume;             /* number all actions and keep the numbers in
+				    the backend; follow clones that know an
+				    earlier life of this entity */
+	bool may_lose;           /* the backend calls durable what a crash
+				    may take away */
 	int64_t default_expiry_ns; /* of writes that carry none; 0: none */
 	struct mu_producer_limits limits;
 	size_t max_writers;

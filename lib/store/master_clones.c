@@ -172,7 +172,8 @@ learn(struct mu_master *m, const struct mu_command *cmd, uint64_t has)
 		if (m->gone < seq)
 			m->gone = seq;
 		m->resync_at = m->ticks + RESYNC_AFTER;
-	} else if (has > seq) {
+	} else if (has > seq || m->config.may_lose) {
+		/* Its numbers may stand for something else. */
 		m->resync_at = m->ticks + RESYNC_AFTER;
 	}
 	if (rc == 0 && w == NULL)
@@ -333,7 +334,7 @@ master_on_ack(struct mu_master *m, const struct mu_command *cmd)
 static bool
 is_resumable(struct mu_master *m, const struct mu_command *cmd)
 {
-	return cmd->epoch == m->epoch && cmd->epoch != 0 &&
+	return master_has_lived(m, cmd->epoch, cmd->number) &&
 	       mu_producer_resume(m->producer, &cmd->sender, cmd->number) == 0;
 }
 
@@ -345,9 +346,16 @@ greet_writer(
 	struct writer *w = master_writer(m, &cmd->sender);
 	bool known = master_writer_recall(m, &cmd->sender, &reply->writer);
 
-	/* What it knows to be answered was applied, whoever remembers. */
-	if (known && reply->writer < cmd->writer)
-		known = false;
+	/* What it knows to be answered was decided, whoever remembers; and
+	 * nothing of it came after what the backend remembers, when that is of
+	 * this history and complete. */
+	if (!known || reply->writer < cmd->writer) {
+		known = master_has_lived(m, cmd->epoch, 0) &&
+			master_writers_are_complete(m);
+		reply->writer = cmd->writer;
+	}
+	if (w != NULL && known)
+		master_writer_open(w, reply->writer);
 	if (w == NULL)
 		w = master_writer_add(m, &cmd->sender,
 		    known ? reply->writer : UINT64_MAX, MU_CHANNEL_HEARTBEAT);

@@ -6,8 +6,15 @@
 #include "store/master.h"
 
 #define MAX_FAILURES   128  /* remembered per writer, for lost results */
+#define MAX_LIVES      16   /* of a master that clones may know */
 #define MAX_REMEMBERED 1024 /* writers whose last number the backend keeps */
 #define MAX_LOOKBACK   4096 /* numbers asked again of a writer we forgot */
+
+/* An earlier life of this master. */
+struct life {
+	uint64_t epoch;
+	uint64_t end; /* the last number that counts */
+};
 
 /* The last write of one writer, for after a restart. */
 struct remembered {
@@ -88,9 +95,12 @@ struct mu_master {
 	struct change *changes, **changes_tail; /* in the order of writes */
 	struct change *unsealed; /* the first one of the open batch, or NULL */
 	size_t nchanges;
-	uint64_t nactions; /* numbered outs among the changes */
-	uint64_t batch;    /* last one sealed */
-	uint64_t epoch;
+	uint64_t nactions;            /* numbered outs among the changes */
+	uint64_t batch;               /* last one sealed */
+	uint64_t epoch;               /* of this life */
+	struct life lives[MAX_LIVES]; /* earlier ones, the last one first */
+	size_t nlives;
+	bool lives_saved;
 	uint64_t saved_seq; /* what the backend's record says */
 	uint64_t gone;      /* numbers up to here that are not kept are
 			       asked for by clones of an earlier life: */
@@ -140,6 +150,15 @@ void master_release(struct mu_master *m);
 void master_seal(struct mu_master *m);
 /* Read what the backend remembers; 0 or an error. */
 int master_remember(struct mu_master *m);
+
+/* --- master_lives.c --- */
+
+/* What the backend remembers of them; saved_seq is known.  0 or an error. */
+int master_lives_load(struct mu_master *m);
+/* Part of the batch that keeps the first number of this one. */
+int master_lives_save(struct mu_master *m);
+/* Is what history epoch was up to action seq part of ours? */
+bool master_has_lived(const struct mu_master *m, uint64_t epoch, uint64_t seq);
 
 /* --- master_trouble.c -------------------------------------------------- */
 
@@ -199,6 +218,10 @@ void master_writers_free(struct mu_master *m);
 /* The last write of who that was applied, also in an earlier life. */
 bool master_writer_recall(
     struct mu_master *m, const struct mu_entity *who, uint64_t *seq);
+/* Is there a record of every writer, ever? */
+bool master_writers_are_complete(const struct mu_master *m);
+/* Go on after that number, unless it is open already. */
+void master_writer_open(struct writer *w, uint64_t offset);
 /* Read and write the backend's records of writers. */
 int master_writers_load(struct mu_master *m);
 int master_writers_save(struct mu_master *m);

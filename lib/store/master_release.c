@@ -8,7 +8,6 @@
 #include "store/master_impl.h"
 
 static const struct mu_bytes seq_key = { (const uint8_t *)"seq", 3 };
-static const struct mu_bytes epoch_key = { (const uint8_t *)"epoch", 5 };
 
 /* --- what the backend remembers ---------------------------------------- */
 
@@ -39,7 +38,6 @@ save_u64(struct mu_master *m, struct mu_bytes key, uint64_t v)
 int
 master_remember(struct mu_master *m)
 {
-	uint64_t epoch = 0;
 	int rc;
 
 	m->saved_seq = 0;
@@ -48,13 +46,7 @@ master_remember(struct mu_master *m)
 	if (rc != 0 || !m->config.resume)
 		return rc;
 	rc = load_u64(m, seq_key, &m->saved_seq);
-	if (rc == 0)
-		rc = load_u64(m, epoch_key, &epoch);
-	if (rc == 0 && epoch != 0)
-		m->epoch = epoch;
-	else if (rc == 0)
-		rc = save_u64(m, epoch_key, m->epoch);
-	return rc;
+	return rc != 0 ? rc : master_lives_load(m);
 }
 
 /* The numbers that will be given out once this batch is durable. */
@@ -67,7 +59,8 @@ save_numbers(struct mu_master *m)
 	/* Numbers alone are not worth another failure. */
 	if (!m->config.resume || (m->commit_failed && m->unsealed == NULL))
 		return;
-	if (seq != m->saved_seq)
+	rc = master_lives_save(m);
+	if (rc == 0 && seq != m->saved_seq)
 		rc = save_u64(m, seq_key, seq);
 	if (rc == 0)
 		m->saved_seq = seq;
@@ -210,5 +203,6 @@ master_release(struct mu_master *m)
 	while (m->changes != NULL)
 		undo_one(m, why);
 	m->saved_seq = 0;
+	m->lives_saved = false;
 	master_writers_unsaved(m);
 }

@@ -12,7 +12,8 @@
 #include "store/master_impl.h"
 
 #define HOLD   10 /* ticks before a write that failed is asked for again */
-#define RECORD 32 /* bytes: endpoint, object, number */
+#define RECORD 40 /* bytes: endpoint, object, number, use */
+#define LEAST  32 /* of the first versions, which kept no use */
 
 /* --- records ----------------------------------------------------------- */
 
@@ -45,12 +46,15 @@ master_writers_load(struct mu_master *m)
 			continue;
 		if (rc != 0)
 			return rc;
-		if (value.len != RECORD)
+		if (value.len != RECORD && value.len != LEAST)
 			return MUSTER_EPROTO;
 		c = mu_cursor_over(value.at, value.len);
 		memcpy(r->who.endpoint.bytes, mu_cursor_bytes(&c, 16), 16);
 		r->who.object = mu_cursor_u64(&c);
 		r->seq = mu_cursor_u64(&c);
+		r->used = value.len == RECORD ? mu_cursor_u64(&c) : 0;
+		if (m->nremembered < r->used)
+			m->nremembered = r->used;
 	}
 	return 0;
 }
@@ -65,6 +69,7 @@ save_record(struct mu_master *m, size_t slot)
 	memcpy(record, r->who.endpoint.bytes, 16);
 	mu_command_set_seq(record + 16, r->who.object);
 	mu_command_set_seq(record + 24, r->seq);
+	mu_command_set_seq(record + 32, r->used);
 	return m->backend->ops->meta_put(
 	    m->backend, record_key(slot, raw), value);
 }
@@ -145,6 +150,16 @@ master_writer_recall(
 	return true;
 }
 
+/* Slots are given to others only when none is free. */
+bool
+master_writers_are_complete(const struct mu_master *m)
+{
+	for (size_t i = 0; m->remembered != NULL && i < MAX_REMEMBERED; i++)
+		if (mu_entity_is_nil(&m->remembered[i].who))
+			return true;
+	return false;
+}
+
 /* --- the list ---------------------------------------------------------- */
 
 struct writer *
@@ -164,6 +179,12 @@ open_at(struct writer *w, uint64_t offset, uint16_t heartbeat)
 		w->decided = offset;
 		w->floor = offset;
 	}
+}
+
+void
+master_writer_open(struct writer *w, uint64_t offset)
+{
+	open_at(w, offset, MU_CHANNEL_HEARTBEAT);
 }
 
 /* offset UINT64_MAX: not opened yet */

@@ -10,7 +10,7 @@
 #include "store/channel.h"
 
 #define FIRST_RING    16
-#define PATIENCE_MIN  4  /* ticks: what was resent may be under way */
+#define PATIENCE_MIN  4 /* ticks: what was resent may be under way */
 #define PATIENCE_MAX  32
 #define TIMEOUT_TICKS ((uint64_t)MU_CHANNEL_HEARTBEAT * MU_CHANNEL_TIMEOUT)
 

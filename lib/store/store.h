@@ -39,10 +39,10 @@ enum mu_store_status {
 	MU_STORE_NO_SUCH_KEY,
 	MU_STORE_CONDITION, /* put_unique: existed; put_if: differed */
 	MU_STORE_TYPE_CLASH,
-	MU_STORE_INVALID,   /* not a pair for a table, NaN key, ... */
-	MU_STORE_STALE,     /* clone without a master for too long */
-	MU_STORE_TIMEOUT,   /* no answer in time: the write may yet happen;
-			       a read waited for a copy on its way */
+	MU_STORE_INVALID, /* not a pair for a table, NaN key, ... */
+	MU_STORE_STALE,   /* clone without a master for too long */
+	MU_STORE_TIMEOUT, /* no answer: the write may have happened, or may yet;
+			     a read waited for a copy on its way */
 	MU_STORE_NO_MASTER, /* nobody was seen to host that store */
 	MU_STORE_TOO_LARGE,
 	MU_STORE_FULL,    /* map or disk full */
@@ -123,8 +123,8 @@ struct mu_store_out {
 					      after; else NULL */
 	uint64_t stale_ns; /* a read's result is from a copy that has not heard
 			      of its master for so long; 0: it is fresh */
-	int64_t deadline; /* GET at a master: when it expires, wall clock; else
-			     0: clones do not know it */
+	int64_t deadline;  /* GET at a master: when it expires, wall clock; else
+			      0: clones do not know it */
 	/* STATE */
 	enum mu_store_state state;
 	unsigned percent; /* ATTACHING */

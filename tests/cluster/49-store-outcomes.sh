@@ -41,7 +41,7 @@ until_true 20 has "$T/silent.out" 's/<$>/data/master'
 fails 'timeout, no answer in time: the copy is not complete yet' get s k
 fails 'timeout' exists s k
 fails 'timeout' keys s
-fails 'timeout, no answer in time: the write may yet happen' put s k 1
+fails 'timeout, no answer in time: the write may have happened, or may yet' put s k 1
 kill "${PID[silent]}"
 wait "${PID[silent]}" 2>/dev/null || :
 
@@ -62,7 +62,7 @@ patience=300ms
 
 say 'it does not answer any more'
 kill -STOP "${PID[manager]}"
-fails 'timeout, no answer in time: the write may yet happen' put s k two
+fails 'timeout, no answer in time: the write may have happened, or may yet' put s k two
 outcome 0 worker-1 get s k
 [ "$OUT" = one ] || fail "get says $OUT"
 

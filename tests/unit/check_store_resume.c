@@ -175,13 +175,113 @@ START_TEST(a_restarted_master_goes_on_with_its_numbers)
 	pair_open_master();
 	mu_master_stats(pw.master, &after);
 	ck_assert_uint_eq(after.seq, before.seq);
-	ck_assert_uint_eq(after.epoch, before.epoch);
+	ck_assert_uint_ne(after.epoch, before.epoch);
 	fetched = chunks();
 	pair_join(0, true);
 	pair_pass(PAIR_SECOND);
 	pair_do(MASTER, MU_STORE_PUT, "key01", "count:2");
 	ck_assert(pair_reads(0, "key01", "count:2"));
 	ck_assert_uint_eq(chunks(), fetched);
+	end();
+}
+END_TEST
+
+static void
+restart_master(void)
+{
+	pair_cut(0);
+	mu_master_free(pw.master);
+	pair_open_master();
+}
+
+/* Nor does it matter how often. */
+START_TEST(a_copy_outlives_several_lives_of_its_master)
+{
+	unsigned fetched;
+
+	begin();
+	open_clone();
+	pair_pass(PAIR_SECOND);
+	fetched = chunks();
+	for (unsigned i = 0; i < 10; i++) {
+		restart_master();
+		pair_settle();
+	}
+	pair_join(0, true);
+	pair_pass(PAIR_SECOND);
+	pair_do(MASTER, MU_STORE_PUT, "key01", "count:2");
+	ck_assert(pair_reads(0, "key01", "count:2"));
+	ck_assert_uint_eq(chunks(), fetched);
+	end();
+}
+END_TEST
+
+/* With a medium that syncs now and then: what a crash takes away was told to
+ * clones, and its numbers are given to something else. */
+START_TEST(what_the_master_lost_is_no_part_of_its_history)
+{
+	struct mu_clone_stats st;
+
+	begin();
+	open_clone();
+	pair_pass(PAIR_SECOND);
+	pw.disk->interval = pw.hold_disk = true;
+	pair_do(MASTER, MU_STORE_PUT, "lost", "count:1");
+	pair_do(MASTER, MU_STORE_PUT, "key00", "count:2");
+	ck_assert(pair_reads(0, "lost", "count:1"));
+	restart_master();
+	pw.hold_disk = false;
+	for (unsigned i = 0; i < 5; i++)
+		pair_do(MASTER, MU_STORE_PUT, "key01", "count:3");
+	pair_join(0, true);
+	pair_pass(PAIR_SECOND);
+	mu_clone_stats(pw.clones[0], &st);
+	ck_assert_int_eq((int)st.state, MU_STORE_FRESH);
+	ck_assert_uint_eq(st.entries, PAIRS);
+	ck_assert(pair_reads(0, "lost", "-"));
+	ck_assert(pair_reads(0, "key00", "count:1"));
+	ck_assert(pair_reads(0, "key01", "count:3"));
+	end();
+}
+END_TEST
+
+/* It dies with a clone's writes, the first ones ever, that its disk has not,
+ * or that it has, and nobody was told. */
+START_TEST(writes_under_way_are_done_once_by_the_next_life)
+{
+	struct mu_store_request long_enough = { .timeout_ns =
+						    60 * PAIR_SECOND };
+	struct pair_answer *sum, *unique;
+
+	begin();
+	pair_do(MASTER, MU_STORE_PUT, "sum", "count:0");
+	open_clone();
+	pair_pass(PAIR_SECOND);
+	for (unsigned round = 0; round < 2; round++) {
+		pw.hold_disk = true;
+		sum = pair_ask(0, MU_STORE_ADD, "sum", "count:1", long_enough);
+		unique = pair_ask(0, MU_STORE_PUT_UNIQUE,
+		    round == 0 ? "u0" : "u1", "count:1", long_enough);
+		pair_settle();
+		ck_assert(!sum->done && !unique->done);
+		if (_i == 1)
+			disk_commit(pw.disk, pw.disk->sealed);
+		restart_master();
+		pw.hold_disk = false;
+		pair_settle();
+		pair_join(0, true);
+		pair_pass(PAIR_SECOND);
+		ck_assert(sum->done && unique->done);
+		/* What was done is not done again, but how it ended is not
+		 * remembered. */
+		ck_assert_int_eq(
+		    (int)sum->status, _i == 0 ? MU_STORE_OK : MU_STORE_TIMEOUT);
+		ck_assert_int_eq((int)unique->status,
+		    _i == 0 ? MU_STORE_OK : MU_STORE_TIMEOUT);
+		ck_assert(pair_reads(
+		    MASTER, "sum", round == 0 ? "count:1" : "count:2"));
+		ck_assert(pair_reads(0, "u0", "count:1"));
+	}
 	end();
 }
 END_TEST
@@ -435,6 +535,10 @@ main(void)
 	tcase_add_test(tc, a_whole_copy_is_whole_after_a_restart);
 	tcase_add_test(tc, a_copy_too_old_begins_again);
 	tcase_add_test(tc, a_restarted_master_goes_on_with_its_numbers);
+	tcase_add_test(tc, a_copy_outlives_several_lives_of_its_master);
+	tcase_add_test(tc, what_the_master_lost_is_no_part_of_its_history);
+	tcase_add_loop_test(
+	    tc, writes_under_way_are_done_once_by_the_next_life, 0, 2);
 	tcase_add_test(tc, numbers_of_another_epoch_mean_nothing);
 	tcase_add_test(tc, a_copy_of_an_earlier_life_waits_for_its_master);
 	tcase_add_test(tc, a_copy_waits_for_its_disk);

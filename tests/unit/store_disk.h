@@ -129,10 +129,10 @@ disk_copy_all(struct mu_backend *from, struct mu_backend *to)
 static void
 disk_copy_meta(struct mu_backend *from, struct mu_backend *to)
 {
-	static const char *const names[] = { "seq", "epoch", "held" };
+	static const char *const names[] = { "seq", "epoch", "lives", "held" };
 	struct mu_bytes key, value;
 
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; i < 4; i++) {
 		key.at = (const uint8_t *)names[i];
 		key.len = strlen(names[i]);
 		if (from->ops->meta_get(from, key, &value) == 0)

@@ -167,6 +167,7 @@ pair_pass(uint64_t ns)
 __attribute__((unused)) static void
 pair_open_master(void)
 {
+	pw.mc.epoch++;
 	pw.disk = disk_open(pw.platter);
 	pw.master = mu_master_new(&pw.mc, &pw.disk->base, &pw.now);
 	ck_assert_ptr_nonnull(pw.master);
