@@ -19,7 +19,7 @@
 #include "sys/clock.h"
 #include "sys/log.h"
 
-#define CLONE_SYNC_MS 1000 /* a copy that is lost is fetched again */
+#define CLONE_SYNC_MS 100 /* a copy that is lost is fetched again */
 #define ROUNDS        8    /* of answers that ask again, in one turn */
 
 struct node_stores {
