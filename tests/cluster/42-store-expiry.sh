@@ -72,3 +72,38 @@ for node in worker-1 worker-2; do
 	until_true 10 missing "$node" away
 done
 says manager kept y || fail 'more than the key expired'
+
+say 'the clock of the master is set: back, and forward'
+stop manager
+export LEAPCLOCK=$T/leap
+# set_clock SECONDS: so far ahead of the right time
+set_clock() {
+	echo "$1" >"$LEAPCLOCK.new"
+	mv "$LEAPCLOCK.new" "$LEAPCLOCK"
+}
+ASAN_OPTIONS=${ASAN_OPTIONS:-}:verify_asan_link_order=0 \
+    LD_PRELOAD=$(realpath "$B/tests/leapclock.so") start manager
+# shellcheck disable=SC2086
+fresh s $NODES
+done_at worker-1 put s hour x --expiry 1h
+# left: seconds that are left of it
+left() {
+	ctl manager store dump s --prefix hour |
+	    jq '.expiry | sub(" ms$"; "") | tonumber / 1000 | floor'
+}
+[ "$(left)" -le 3600 ] || fail "$(left) s are left of an hour"
+set_clock -7200
+longer() {
+	[ "$(left)" -gt 10000 ]
+}
+until_true 10 longer
+for node in manager worker-1 worker-2; do
+	says "$node" hour x || fail "$node: the hour is over"
+done
+done_at worker-1 put s second x --expiry 1s
+until_true 10 missing worker-2 second
+set_clock 7200
+for node in manager worker-1 worker-2; do
+	until_true 10 missing "$node" hour
+done
+says worker-1 kept y || fail 'more than the hour is over'
