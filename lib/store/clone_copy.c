@@ -102,47 +102,30 @@ clone_erase(struct mu_clone *c, struct mu_bytes key, enum mu_store_event what,
 	return rc == MUSTER_ENOENT ? 0 : rc;
 }
 
-/* Erase the keys after from and before end (at NULL: all). */
-static int
-erase_range(struct mu_clone *c, struct mu_bytes from, struct mu_bytes end,
-    const struct mu_entity *publisher)
-{
-	struct mu_bytes key, value;
-	int64_t deadline;
-	struct mu_buf copy;
-	int rc = 0;
-
-	mu_buf_init(&copy, 0);
-	while (rc == 0) {
-		rc = clone_medium(c, c->backend->ops->after(c->backend, from,
-					 &key, &value, &deadline));
-		if (rc != 0 || (end.at != NULL && mu_key_cmp(key, end) >= 0))
-			break;
-		mu_buf_reset(&copy);
-		mu_buf_put(&copy, key.at, key.len);
-		rc = mu_buf_error(&copy);
-		if (rc == 0)
-			rc = clone_erase(
-			    c, mu_bytes_of(&copy), MU_STORE_ERASED, publisher);
-	}
-	mu_buf_clear(&copy);
-	return rc == MUSTER_ENOENT ? 0 : rc;
-}
-
 /* --- actions ----------------------------------------------------------- */
 
+/* As a whole: one by one, each would be looked for among those that are gone
+ * already. */
 static int
 clear(struct mu_clone *c, const struct mu_command *cmd)
 {
-	struct mu_bytes none = { NULL, 0 };
 	uint64_t n = c->backend->ops->size(c->backend);
+	struct mu_outq events;
+	int rc = 0;
 
-	if (n <= c->config.max_clear_events)
-		return erase_range(c, none, none, &cmd->publisher);
-	mu_outq_log(&c->out, 6,
-	    "cleared of %llu entries, without an event for each",
-	    (unsigned long long)n);
-	return c->backend->ops->clear(c->backend);
+	mu_outq_init(&events);
+	if (!c->unwatched && n > c->config.max_clear_events)
+		mu_outq_log(&events, 6,
+		    "cleared of %llu entries, without an event for each",
+		    (unsigned long long)n);
+	else if (!c->unwatched)
+		rc = mu_entry_say_erased(c->backend, &cmd->publisher, &events);
+	if (rc == 0)
+		rc = c->backend->ops->clear(c->backend);
+	if (rc == 0)
+		mu_outq_move(&c->out, &events);
+	mu_outq_clear(&events);
+	return rc;
 }
 
 int

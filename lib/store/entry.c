@@ -201,3 +201,31 @@ mu_entry_query(struct mu_backend *b, const struct mu_store_request *req,
 	mu_out_set_result(done, status, result);
 	muster_value_unref(result);
 }
+
+int
+mu_entry_say_erased(
+    struct mu_backend *b, const struct mu_entity *publisher, struct mu_outq *q)
+{
+	struct mu_bytes from = { NULL, 0 }, key, value;
+	bool good = true;
+	int64_t deadline;
+	struct mu_buf last;
+
+	mu_buf_init(&last, 0);
+	while (good && b->ops->after(b, from, &key, &value, &deadline) == 0) {
+		struct muster_value *k = NULL;
+		struct mu_out *event = NULL;
+
+		if (muster_value_dec(key.at, key.len, &k) == 0)
+			event = mu_out_event(
+			    MU_STORE_ERASED, k, NULL, NULL, publisher);
+		muster_value_unref(k);
+		mu_buf_reset(&last);
+		mu_buf_put(&last, key.at, key.len);
+		from = mu_bytes_of(&last);
+		good = event != NULL && mu_buf_error(&last) == 0;
+		mu_outq_push(q, event);
+	}
+	mu_buf_clear(&last);
+	return good ? 0 : MUSTER_ENOMEM;
+}

@@ -40,6 +40,11 @@ enum mu_store_status mu_entry_get_due(struct mu_backend *b, struct mu_bytes key,
 void mu_entry_query(struct mu_backend *b, const struct mu_store_request *req,
     uint32_t max_keys, struct mu_out *done);
 
+/* An ERASED event for each key, behind what is in q; those behind a record that
+ * cannot be read are left out.  0 or MUSTER_ENOMEM. */
+int mu_entry_say_erased(
+    struct mu_backend *b, const struct mu_entity *publisher, struct mu_outq *q);
+
 bool mu_store_is_read(enum mu_store_op op);
 /* Has it the values its operation needs? */
 bool mu_store_request_is_complete(const struct mu_store_request *req);

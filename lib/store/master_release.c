@@ -54,6 +54,7 @@ static void
 save_numbers(struct mu_master *m)
 {
 	uint64_t seq = mu_producer_seq(m->producer) + m->nactions;
+	bool some = seq != m->saved_seq || m->unsaved;
 	int rc = 0;
 
 	/* Numbers alone are not worth another failure. */
@@ -66,10 +67,11 @@ save_numbers(struct mu_master *m)
 		m->saved_seq = seq;
 	if (rc == 0)
 		rc = master_writers_save(m);
-	if (rc != 0 && !m->numbers_failed)
+	/* Who never gave one out need not say that he could not. */
+	if (rc != 0 && some && !m->numbers_failed)
 		mu_outq_log(&m->out, 4, "cannot save sequence numbers: %s",
 		    muster_strerror(rc));
-	m->numbers_failed = rc != 0;
+	m->numbers_failed = rc != 0 && (some || m->numbers_failed);
 }
 
 void

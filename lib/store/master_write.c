@@ -234,35 +234,6 @@ say_removed(struct mu_master *m, struct change *c, const struct plan *p)
 }
 
 static bool
-say_each_erased(
-    struct mu_master *m, struct change *c, const struct mu_entity *publisher)
-{
-	struct mu_bytes from = { NULL, 0 }, key, value;
-	bool good = true;
-	int64_t deadline;
-	struct mu_buf last;
-
-	mu_buf_init(&last, 0);
-	while (good && m->backend->ops->after(
-			   m->backend, from, &key, &value, &deadline) == 0) {
-		struct muster_value *k = NULL;
-		struct mu_out *event = NULL;
-
-		if (muster_value_dec(key.at, key.len, &k) == 0)
-			event = mu_out_event(
-			    MU_STORE_ERASED, k, NULL, NULL, publisher);
-		muster_value_unref(k);
-		mu_buf_reset(&last);
-		mu_buf_put(&last, key.at, key.len);
-		from = mu_bytes_of(&last);
-		good = event != NULL && mu_buf_error(&last) == 0;
-		mu_outq_push(&c->outs, event);
-	}
-	mu_buf_clear(&last);
-	return good;
-}
-
-static bool
 say_cleared(struct mu_master *m, struct change *c, const struct plan *p)
 {
 	struct mu_command clear = {
@@ -275,7 +246,8 @@ say_cleared(struct mu_master *m, struct change *c, const struct plan *p)
 		mu_outq_log(&c->outs, 6,
 		    "cleared of %llu entries, without an event for each",
 		    (unsigned long long)n);
-	else if (!say_each_erased(m, c, &p->cmd->publisher))
+	else if (mu_entry_say_erased(
+		     m->backend, &p->cmd->publisher, &c->outs) != 0)
 		return false;
 	return master_change_action(m, c, &clear);
 }

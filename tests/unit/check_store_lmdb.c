@@ -291,6 +291,46 @@ START_TEST(a_copy_of_keys_that_begin_alike_is_made_equal)
 }
 END_TEST
 
+/* Erased one by one, each would be looked for behind all that are gone. */
+START_TEST(a_large_copy_in_a_file_is_cleared_at_once)
+{
+	const unsigned n = 100000; /* the most that are told one by one */
+	struct backend_lmdb_options o;
+	struct mu_clone_stats st;
+	char name[20];
+
+	scratch_open();
+	file = store_open();
+	for (unsigned i = 0; i < n; i++) {
+		snprintf(name, sizeof name, "%u", i);
+		put_pair(name);
+	}
+	ck_assert_int_eq(store_commit(file), 0);
+	pair_begin();
+	pw.master = mu_master_new(&pw.mc, file, &pw.now);
+	o = options();
+	o.name = "copy";
+	o.sync_interval_ms = 3600000;
+	pair_open_clone_on(0, store_open_with(o));
+	pair_join(0, true);
+	do {
+		turn();
+		mu_clone_stats(pw.clones[0], &st);
+	} while (st.state != MU_STORE_FRESH);
+	ck_assert_uint_eq(st.entries, n);
+	write_now(MU_STORE_CLEAR, NULL, NULL);
+	turn();
+	mu_clone_stats(pw.clones[0], &st);
+	ck_assert_uint_eq(st.entries, 0);
+	ck_assert_uint_eq(pw.clone_events[MU_STORE_ERASED], n);
+	write_now(MU_STORE_PUT, "more", "count:1");
+	turn();
+	ck_assert(pair_reads(0, "more", "count:1"));
+	pair_end();
+	scratch_close();
+}
+END_TEST
+
 int
 main(void)
 {
@@ -305,6 +345,7 @@ main(void)
 	tcase_add_test(tc, backends_agree_on_the_order_of_keys);
 	tcase_add_loop_test(
 	    tc, a_copy_of_keys_that_begin_alike_is_made_equal, 0, 2);
+	tcase_add_test(tc, a_large_copy_in_a_file_is_cleared_at_once);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);
 	srunner_run_all(sr, CK_NORMAL);
