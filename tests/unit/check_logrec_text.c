@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "base/alloc.h"
 #include "logrec/escape.h"
@@ -676,6 +677,7 @@ START_TEST(a_header_is_written_as_zeek_does)
 	mu_log_format_init(&f);
 	mu_log_format_set(&f, "empty_field", "<e m>", NULL);
 	setenv("TZ", "UTC", 1);
+	tzset();
 	w = mu_log_writer_new(&s, &f);
 	mu_buf_init(&b, 0);
 	mu_log_writer_open(w, &b, 1714568400);
