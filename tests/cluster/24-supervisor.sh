@@ -119,7 +119,9 @@ say 'without standard descriptors nothing else takes their place'
 "$MUSTERD" -d -f "$LAYOUT" -r "$T" logger-1 0<&- 1>&- 2>&- &
 PID[logger-1]=$!
 await listening logger-1
+# Others than root do not see the descriptors of a process that holds secrets.
 for fd in 0 1 2; do
+	[ "$(id -u)" -eq 0 ] || break
 	[ "$(readlink "/proc/${PID[logger-1]}/fd/$fd")" = /dev/null ] ||
 	    fail "descriptor $fd is $(readlink "/proc/${PID[logger-1]}/fd/$fd")"
 done
