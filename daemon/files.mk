@@ -16,6 +16,7 @@ core_SRCS = \
 	daemon/core/access.c \
 	daemon/core/answer.c \
 	daemon/core/dial.c \
+	daemon/core/echoes.c \
 	daemon/core/endpoint.c \
 	daemon/core/endpoint_dial.c \
 	daemon/core/endpoint_hold.c \

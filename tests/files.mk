@@ -43,6 +43,7 @@ endif
 
 # --- unit tests: one line each ---------------------------------------------
 $(eval $(call unit,base,base))
+$(eval $(call unit,echoes,core sys proto pool layout topic value base))
 $(eval $(call unit,members,core sys proto pool layout topic value base))
 $(eval $(call unit,members_peers,core sys proto pool layout topic value base))
 $(eval $(call unit,members_track,core sys proto pool layout topic value base))

@@ -26,6 +26,7 @@
 #include "base/heap.h"
 #include "base/rng.h"
 #include "core/accepted.h"
+#include "core/echoes.h"
 #include "core/dial.h"
 #include "core/endpoint.h"
 #include "core/link.h"
@@ -123,6 +124,7 @@ struct endpoint {
 	struct mu_pools *pools;
 	struct relays *relays;
 	uint64_t refused; /* messages that access forbade */
+	struct echoes echoes; /* complaints about strangers */
 	struct endpoint_raiser *raiser; /* or NULL */
 	struct subscriber service; /* membership, as the router sees it */
 	struct endpoint_watch *watches; /* a list */

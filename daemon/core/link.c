@@ -94,8 +94,8 @@ link_spot(const struct link *l, char label[NAME_SHOWN])
 		snprintf(label, NAME_SHOWN, "[%s]:%u", l->address,
 		    (unsigned)l->port);
 	else
-		snprintf(label, NAME_SHOWN, "%s:%u", l->address,
-		    (unsigned)l->port);
+		snprintf(
+		    label, NAME_SHOWN, "%s:%u", l->address, (unsigned)l->port);
 	return label;
 }
 
@@ -110,6 +110,26 @@ link_label(const struct link *l, char label[NAME_SHOWN])
 	return label;
 }
 
+/* It may come back each second, and do the same. */
+static void
+complain_of_stranger(struct link *l, int level, const char *text)
+{
+	uint64_t unsaid;
+	char label[NAME_SHOWN], more[64] = "";
+	enum echoes_answer may =
+	    echoes_ask(&l->e->echoes, l->address, text, l->e->now, &unsaid);
+
+	if (unsaid > 0)
+		snprintf(
+		    more, sizeof more, ", %" PRIu64 " more meanwhile", unsaid);
+	else if (may == ECHOES_SAY_LAST)
+		snprintf(more, sizeof more,
+		    "; the same is said once a minute from now on");
+	if (may != ECHOES_COUNT)
+		note_log(l->e, level, "peer %s: %s%s", link_spot(l, label),
+		    text, more);
+}
+
 /* One line per connection at a level that is shown, whatever it does. */
 void
 link_complain(struct link *l, int level, const char *text)
@@ -120,7 +140,11 @@ link_complain(struct link *l, int level, const char *text)
 		level = LOG_LEVEL_DEBUG;
 	if (level > (int)log_get_level())
 		return;
-	note_log(l->e, level, "peer %s: %s", link_label(l, label), text);
+	if (level >= LOG_LEVEL_DEBUG || l->outbound || link_name(l) != NULL)
+		note_log(
+		    l->e, level, "peer %s: %s", link_label(l, label), text);
+	else
+		complain_of_stranger(l, level, text);
 	if (level < LOG_LEVEL_DEBUG)
 		l->complained = true;
 }
@@ -263,8 +287,8 @@ void
 link_uncount(struct link *l)
 {
 	if (l->from != NULL)
-		accepted_leave(&l->e->accepted, l->from,
-		    l->state == LINK_HANDSHAKE);
+		accepted_leave(
+		    &l->e->accepted, l->from, l->state == LINK_HANDSHAKE);
 	l->from = NULL;
 }
 
@@ -278,8 +302,8 @@ link_free(struct link *l)
 		router_detach(l->e->router, &l->sub);
 		/* the end of the node is not an event of its cluster */
 		if (l->e->members != NULL)
-			members_peer_down(l->e->members, &l->sub.id, true,
-			    l->e->now);
+			members_peer_down(
+			    l->e->members, &l->sub.id, true, l->e->now);
 	}
 	link_uncount(l);
 	mu_heap_remove(&l->e->dues, &l->due);

@@ -4,6 +4,7 @@
  */
 #include "endpoint_net.h"
 
+#include "core/echoes.h"
 #include "muster/topic.h"
 
 #define LAYOUT                                                                 \
@@ -636,9 +637,11 @@ START_TEST(lines_give_way_when_there_are_too_many)
 
 	net_settle(&net);
 	for (int i = 0; i < 3000; i++) {
-		struct link *l = endpoint_accepted(net.nodes[m].e, "192.0.2.1",
-		    1, &why, net.now);
+		char from[32];
+		struct link *l;
 
+		snprintf(from, sizeof from, "192.0.%d.%d", i / 100, i % 100);
+		l = endpoint_accepted(net.nodes[m].e, from, 1, &why, net.now);
 		ck_assert_ptr_nonnull(l);
 		link_closed(l, NULL, net.now);
 	}
@@ -652,6 +655,34 @@ START_TEST(lines_give_way_when_there_are_too_many)
 	net_expect(&net, m, "2000 messages were not written: too many at once",
 	    1);
 	ck_assert_uint_eq(endpoint_nlinks(net.nodes[m].e), 0);
+}
+END_TEST
+
+START_TEST(who_comes_again_and_again_is_said_now_and_then)
+{
+	struct endpoint_out out;
+	size_t m = net_start(&net, "manager"), lines = 0;
+	const char *why;
+
+	net_settle(&net);
+	for (int i = 0; i < 150; i++) {
+		struct link *l = endpoint_accepted(net.nodes[m].e, "192.0.2.1",
+		    1, &why, net.now);
+
+		ck_assert_ptr_nonnull(l);
+		link_closed(l, NULL, net.now);
+		net.now += 1000000000;
+	}
+	while (endpoint_next(net.nodes[m].e, &out)) {
+		if (out.kind != ENDPOINT_LOG)
+			continue;
+		lines++;
+		mu_buf_printf(&net.nodes[m].said, "%s\n", out.text);
+	}
+	ck_assert_uint_eq(lines, ECHOES_SAID + 2);
+	net_expect(&net, m, "once a minute from now on", 1);
+	net_expect(&net, m, ", 52 more meanwhile", 1);
+	net_expect(&net, m, ", 59 more meanwhile", 1);
 }
 END_TEST
 
@@ -689,6 +720,7 @@ main(void)
 	tcase_add_test(t, an_endpoint_needs_its_memory_to_begin);
 	tcase_add_test(t, a_reload_without_memory_changes_nothing);
 	tcase_add_test(t, lines_give_way_when_there_are_too_many);
+	tcase_add_test(t, who_comes_again_and_again_is_said_now_and_then);
 	suite_add_tcase(s, t);
 	r = srunner_create(s);
 	srunner_run_all(r, CK_NORMAL);
