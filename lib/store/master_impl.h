@@ -95,9 +95,10 @@ struct mu_master {
 	struct change *changes, **changes_tail; /* in the order of writes */
 	struct change *unsealed; /* the first one of the open batch, or NULL */
 	size_t nchanges;
-	uint64_t nactions;            /* numbered outs among the changes */
-	uint64_t batch;               /* last one sealed */
-	uint64_t epoch;               /* of this life */
+	uint64_t nactions; /* numbered outs among the changes */
+	uint64_t batch;    /* last one sealed */
+	uint64_t settled;  /* the fate of batches up to here is known */
+	uint64_t epoch;    /* of this life */
 	struct life lives[MAX_LIVES]; /* earlier ones, the last one first */
 	size_t nlives;
 	bool lives_saved;

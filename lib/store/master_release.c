@@ -188,12 +188,14 @@ master_release(struct mu_master *m)
 	uint64_t durable;
 	int err;
 
-	if (m->changes == NULL)
+	/* Numbers alone may be on their way, too. */
+	if (m->changes == NULL && m->settled == m->batch)
 		return;
 	durable = m->backend->ops->durable(m->backend, &err);
 	while (m->changes != NULL && m->changes->batch != 0 &&
 	       (m->changes->batch <= durable || m->batch == 0))
 		release_one(m);
+	m->settled = err == 0 ? durable : m->batch;
 	if (err == 0)
 		return;
 	why = mu_entry_status(err);

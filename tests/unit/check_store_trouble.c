@@ -407,6 +407,29 @@ START_TEST(a_failed_commit_is_seen_until_one_succeeds)
 }
 END_TEST
 
+/* What a master writes down at its start is undone by itself. */
+START_TEST(a_failed_start_costs_no_write)
+{
+	pair_begin();
+	pair_open_master();
+	pw.hold_disk = true;
+	pair_settle();
+	ck_assert_uint_eq(pw.disk->sealed, 1);
+	pw.disk->fail = MUSTER_ELIMIT;
+	pair_settle();
+	pw.hold_disk = false;
+	ck_assert_int_eq(
+	    (int)pair_do(MASTER, MU_STORE_PUT, "k", "count:1"), MU_STORE_OK);
+	ck_assert_int_eq((int)trouble(), MU_STORE_OK);
+	/* and is written with the next one */
+	ck_assert_int_eq(pw.platter->ops->meta_get(pw.platter,
+			     (struct mu_bytes){ (const uint8_t *)"epoch", 5 },
+			     &(struct mu_bytes){ NULL, 0 }),
+	    0);
+	pair_end();
+}
+END_TEST
+
 /* --- damaged records ---------------------------------------------------- */
 
 static struct mu_bytes
@@ -532,6 +555,7 @@ main(void)
 	tcase_add_test(tc, a_clone_waits_for_its_master_without_end);
 	tcase_add_test(tc, a_refusing_medium_is_seen_until_a_write_succeeds);
 	tcase_add_test(tc, a_failed_commit_is_seen_until_one_succeeds);
+	tcase_add_test(tc, a_failed_start_costs_no_write);
 	tcase_add_test(tc, a_damaged_record_is_refused_to_everybody);
 	tcase_add_test(tc, a_write_that_no_commit_can_hold_is_given_up);
 	tcase_add_test(tc, a_damaged_copy_is_fetched_again);
