@@ -3,6 +3,7 @@
  * the journal before it is, and that it was moved after; whoever comes in
  * between finds it under one of both names.
  */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -142,11 +143,11 @@ rotate_move(struct logsink *s, const char *name, const char *target, bool *here)
 /* --- one file ---------------------------------------------------------- */
 
 /* The last line, if there is room for it; the lines of the group are on disk
- * by now. */
+ * by now: every way here begins with a flush. */
 static void
 end_lines(struct logsink *s, struct writer *w)
 {
-	mu_buf_reset(&w->lines);
+	assert(mu_buf_len(&w->lines) == 0);
 	format_close(w->fmt, &w->lines, s->now.wall);
 	if (mu_buf_error(&w->lines) == 0 && mu_buf_len(&w->lines) > 0) {
 		if (format_write(s, w) == 0)
@@ -308,12 +309,26 @@ too_large(struct logsink *s, const struct writer *w)
 	return true;
 }
 
+static bool
+any_too_large(struct logsink *s)
+{
+	bool any = false;
+
+	if (s->logs.rotate_bytes == 0)
+		return false;
+	for (const struct writer *w = s->writers; w != NULL; w = w->next)
+		any = too_large(s, w) || any;
+	return any;
+}
+
 void
 rotate_due(struct logsink *s)
 {
 	s->rotation_waits = false;
-	if (s->logs.rotate_bytes > 0)
+	if (any_too_large(s)) {
+		logsink_flush(s, &s->now);
 		rotate(s, too_large, false);
+	}
 	if (s->logs.rotate_ns == 0) {
 		s->next_rotation = 0;
 		return;

@@ -353,6 +353,40 @@ START_TEST(nor_is_one_that_was_truncated_filled_with_nothing)
 }
 END_TEST
 
+/* A file that is too large waits for the next second; what came meanwhile is
+ * not on disk yet when that begins, and belongs into it. */
+START_TEST(rotation_by_size_loses_nothing_that_waits)
+{
+	struct logitem *it;
+	struct world w;
+	struct mu_buf b;
+
+	world_init(&w, 10);
+	w.logs.rotate_bytes = 100;
+	w.logs.flush_ns = 5 * (int64_t)NS;
+	start(&w);
+	mu_buf_init(&b, 0);
+	for (uint64_t n = 1; n <= 3; n += 2) {
+		put_batch(&b, 2);
+		put_create(&b, "A::LOG", "a");
+		put_record(&b, "A::LOG", "a", n, "x");
+		it = make_item(LOGITEM_MESSAGE, &b, "worker-9");
+		logsink_feed(w.sink, it, &w.now);
+		if (n == 1)
+			logsink_flush(w.sink, &w.now);
+	}
+	mu_buf_clear(&b);
+	pass(&w, NS / 2); /* the same second */
+	ck_assert(has_file(&w, "a.log"));
+	ck_assert_uint_gt(logsink_deadline(w.sink), w.now.mono);
+	pass(&w, NS / 2 + NS / 4); /* the next, before the flush is due */
+	ck_assert(!has_file(&w, "a.log"));
+	finish(&w);
+	ck_assert_uint_eq(w.seen[1], 1);
+	ck_assert_uint_eq(w.seen[3], 1);
+}
+END_TEST
+
 START_TEST(names_and_times_of_rotation)
 {
 	struct world w;
@@ -498,6 +532,7 @@ main(void)
 	tcase_add_test(t, a_stranger_in_the_way_is_moved);
 	tcase_add_test(t, a_file_that_somebody_removed_is_begun_anew);
 	tcase_add_test(t, nor_is_one_that_was_truncated_filled_with_nothing);
+	tcase_add_test(t, rotation_by_size_loses_nothing_that_waits);
 	tcase_add_test(t, names_and_times_of_rotation);
 	tcase_add_test(t, batches_come_again_or_too_early);
 	tcase_add_test(t, no_memory_is_survived);
