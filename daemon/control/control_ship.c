@@ -81,7 +81,7 @@ refuse_error(struct control_session *s, const struct log_ask *how, int error)
 		if (f.error[0] == '\0')
 			refuse(s, how, "full",
 			    "the spool has reached its limit of %llu bytes: "
-			    "no logger takes records",
+			    "loggers take none, or not fast enough",
 			    (unsigned long long)f.limit);
 		else
 			refuse(s, how, "full", "the spool: %s", f.error);

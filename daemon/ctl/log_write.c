@@ -62,7 +62,8 @@ struct shipment {
 	uint64_t size;  /* of the file, 0: unknown */
 	uint64_t shown; /* when progress was */
 	bool progress;
-	bool stop; /* something was refused: send no more */
+	bool stop;  /* something was refused: send no more */
+	bool begun; /* the first bytes were looked at */
 	bool eof;
 };
 
@@ -301,6 +302,33 @@ await_input(struct shipment *s)
 	return r;
 }
 
+/* What would be read as lines of nonsense. */
+static bool
+is_compressed(const struct shipment *s, const uint8_t *p, size_t len)
+{
+	static const struct {
+		char magic[6];
+		size_t len;
+		const char *cat;
+	} kinds[] = {
+		{ { 0x1f, (char)0x8b }, 2, "zcat" },
+		{ { 0x28, (char)0xb5, 0x2f, (char)0xfd }, 4, "zstdcat" },
+		{ { (char)0xfd, '7', 'z', 'X', 'Z' }, 5, "xzcat" },
+		{ { 'B', 'Z', 'h' }, 3, "bzcat" },
+	};
+
+	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+		if (len < kinds[i].len ||
+		    memcmp(p, kinds[i].magic, kinds[i].len) != 0)
+			continue;
+		complain("%s: it is compressed; try: %s FILE | musterctl log "
+			 "write STREAM",
+		    s->name, kinds[i].cat);
+		return true;
+	}
+	return false;
+}
+
 static int
 read_more(struct shipment *s)
 {
@@ -315,6 +343,9 @@ read_more(struct shipment *s)
 		complain("%s: %s", s->name, strerror(errno));
 		return MUSTER_EINVAL;
 	}
+	if (n > 0 && !s->begun && is_compressed(s, chunk, (size_t)n))
+		return MUSTER_EINVAL;
+	s->begun = true;
 	if (n == 0) {
 		s->eof = true;
 		mu_log_reader_end(s->reader);

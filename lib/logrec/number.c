@@ -292,7 +292,8 @@ mu_log_get_double(const char *s, size_t len, double *v)
 	/* Digits first: hexadecimal and words are none of ours. */
 	if (strspn(text, "+-0123456789.eE") != len)
 		return false;
-	return mu_real_parse(text, v);
+	/* What is too large for the type is not the infinity. */
+	return mu_real_parse(text, v) && isfinite(*v);
 }
 
 static bool

@@ -181,15 +181,34 @@ infer(struct mu_log_reader *r)
 	return mu_log_columns(r, &s);
 }
 
+/* The mark that some programs put before UTF-8; false: it may be one yet. */
+static bool
+pass_mark(struct mu_log_reader *r)
+{
+	static const uint8_t mark[] = { 0xef, 0xbb, 0xbf };
+	size_t len = mu_buf_len(&r->in);
+
+	if (r->offset > 0 ||
+	    memcmp(mu_buf_data(&r->in), mark, len < 3 ? len : 3) != 0)
+		return true;
+	if (len < sizeof mark)
+		return r->ended;
+	mu_buf_consume(&r->in, sizeof mark);
+	r->offset = sizeof mark;
+	r->scanned = 0;
+	return true;
+}
+
 /* Before the first line: what form it is, and JSON's columns. */
 static int
 begin(struct mu_log_reader *r)
 {
-	const uint8_t *p = mu_buf_data(&r->in);
+	const uint8_t *p;
 	struct mu_log_stream s;
 
-	if (mu_buf_len(&r->in) == 0)
+	if (mu_buf_len(&r->in) == 0 || !pass_mark(r) || mu_buf_len(&r->in) == 0)
 		return MU_LOG_MORE;
+	p = mu_buf_data(&r->in);
 	if (r->form == MU_LOG_FORM_AUTO)
 		r->form = p[0] == '{' ? MU_LOG_FORM_JSON : MU_LOG_FORM_TSV;
 	if (r->form != MU_LOG_FORM_JSON || r->known)

@@ -48,6 +48,19 @@ outcome 0 ctl worker-2 --json log write Nasty::LOG - <"$T/nasty.log"
 until_true 20 has_lines 134 "$(the_file nasty)" '^[0-9]'
 cmp <(grep '^[0-9]' "$T/nasty.log") <(grep '^[0-9]' "$(the_file nasty)")
 
+say 'a compressed file is not read as text'
+outcome 66 ctl worker-1 log write Conn::LOG $data/default/conn.log.gz
+has "$T/err" 'it is compressed; try: zcat FILE |' || fail "$(cat "$T/err")"
+
+say 'a mark before the text, and a number that is too large for any type'
+printf '\xef\xbb\xbf{"a":1.5}\n{"a":1e400}\n{"a":-2e-3}\n' >"$T/mark.json"
+outcome 1 ctl worker-1 log write Mark::LOG "$T/mark.json"
+has "$T/err" 'mark.json:2: field a:' || fail "$(cat "$T/err")"
+until_true 20 has_lines 2 "$(the_file mark)" '^(1.5|-0.002)$'
+(printf '\xef\xbb\xbf' && cat "$T/conn.log") >"$T/marked.log"
+outcome 0 ctl worker-1 log write Marked::LOG "$T/marked.log"
+until_true 20 arrived marked "$T/conn.log"
+
 say 'JSON lines, with the types told and inferred'
 types=$(paste -d: <(sed -n 's/^#fields\t//p' "$T/http.log" | tr '\t' '\n') \
     <(sed -n 's/^#types\t//p' "$T/http.log" | tr '\t' '\n') | paste -sd,)
