@@ -175,8 +175,11 @@ recover_file(struct logsink *s, struct left *l)
 		r.close = l->closed;
 		rc = 0;
 	} else {
-		sink_say(s, LOG_LEVEL_WARN,
-		    "logs: %s is gone, or another file by now", l->name);
+		/* An empty one was removed by a life that could not say so. */
+		if (l->size > 0)
+			sink_say(s, LOG_LEVEL_WARN,
+			    "logs: %s is gone, or another file by now",
+			    l->name);
 		return journal_moved(s, l->name, NULL);
 	}
 	if (rc == 0)

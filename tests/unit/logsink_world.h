@@ -45,6 +45,7 @@ struct world {
 	size_t refused, logs_seen, rotated, warnings;
 	bool apart;
 	bool deaf; /* answers do not arrive */
+	bool gone; /* a file was, it was said */
 	bool gzip; /* files are compressed as they are written */
 	char last_log[256];
 	struct logsink_total total; /* at the end */
@@ -126,6 +127,8 @@ drain(struct world *w)
 		case LOGSINK_LOG:
 			w->logs_seen++;
 			w->warnings += out.level <= 4;
+			w->gone =
+			    w->gone || strstr(out.text, "is gone") != NULL;
 			snprintf(
 			    w->last_log, sizeof w->last_log, "%s", out.text);
 			break;
