@@ -95,6 +95,8 @@ refuse(struct logsink *s, struct logitem *it)
 		snprintf(why, sizeof why, "%s", s->total.error);
 	else if (s->blocked != NULL)
 		snprintf(why, sizeof why, "%s", s->blocked->error);
+	else if (s->no_writer != NULL)
+		snprintf(why, sizeof why, "%s", s->no_writer);
 	else
 		snprintf(why, sizeof why, "out of memory");
 	session_refuse(s, it, why);

@@ -149,6 +149,7 @@ struct logsink {
 	uint64_t item;          /* its number */
 	struct writer *blocked; /* it wants a file that cannot be written */
 	bool nomem;             /* or memory */
+	const char *no_writer;  /* or a writer that there cannot be now: why */
 	bool again;             /* the group is done once more: count nothing */
 	uint64_t journal_retry; /* monotonic; 0: it works */
 	bool damaged;           /* the journal is */

@@ -128,7 +128,8 @@ take_message(
 		malformed(s, it, muster_strerror(rc));
 		return;
 	}
-	while (!s->nomem && s->blocked == NULL && mu_log_walk_next(&walk, &m)) {
+	while (!s->nomem && s->blocked == NULL && s->no_writer == NULL &&
+	       mu_log_walk_next(&walk, &m)) {
 		if (m.kind == MUSTER_MESSAGE_LOG_CREATE)
 			writer_describe(s, it, m.bytes, m.len);
 		else if (m.kind == MUSTER_MESSAGE_LOG_WRITE)
@@ -144,6 +145,7 @@ begin(struct logsink *s)
 	s->touched = NULL;
 	s->blocked = NULL;
 	s->nomem = false;
+	s->no_writer = NULL;
 	s->tail_mark = mu_buf_len(&s->tail_lines);
 }
 
@@ -163,7 +165,7 @@ item_take(struct logsink *s, struct logitem *it)
 {
 	begin(s);
 	take_message(s, it, it->payload, it->len);
-	if (!s->nomem && s->blocked == NULL)
+	if (!s->nomem && s->blocked == NULL && s->no_writer == NULL)
 		return true;
 	undo(s);
 	if (it->kind == LOGITEM_MESSAGE && !s->again)

@@ -249,10 +249,19 @@ find_variant(const struct writer_key *k, const struct mu_log_stream *desc)
 	return NULL;
 }
 
+static const char no_memory[] = "out of memory";
+static const char many_columns[] = "it has too many sets of columns";
+static const char many_files[] = "the limit logs.files is reached";
+
+/* What may be different later, or with another logger, makes a sender that can
+ * keep its records keep them. */
 static void
 refuse_create(struct logsink *s, const struct logitem *it, const char *stream,
     const char *why)
 {
+	if (it->kind == LOGITEM_BATCH &&
+	    (why == many_columns || why == many_files || why == no_memory))
+		s->no_writer = why;
 	if (!s->again && !sink_told(s, it->name, why, strlen(why)))
 		sink_say(s, LOG_LEVEL_WARN,
 		    "logs: stream %s of %s is not written: %s", stream,
@@ -269,7 +278,7 @@ static void
 describe(struct logsink *s, const struct logitem *it, struct writer_key *k,
     struct mu_log_stream *desc)
 {
-	struct mu_log_why why = { "out of memory" };
+	struct mu_log_why why = { "" };
 	struct writer *w = find_variant(k, desc);
 	char name[SINK_NAME + 16], stream[128];
 
@@ -280,14 +289,13 @@ describe(struct logsink *s, const struct logitem *it, struct writer_key *k,
 	}
 	if (k->nvariants == SINK_VARIANTS || s->nwriters >= s->logs.files) {
 		refuse_create(s, it, stream,
-		    k->nvariants == SINK_VARIANTS
-			? "it has too many sets of columns"
-			: "the limit logs.files is reached");
+		    k->nvariants == SINK_VARIANTS ? many_columns : many_files);
 		return;
 	}
 	w = new_writer(s, desc, &why);
 	if (w == NULL) {
-		refuse_create(s, it, stream, why.text);
+		refuse_create(
+		    s, it, stream, why.text[0] == '\0' ? no_memory : why.text);
 		return;
 	}
 	w->older = k->newest;
@@ -345,7 +353,7 @@ writer_describe(struct logsink *s, const struct logitem *it,
 	if (k != NULL)
 		describe(s, it, k, &desc);
 	else
-		refuse_create(s, it, desc.stream, "out of memory");
+		refuse_create(s, it, desc.stream, no_memory);
 	mu_log_stream_clear(&desc);
 }
 

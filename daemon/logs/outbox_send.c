@@ -326,6 +326,9 @@ on_refused(struct outbox *o, struct logger *l, const struct delivery_answer *a)
 		    l->name, st->about.stream, l->error);
 	answers_again(o, l);
 	outbox_hold(o, l, st);
+	/* Maybe it was the description that was refused. */
+	if (st->index < l->nknows)
+		l->knows[st->index] = 0;
 	for (; b != NULL; b = next) {
 		next = b->next;
 		if (b->stream == st)

@@ -387,6 +387,55 @@ START_TEST(rotation_by_size_loses_nothing_that_waits)
 }
 END_TEST
 
+/* Whether it was taken; a batch of one record, which describes its stream. */
+static bool
+batch_taken(struct world *w, const char *stream, const char *path, uint64_t seq)
+{
+	size_t before = w->refused;
+	struct logitem *it;
+	struct mu_buf b;
+
+	mu_buf_init(&b, 0);
+	put_batch(&b, 2);
+	put_create(&b, stream, path);
+	put_record(&b, stream, path, 2 * seq + 1, "x");
+	it = make_item(LOGITEM_BATCH, &b, "worker-1");
+	it->session = w->senders[0].session;
+	it->seq = seq;
+	it->prev = seq - 1;
+	logsink_feed(w->sink, it, &w->now);
+	mu_buf_clear(&b);
+	pass(w, 2 * NS);
+	return w->refused == before;
+}
+
+/* A stream that can have no file stays with its sender, who was promised that
+ * nothing is lost, until somebody allows more files. */
+START_TEST(what_can_have_no_file_is_refused)
+{
+	struct world w;
+
+	world_init(&w, 11);
+	w.logs.files = 1;
+	start(&w);
+	ck_assert(batch_taken(&w, "A::LOG", "a", 1));
+	ck_assert(!batch_taken(&w, "B::LOG", "b", 2));
+	ck_assert_str_eq(w.last_log,
+	    "logs: stream B::LOG of worker-1 is not written: the limit "
+	    "logs.files is reached");
+	ck_assert(!batch_taken(&w, "B::LOG", "b", 2));
+	w.logs.files = 2;
+	ck_assert_int_eq(logsink_reload(w.sink, &w.logs, false), 0);
+	ck_assert(batch_taken(&w, "B::LOG", "b", 2));
+	ck_assert(has_file(&w, "b.log"));
+	stop(&w);
+	check_all(&w);
+	ck_assert_uint_eq(w.seen[3], 1);
+	ck_assert_uint_eq(w.seen[5], 1);
+	mdisk_free(w.disk);
+}
+END_TEST
+
 START_TEST(names_and_times_of_rotation)
 {
 	struct world w;
@@ -533,6 +582,7 @@ main(void)
 	tcase_add_test(t, a_file_that_somebody_removed_is_begun_anew);
 	tcase_add_test(t, nor_is_one_that_was_truncated_filled_with_nothing);
 	tcase_add_test(t, rotation_by_size_loses_nothing_that_waits);
+	tcase_add_test(t, what_can_have_no_file_is_refused);
 	tcase_add_test(t, names_and_times_of_rotation);
 	tcase_add_test(t, batches_come_again_or_too_early);
 	tcase_add_test(t, no_memory_is_survived);
