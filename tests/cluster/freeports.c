@@ -35,7 +35,7 @@ ephemeral_start(void)
 			from = 32768;
 		fclose(f);
 	}
-	return from > LOWEST + 2 * MOST ? from : 65536;
+	return from;
 }
 
 /* A socket bound to that port of every address, or -1. */
@@ -90,7 +90,9 @@ open_list(void)
 int
 main(int argc, char **argv)
 {
-	int wanted = argc > 1 ? atoi(argv[1]) : 1, top = ephemeral_start();
+	int wanted = argc > 1 ? atoi(argv[1]) : 1, from = ephemeral_start();
+	bool apart = from > LOWEST + 2 * MOST; /* there is room below it */
+	int top = apart ? from : 65536;
 	struct timespec now;
 	FILE *list;
 
@@ -104,7 +106,9 @@ main(int argc, char **argv)
 
 		if (tries > 100 * MOST)
 			return 1;
-		if (given[port] || take(port) < 0)
+		/* Else: every other port is for those who connect. */
+		if (given[port] || (!apart && (port - from) % 2 == 0) ||
+		    take(port) < 0)
 			continue;
 		given[port] = true;
 		printf("%d\n", port);
