@@ -2,18 +2,17 @@
 #include "core/echoes.h"
 
 #include <stddef.h>
+#include <string.h>
 
-/* FNV-1a.  Who finds two texts of one key hides a line about himself. */
+#include "base/rng.h"
+
+/* Who finds two texts of one key hides a line about himself. */
 static uint64_t
 key_of(const char *address, const char *text)
 {
-	uint64_t h = 14695981039346656037u;
+	uint64_t h = mu_hash64(0, address, strlen(address));
 
-	for (; *address != '\0'; address++)
-		h = (h ^ (unsigned char)*address) * 1099511628211u;
-	h *= 1099511628211u; /* a zero between them */
-	for (; *text != '\0'; text++)
-		h = (h ^ (unsigned char)*text) * 1099511628211u;
+	h = mu_hash64(h, text, strlen(text));
 	return h == 0 ? 1 : h;
 }
 
