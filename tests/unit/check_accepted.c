@@ -8,6 +8,7 @@
 #include "base/rng.h"
 #include "layout/layout.h"
 #include "nomem.h"
+#include "unit.h"
 
 #define CONNECTIONS 200
 #define ADDRESSES   12
@@ -131,15 +132,9 @@ main(void)
 {
 	Suite *s = suite_create("accepted");
 	TCase *t = tcase_create("accepted");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_loop_test(t, limits_hold_as_if_counted_anew, 0, 20);
 	tcase_add_test(t, no_memory_counts_nobody);
 	suite_add_tcase(s, t);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(s);
 }

@@ -7,6 +7,7 @@
 #include "muster/topic.h"
 #include "muster/value.h"
 #include "topic/filter.h"
+#include "unit.h"
 
 #define NODES                                                                  \
 	"cluster: test\n"                                                      \
@@ -149,8 +150,6 @@ main(void)
 {
 	Suite *s = suite_create("access");
 	TCase *t = tcase_create("access");
-	SRunner *r;
-	int failed;
 
 	tcase_add_checked_fixture(t, NULL, teardown);
 	tcase_set_timeout(t, 60);
@@ -159,9 +158,5 @@ main(void)
 	tcase_add_test(t, not_by_another_way);
 	tcase_add_test(t, rules_change_without_a_restart);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

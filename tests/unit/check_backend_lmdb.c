@@ -11,6 +11,7 @@
 #include "base/rng.h"
 #include "lmdb_store.h"
 #include "stores/backend_lmdb_record.h"
+#include "unit.h"
 
 /* --- single operations -----------------------------------------------------
  */
@@ -571,8 +572,6 @@ main(void)
 {
 	Suite *s = suite_create("backend_lmdb");
 	TCase *t = tcase_create("operations");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, scratch_open, scratch_close);
 	tcase_set_timeout(t, 120);
@@ -595,8 +594,5 @@ main(void)
 	tcase_add_test(t, snapshots_are_limited);
 	tcase_add_test(t, entry_costs_at_most_280_bytes_of_the_file);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return unit_run(s);
 }

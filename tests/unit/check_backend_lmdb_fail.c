@@ -15,6 +15,7 @@
 
 #include "lmdb_store.h"
 #include "nomem.h"
+#include "unit.h"
 
 /* --- a disk that fails on demand -------------------------------------------
  */
@@ -395,8 +396,6 @@ main(void)
 {
 	Suite *s = suite_create("backend_lmdb_fail");
 	TCase *t = tcase_create("failures");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, scratch_open, scratch_close);
 	tcase_set_timeout(t, 120);
@@ -408,8 +407,5 @@ main(void)
 	tcase_add_test(t, with_an_interval_a_failed_commit_is_repeated);
 	tcase_add_test(t, out_of_memory_changes_nothing);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return unit_run(s);
 }

@@ -10,6 +10,7 @@
 
 #include "base/rng.h"
 #include "lmdb_store.h"
+#include "unit.h"
 
 #define DATA "stores/a%3A%3Astore/data.mdb"
 
@@ -306,8 +307,6 @@ main(void)
 {
 	Suite *s = suite_create("backend_lmdb_file");
 	TCase *t = tcase_create("files");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, scratch_open, scratch_close);
 	tcase_set_timeout(t, 120);
@@ -321,8 +320,5 @@ main(void)
 	tcase_add_test(t, folder_that_cannot_be_made_is_told);
 	tcase_add_loop_test(t, damage_anywhere_is_refused_or_harmless, 0, 8);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return unit_run(s);
 }

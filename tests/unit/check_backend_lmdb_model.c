@@ -12,6 +12,7 @@
 #include "base/rng.h"
 #include "lmdb_store.h"
 #include "stores/backend_lmdb_record.h"
+#include "unit.h"
 
 /* --- against a model -------------------------------------------------------
  */
@@ -269,16 +270,11 @@ main(void)
 {
 	Suite *s = suite_create("backend_lmdb_model");
 	TCase *t = tcase_create("runs");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, scratch_open, scratch_close);
 	tcase_set_timeout(t, 120);
 	tcase_add_loop_test(t, random_writes_equal_the_model, 0, 18);
 	tcase_add_test(t, kill_at_any_moment_loses_nothing_acknowledged);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return unit_run(s);
 }

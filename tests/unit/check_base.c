@@ -19,6 +19,7 @@
 #include "base/uuid.h"
 #include "muster/err.h"
 #include "nomem.h"
+#include "unit.h"
 
 #define N(array) (sizeof(array) / sizeof(array)[0])
 
@@ -670,11 +671,5 @@ base_suite(void)
 int
 main(void)
 {
-	SRunner *r = srunner_create(base_suite());
-	int failed;
-
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(base_suite());
 }

@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "muster/err.h"
+#include "unit.h"
 
 #define N(array) (sizeof(array) / sizeof(array)[0])
 
@@ -282,11 +283,5 @@ text_suite(void)
 int
 main(void)
 {
-	SRunner *r = srunner_create(text_suite());
-	int failed;
-
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(text_suite());
 }

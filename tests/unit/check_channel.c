@@ -11,6 +11,7 @@
 #include "muster/err.h"
 #include "nomem.h"
 #include "store/channel.h"
+#include "unit.h"
 
 static const struct mu_producer_limits wide = {
 	.max_buffered = 100000,
@@ -505,8 +506,6 @@ main(void)
 {
 	Suite *s = suite_create("channel");
 	TCase *tc = tcase_create("channel");
-	SRunner *sr;
-	int failed;
 
 	tcase_set_timeout(tc, 120);
 	tcase_add_test(tc, the_first_action_has_number_two);
@@ -522,9 +521,5 @@ main(void)
 	tcase_add_test(tc, every_action_arrives_once_in_order);
 	tcase_add_test(tc, failed_allocations_are_told);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

@@ -12,6 +12,7 @@
 #include "base/blob.h"
 #include "io/child.h"
 #include "io_end.h"
+#include "unit.h"
 
 static struct children *children;
 
@@ -435,14 +436,11 @@ main(int argc, char **argv)
 {
 	Suite *s;
 	TCase *t;
-	SRunner *r;
-	int failed;
 
 	if (argc > 1)
 		return as_child(argv[1]);
 	s = suite_create("child");
 	t = tcase_create("child");
-	r = srunner_create(s);
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, lines_come_whole_and_the_last_without_newline);
@@ -460,8 +458,5 @@ main(int argc, char **argv)
 	tcase_add_test(t, group_ends_with_its_program);
 	tcase_add_test(t, muted_program_is_not_heard);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

@@ -7,6 +7,7 @@
 #include "muster/err.h"
 #include "nomem.h"
 #include "store/command.h"
+#include "unit.h"
 
 static const struct mu_entity one = { { { 1 } }, 8 };
 static const struct mu_entity two = { { { 2 } }, 9 };
@@ -245,8 +246,6 @@ main(void)
 {
 	Suite *s = suite_create("command");
 	TCase *tc = tcase_create("codec");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_test(tc, our_own_commands_come_back);
 	tcase_add_test(tc, any_cut_is_refused);
@@ -256,9 +255,5 @@ main(void)
 	tcase_add_test(tc, names_join_topics);
 	tcase_add_test(tc, decoding_survives_any_failed_allocation);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

@@ -9,6 +9,7 @@
 
 #include "io_end.h"
 #include "tls_pair.h"
+#include "unit.h"
 
 static struct side a, b;
 static struct mu_tls *ta, *tb; /* NULL: plain */
@@ -458,8 +459,6 @@ main(void)
 	Suite *s = suite_create("conn");
 	TCase *bytes = tests_of("bytes"), *ends = tests_of("endings");
 	TCase *shakes = tests_of("handshakes");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_loop_test(bytes, all_bytes_arrive_both_ways, 0, 2);
 	tcase_add_loop_test(bytes, bytes_held_by_tls_are_not_forgotten, 0, 5);
@@ -483,8 +482,5 @@ main(void)
 	suite_add_tcase(s, bytes);
 	suite_add_tcase(s, ends);
 	suite_add_tcase(s, shakes);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

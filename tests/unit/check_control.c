@@ -12,6 +12,7 @@
 #include "muster/err.h"
 #include "muster/topic.h"
 #include "proto/jtext.h"
+#include "unit.h"
 #include "value/codec.h"
 
 #define MS    1000000u
@@ -699,11 +700,5 @@ suite(void)
 int
 main(void)
 {
-	SRunner *r = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(suite());
 }

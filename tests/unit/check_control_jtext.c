@@ -7,6 +7,7 @@
 #include "base/buf.h"
 #include "muster/err.h"
 #include "proto/jtext.h"
+#include "unit.h"
 
 static int
 verdict(const char *text)
@@ -182,8 +183,6 @@ main(void)
 {
 	Suite *s = suite_create("jtext");
 	TCase *c = tcase_create("jtext");
-	SRunner *r;
-	int failed;
 
 	tcase_add_test(c, json_is_told_from_other_text);
 	tcase_add_test(c, the_bad_byte_is_pointed_at);
@@ -195,9 +194,5 @@ main(void)
 	tcase_add_test(c, whole_numbers_only);
 	tcase_add_test(c, any_bytes_become_a_valid_string);
 	suite_add_tcase(s, c);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

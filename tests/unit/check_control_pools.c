@@ -7,6 +7,7 @@
 #include "muster/err.h"
 #include "muster/topic.h"
 #include "pool/pools.h"
+#include "unit.h"
 
 static const char text[] = "cluster: lab\ntls: none\nnodes:\n"
 			   "  manager: {role: manager, port: 1}\n"
@@ -234,8 +235,6 @@ main(void)
 {
 	Suite *s = suite_create("control_pools");
 	TCase *t = tcase_create("control_pools");
-	SRunner *r;
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, a_key_is_published_to_its_node);
@@ -247,9 +246,5 @@ main(void)
 	tcase_add_test(t, more_keys_than_a_thousand_are_refused);
 	tcase_add_test(t, active_nodes_are_counted_as_zeek_does);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

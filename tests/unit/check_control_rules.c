@@ -7,6 +7,7 @@
 #include "muster/err.h"
 #include "rules/rules.h"
 #include "store/store.h"
+#include "unit.h"
 
 static const char text[] =
     "cluster: lab\ntls: none\nnodes:\n"
@@ -254,8 +255,6 @@ main(void)
 {
 	Suite *s = suite_create("control_rules");
 	TCase *t = tcase_create("control_rules");
-	SRunner *r;
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, without_rules_that_is_said);
@@ -266,9 +265,5 @@ main(void)
 	tcase_add_test(t, failures_show_until_one_does_well);
 	tcase_add_test(t, publishing_says_which_node_passes_it_on);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

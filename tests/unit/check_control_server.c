@@ -18,6 +18,7 @@
 #include "layout/layout.h"
 #include "scratch.h"
 #include "sys/log.h"
+#include "unit.h"
 
 static const char text[] = "cluster: test\n"
 			   "tls: none\n"
@@ -395,8 +396,6 @@ main(void)
 {
 	Suite *s = suite_create("control_server");
 	TCase *t = tcase_create("control_server");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 60);
@@ -416,8 +415,5 @@ main(void)
 	tcase_add_test(t, stream_of_requests_is_no_half_request);
 	tcase_add_test(t, what_is_not_read_is_not_late);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

@@ -1,6 +1,7 @@
 /* Control sessions that write logs, and the shipper behind them on a node that
  * is its own logger. */
 #include "control_ship.h"
+#include "unit.h"
 
 /* --- tests --------------------------------------------------------------- */
 
@@ -401,8 +402,6 @@ main(void)
 {
 	Suite *s = suite_create("control_ship");
 	TCase *t = tcase_create("sessions");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 
@@ -425,8 +424,5 @@ main(void)
 	tcase_add_test(t, memory_may_be_out_at_the_start);
 
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

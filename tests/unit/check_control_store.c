@@ -14,6 +14,7 @@
 #include "proto/jtext.h"
 #include "store/backend.h"
 #include "stores/stores.h"
+#include "unit.h"
 
 #define MS    1000000u
 #define START 1000000000u
@@ -525,8 +526,6 @@ main(void)
 {
 	Suite *suite = suite_create("control_store");
 	TCase *c = tcase_create("sessions");
-	SRunner *r;
-	int failed;
 
 	tcase_add_checked_fixture(c, setup, teardown);
 	tcase_set_timeout(c, 60);
@@ -543,9 +542,5 @@ main(void)
 	tcase_add_test(c, a_page_of_keys_says_where_to_go_on);
 	tcase_add_test(c, without_memory_nothing_leaks_or_hangs);
 	suite_add_tcase(suite, c);
-	r = srunner_create(suite);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(suite);
 }

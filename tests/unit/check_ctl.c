@@ -9,6 +9,7 @@
 #include "ctl/value.h"
 #include "muster/err.h"
 #include "proto/jtext.h"
+#include "unit.h"
 
 START_TEST(every_command_is_explained)
 {
@@ -227,8 +228,6 @@ main(void)
 {
 	Suite *s = suite_create("ctl");
 	TCase *c = tcase_create("ctl");
-	SRunner *r;
-	int failed;
 
 	tcase_add_test(c, every_command_is_explained);
 	tcase_add_test(c, names_and_options_are_unique);
@@ -240,9 +239,5 @@ main(void)
 	tcase_add_test(c, null_and_arrays_are_no_elements);
 	tcase_add_test(c, nothing_from_the_net_drives_the_terminal);
 	suite_add_tcase(s, c);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

@@ -14,6 +14,7 @@
 #include "scratch.h"
 #include "sys/clock.h"
 #include "sys/exit.h"
+#include "unit.h"
 
 static int server = -1;
 
@@ -231,8 +232,6 @@ main(void)
 {
 	Suite *s = suite_create("ctl_client");
 	TCase *t = tcase_create("greeting");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, log_write_asks_before_its_input_comes);
@@ -242,8 +241,5 @@ main(void)
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, patience_has_the_end_that_is_set);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

@@ -13,6 +13,7 @@
 #include "ctl/ctl.h"
 #include "scratch.h"
 #include "sys/exit.h"
+#include "unit.h"
 
 /* An answer to requests that contain the text, the nth time; the last one
  * again and again. */
@@ -339,8 +340,6 @@ main(void)
 {
 	Suite *s = suite_create("ctl_views");
 	TCase *t = tcase_create("ctl_views");
-	SRunner *r;
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, a_graph_shows_what_is_up_and_down);
@@ -351,9 +350,5 @@ main(void)
 	tcase_add_test(t, top_looks_neither_too_often_nor_never);
 	tcase_add_test(t, top_ends_with_the_daemon);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

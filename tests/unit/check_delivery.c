@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "logs/delivery.h"
 #include "muster/err.h"
+#include "unit.h"
 #include "value/codec.h"
 
 /* vector(1, 5, vector()): a Batch of nothing */
@@ -183,8 +184,6 @@ main(void)
 {
 	Suite *s = suite_create("delivery");
 	TCase *t = tcase_create("wire");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_test(t, a_batch_comes_back);
 	tcase_add_test(t, it_is_an_event_for_everybody_else);
@@ -194,8 +193,5 @@ main(void)
 	tcase_add_test(t, other_messages_are_told_apart);
 	tcase_add_test(t, topics_end_in_a_slash);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(s);
 }

@@ -4,6 +4,7 @@
 #include <check.h>
 
 #include "core/dial.h"
+#include "unit.h"
 
 #define MS UINT64_C(1000000)
 #define S  UINT64_C(1000000000)
@@ -167,8 +168,6 @@ main(void)
 {
 	Suite *s = suite_create("dial");
 	TCase *t = tcase_create("dial");
-	SRunner *r;
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, NULL);
 	tcase_add_test(t, the_first_attempt_is_due_at_once_and_once);
@@ -183,9 +182,5 @@ main(void)
 	tcase_add_test(t, a_stopped_dial_stays_stopped);
 	tcase_add_test(t, bounds_that_make_no_sense_are_mended);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

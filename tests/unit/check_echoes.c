@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "core/echoes.h"
+#include "unit.h"
 
 #define SECOND ((uint64_t)1000000000)
 
@@ -90,8 +91,6 @@ main(void)
 {
 	Suite *s = suite_create("echoes");
 	TCase *t = tcase_create("echoes");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, NULL);
 	tcase_add_test(t, few_are_said_then_one_a_minute);
@@ -100,8 +99,5 @@ main(void)
 	tcase_add_test(t, what_stopped_is_new_when_it_comes_again);
 	tcase_add_test(t, many_kinds);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(s);
 }

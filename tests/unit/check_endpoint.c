@@ -6,6 +6,7 @@
 
 #include "core/echoes.h"
 #include "muster/topic.h"
+#include "unit.h"
 
 #define LAYOUT                                                                 \
 	"cluster: test\n"                                                      \
@@ -691,8 +692,6 @@ main(void)
 {
 	Suite *s = suite_create("endpoint");
 	TCase *t = tcase_create("endpoint");
-	SRunner *r;
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, two_nodes_become_peers);
@@ -722,9 +721,5 @@ main(void)
 	tcase_add_test(t, lines_give_way_when_there_are_too_many);
 	tcase_add_test(t, who_comes_again_and_again_is_said_now_and_then);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

@@ -5,6 +5,7 @@
 #include "endpoint_net.h"
 #include "muster/topic.h"
 #include "pool/pools.h"
+#include "unit.h"
 
 #define NODES                                                                  \
 	"cluster: lab\ntls: none\nnodes:\n"                                    \
@@ -156,16 +157,10 @@ main(void)
 {
 	Suite *s = suite_create("endpoint_pools");
 	TCase *t = tcase_create("endpoint_pools");
-	SRunner *r;
-	int failed;
 
 	tcase_add_test(t, members_subscribe_the_topics_of_their_pools);
 	tcase_add_test(t, nodes_come_and_go);
 	tcase_add_test(t, a_reload_resizes_pools_and_forgets_nobody);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

@@ -7,6 +7,7 @@
 #include "muster/err.h"
 #include "muster/topic.h"
 #include "proto/envelope.h"
+#include "unit.h"
 
 static const struct mu_uuid from = { { 1 } }, to = { { 2 } }, hop = { { 3 } };
 
@@ -140,11 +141,5 @@ suite(void)
 int
 main(void)
 {
-	SRunner *sr = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return unit_run(suite());
 }

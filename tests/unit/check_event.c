@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "muster/err.h"
 #include "nomem.h"
+#include "unit.h"
 #include "value/codec.h"
 #include "value_gen.h"
 
@@ -244,11 +245,5 @@ event_suite(void)
 int
 main(void)
 {
-	SRunner *r = srunner_create(event_suite());
-	int failed;
-
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(event_suite());
 }

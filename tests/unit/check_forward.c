@@ -13,6 +13,7 @@
 #include "core/router.h"
 #include "muster/topic.h"
 #include "muster/value.h"
+#include "unit.h"
 
 #define S UINT64_C(1000000000)
 
@@ -578,8 +579,6 @@ main(void)
 {
 	Suite *s = suite_create("forward");
 	TCase *t = tcase_create("counting");
-	SRunner *r;
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, the_second_link_brings_nothing_new);
@@ -607,9 +606,5 @@ main(void)
 	tcase_add_loop_test(t,
 	    after_a_restart_everything_still_comes_to_an_end, 0, 30);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

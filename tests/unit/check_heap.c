@@ -5,6 +5,7 @@
 #include "base/heap.h"
 #include "base/rng.h"
 #include "muster/err.h"
+#include "unit.h"
 
 #define N 200
 
@@ -115,11 +116,5 @@ suite(void)
 int
 main(void)
 {
-	SRunner *sr = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return unit_run(suite());
 }

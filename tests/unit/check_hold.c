@@ -6,6 +6,7 @@
 
 #include "muster/topic.h"
 #include "muster/value.h"
+#include "unit.h"
 
 /* Everybody forwards app/: manager, proxy and workers are triangles. */
 #define LAYOUT                                                                 \
@@ -311,11 +312,5 @@ suite(void)
 int
 main(void)
 {
-	SRunner *r = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(suite());
 }

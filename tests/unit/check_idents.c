@@ -1,6 +1,7 @@
 /* Identifiers: who may change which, and what control tools are told. */
 #include "idents_node.h"
 
+#include "unit.h"
 #include "value/describe.h"
 
 #define ID "f323c66f-ab99-520e-9ad2-610f3d3fc35d"
@@ -401,8 +402,6 @@ main(void)
 {
 	Suite *s = suite_create("idents");
 	TCase *t = tcase_create("idents");
-	SRunner *r;
-	int failed;
 
 	tcase_add_test(t, the_manager_sets_identifiers_and_settings);
 	tcase_add_test(t, nobody_else_does);
@@ -417,9 +416,5 @@ main(void)
 	tcase_add_test(t, values_are_printed_as_zeek_does);
 	tcase_add_test(t, without_memory_there_are_none);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

@@ -6,6 +6,7 @@
 #include "recording.h"
 
 #include "idents_node.h"
+#include "unit.h"
 
 /* What the script of that run declares, before anybody changes it. */
 static const char text[] = "cluster: recorded\ntls: none\nnodes:\n"
@@ -178,16 +179,10 @@ main(void)
 {
 	Suite *s = suite_create("idents_replay");
 	TCase *t = tcase_create("recorded control");
-	SRunner *r;
-	int failed;
 
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, control_requests_are_answered_as_zeek_does);
 	tcase_add_test(t, a_whole_configuration_update_is_taken);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

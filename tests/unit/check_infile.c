@@ -11,6 +11,7 @@
 
 #include "io/infile.h"
 #include "muster/err.h"
+#include "unit.h"
 
 #define SIZE (1u << 20)
 
@@ -62,15 +63,9 @@ main(void)
 {
 	Suite *s = suite_create("infile");
 	TCase *t = tcase_create("files");
-	SRunner *r;
-	int failed;
 
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, bytes_come_from_memory_or_later);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

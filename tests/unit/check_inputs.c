@@ -18,6 +18,7 @@
 #include "logs/inputs.h"
 #include "model_disk.h"
 #include "nomem.h"
+#include "unit.h"
 
 #define PATH   "/log/t.log"
 #define NFILES 400
@@ -754,8 +755,6 @@ main(void)
 {
 	Suite *s = suite_create("inputs");
 	TCase *t = tcase_create("inputs");
-	SRunner *r;
-	int failed;
 
 	tcase_set_timeout(t, 300);
 	tcase_add_test(t, each_line_arrives_exactly_once);
@@ -770,9 +769,5 @@ main(void)
 	tcase_add_test(t, the_layout_knows_the_types_of_logs);
 	tcase_add_test(t, memory_may_run_out);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return unit_run(s);
 }

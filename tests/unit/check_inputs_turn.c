@@ -12,6 +12,7 @@
 #include "logs/inputs.h"
 #include "logs/inputs_impl.h"
 #include "model_disk.h"
+#include "unit.h"
 
 #define FILES 12
 #define LINE  "123456789\n"
@@ -225,16 +226,10 @@ main(void)
 {
 	Suite *s = suite_create("inputs_turn");
 	TCase *t = tcase_create("turn");
-	SRunner *r;
-	int failed;
 
 	tcase_set_timeout(t, 120);
 	tcase_add_test(t, a_tick_reads_no_more_than_it_may);
 	tcase_add_test(t, a_disk_that_is_slow_is_asked_again);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

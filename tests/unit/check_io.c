@@ -12,6 +12,7 @@
 #include "io_end.h"
 #include "scratch.h"
 #include "sys/log.h"
+#include "unit.h"
 
 static void
 setup(void)
@@ -492,8 +493,6 @@ main(void)
 {
 	Suite *s = suite_create("io");
 	TCase *t = tcase_create("io");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, io_teardown);
 	tcase_set_timeout(t, 60);
@@ -517,8 +516,5 @@ main(void)
 	tcase_add_test(t, no_files_left_delays_connections);
 	tcase_add_test(t, address_that_is_none_is_refused);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "muster/err.h"
 #include "nomem.h"
+#include "unit.h"
 #include "value/json.h"
 #include "value_gen.h"
 
@@ -526,11 +527,5 @@ json_suite(void)
 int
 main(void)
 {
-	SRunner *r = srunner_create(json_suite());
-	int failed;
-
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(json_suite());
 }

@@ -12,6 +12,7 @@
 #include "muster/value.h"
 #include "nomem.h"
 #include "pool/hrw.h"
+#include "unit.h"
 #include "value/key.h"
 #include "value/key_type.h"
 
@@ -300,8 +301,6 @@ main(void)
 {
 	Suite *s = suite_create("key");
 	TCase *t = tcase_create("key");
-	SRunner *r;
-	int failed;
 
 	tcase_add_test(t, what_zeek_printed_is_what_we_hash);
 	tcase_add_test(t, parts_are_described_one_by_one);
@@ -312,9 +311,5 @@ main(void)
 	tcase_add_test(t, a_small_key_does_not_become_a_huge_one);
 	tcase_add_test(t, without_memory_there_is_no_key_and_no_leak);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

@@ -10,6 +10,7 @@
 
 #include "layout/fields.h"
 #include "layout/section_rows.h"
+#include "unit.h"
 
 static const char *
 tests_dir(void)
@@ -555,8 +556,6 @@ main(void)
 {
 	Suite *s = suite_create("layout");
 	TCase *t = tcase_create("reader");
-	SRunner *r;
-	int failed;
 
 	tcase_set_timeout(t, 120);
 	tcase_add_test(t, every_golden_case_gives_its_outcome);
@@ -572,9 +571,5 @@ main(void)
 	tcase_add_test(t, the_example_shows_the_defaults);
 	tcase_add_test(t, no_allocation_is_indispensable);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

@@ -3,6 +3,7 @@
 
 #include "base/buf.h"
 #include "base/rng.h"
+#include "unit.h"
 
 /* Computed once, with an independent implementation of the digest. */
 #define NODE_DIGEST   0x46663a9ea408ffc3u
@@ -429,8 +430,6 @@ main(void)
 {
 	Suite *s = suite_create("layout_nodes");
 	TCase *t = tcase_create("nodes");
-	SRunner *r;
-	int failed;
 
 	tcase_add_test(t, each_role_connects_in_the_order_of_the_reference);
 	tcase_add_test(t, a_logger_with_a_manager_connects_to_nobody);
@@ -448,9 +447,5 @@ main(void)
 	tcase_add_test(t, the_digest_of_one_row_tells_which_entry_differs);
 	tcase_add_test(t, paths_are_below_the_folder_of_the_file);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

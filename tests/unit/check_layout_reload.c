@@ -4,6 +4,7 @@
 #include <jansson.h>
 
 #include "layout/fields.h"
+#include "unit.h"
 
 #define TOP "cluster: lab\n"
 #define NODES                                                                  \
@@ -342,8 +343,6 @@ main(void)
 {
 	Suite *s = suite_create("layout_reload");
 	TCase *t = tcase_create("reload");
-	SRunner *r;
-	int failed;
 
 	tcase_add_test(t, nothing_changes_between_equal_layouts);
 	tcase_add_test(t, nodes_come_and_go);
@@ -360,9 +359,5 @@ main(void)
 	tcase_add_test(t, a_difference_without_memory_is_an_error);
 	tcase_add_test(t, the_schema_names_every_field);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

@@ -7,6 +7,7 @@
 #include "layout/range.h"
 #include "layout/scalars.h"
 #include "layout/source.h"
+#include "unit.h"
 
 static void
 check_range(const char *text, size_t count, const char *first, const char *last)
@@ -244,8 +245,6 @@ main(void)
 {
 	Suite *s = suite_create("layout_words");
 	TCase *t = tcase_create("words");
-	SRunner *r;
-	int failed;
 
 	tcase_add_test(t, ranges_count_with_their_padding);
 	tcase_add_test(t, bad_ranges_are_refused_with_the_reason);
@@ -256,9 +255,5 @@ main(void)
 	tcase_add_test(t, defaults_are_shown_as_they_are_written);
 	tcase_add_test(t, every_key_has_one_row_with_a_description);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

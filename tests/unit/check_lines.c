@@ -8,6 +8,7 @@
 #include "base/rng.h"
 #include "muster/err.h"
 #include "proto/lines.h"
+#include "unit.h"
 
 static bool
 all_fail(void *ctx)
@@ -162,11 +163,5 @@ suite(void)
 int
 main(void)
 {
-	SRunner *sr = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return unit_run(suite());
 }

@@ -8,6 +8,7 @@
 #include "proto/envelope.h"
 #include "proto/handshake.h"
 #include "proto/peer.h"
+#include "unit.h"
 
 #define LAYOUT                                                                 \
 	"cluster: test\n"                                                      \
@@ -505,8 +506,6 @@ main(void)
 {
 	Suite *s = suite_create("link");
 	TCase *t = tcase_create("link");
-	SRunner *r;
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 30);
@@ -527,9 +526,5 @@ main(void)
 	tcase_add_test(t, with_disconnect_a_stopped_peer_is_removed);
 	tcase_add_test(t, without_memory_for_output_the_connection_ends);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

@@ -11,6 +11,7 @@
 
 #include "io/logdisk.h"
 #include "nomem.h"
+#include "unit.h"
 
 #define MOST 400 /* batches */
 
@@ -227,8 +228,6 @@ main(void)
 {
 	Suite *s = suite_create("logdisk");
 	TCase *t = tcase_create("disk");
-	SRunner *r;
-	int failed;
 
 	setenv("TZ", "UTC", 1);
 	tcase_set_timeout(t, 200);
@@ -236,9 +235,5 @@ main(void)
 	tcase_add_test(t, each_allocation_of_the_thread_may_fail);
 	tcase_add_test(t, each_allocation_of_the_owner_may_fail);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

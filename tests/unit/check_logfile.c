@@ -15,6 +15,7 @@
 #include "nomem.h"
 #include "scratch.h"
 #include "sys/log.h"
+#include "unit.h"
 
 #define SECOND 1000000000ull
 
@@ -302,8 +303,6 @@ main(void)
 {
 	Suite *s = suite_create("logfile");
 	TCase *t = tcase_create("logfile");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, new_file_has_header_lines_and_close);
@@ -319,8 +318,5 @@ main(void)
 	tcase_add_test(t, device_that_is_always_full_is_survived);
 	tcase_add_test(t, memory_may_be_out);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

@@ -13,6 +13,7 @@
 #include "muster/err.h"
 #include "nomem.h"
 #include "proto/envelope.h"
+#include "unit.h"
 
 #define LAYOUT                                                                 \
 	"cluster: logs\n"                                                      \
@@ -398,8 +399,6 @@ main(void)
 {
 	Suite *s = suite_create("logger");
 	TCase *t = tcase_create("loop");
-	SRunner *r;
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, log_messages_go_to_the_disk_as_they_came);
@@ -412,9 +411,5 @@ main(void)
 	tcase_add_test(t, memory_may_run_out);
 	tcase_add_test(t, who_is_a_logger);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

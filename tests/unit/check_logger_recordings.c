@@ -16,6 +16,7 @@
 #include "logs/logjournal.h"
 #include "proto/envelope.h"
 #include "proto/handshake.h"
+#include "unit.h"
 #include "value/codec.h"
 
 static const char *
@@ -276,17 +277,11 @@ main(void)
 {
 	Suite *s = suite_create("logger_recordings");
 	TCase *t = tcase_create("recordings");
-	SRunner *r;
-	int failed;
 
 	setenv("TZ", "UTC", 1);
 	tcase_set_timeout(t, 120);
 	tcase_add_test(t, two_loggers_give_the_files_of_zeek);
 	tcase_add_test(t, a_manager_that_is_logger_gives_the_files_of_zeek);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

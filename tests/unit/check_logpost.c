@@ -18,6 +18,7 @@
 #include "muster/err.h"
 #include "nomem.h"
 #include "sys/clock.h"
+#include "unit.h"
 
 #define NS UINT64_C(1000000000)
 
@@ -494,8 +495,6 @@ main(void)
 {
 	Suite *s = suite_create("logpost");
 	TCase *t = tcase_create("post");
-	SRunner *r;
-	int failed;
 
 	tcase_set_timeout(t, 120);
 	tcase_add_checked_fixture(t, setup, teardown);
@@ -510,9 +509,5 @@ main(void)
 	tcase_add_test(t, each_allocation_may_fail);
 	tcase_add_test(t, names_of_rotated_files);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

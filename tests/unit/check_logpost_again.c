@@ -17,6 +17,7 @@
 #include "io/logpost_impl.h"
 #include "logs/logsink.h"
 #include "sys/clock.h"
+#include "unit.h"
 
 #define NS   INT64_C(1000000000)
 #define HOUR (3600 * NS)
@@ -436,8 +437,6 @@ main(void)
 {
 	Suite *s = suite_create("logpost_again");
 	TCase *t = tcase_create("post");
-	SRunner *r;
-	int failed;
 
 	tcase_set_timeout(t, 120);
 	tcase_add_checked_fixture(t, setup, teardown);
@@ -451,9 +450,5 @@ main(void)
 	tcase_add_test(t, a_leap_is_believed_when_it_lasts);
 	tcase_add_test(t, a_wrong_reading_is_forgotten);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

@@ -10,6 +10,7 @@
 #include "muster/err.h"
 #include "muster/event.h"
 #include "nomem.h"
+#include "unit.h"
 
 #define ASCII MU_LOG_WRITER_ASCII
 
@@ -448,8 +449,6 @@ main(void)
 {
 	Suite *s = suite_create("logrec_message");
 	TCase *t = tcase_create("logrec_message");
-	SRunner *r;
-	int failed;
 
 	tcase_add_test(t, a_create_message_comes_back);
 	tcase_add_test(t, bad_columns_are_refused);
@@ -460,9 +459,5 @@ main(void)
 	tcase_add_test(t, bad_records_are_refused_by_name);
 	tcase_add_test(t, memory_may_run_out);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return unit_run(s);
 }

@@ -14,6 +14,7 @@
 #include "logrec/writer.h"
 #include "muster/err.h"
 #include "nomem.h"
+#include "unit.h"
 
 #define ASCII MU_LOG_WRITER_ASCII
 
@@ -818,8 +819,6 @@ main(void)
 {
 	Suite *s = suite_create("logrec_text");
 	TCase *t = tcase_create("logrec_text");
-	SRunner *r;
-	int failed;
 
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, nasty_strings_look_as_zeek_shows_them);
@@ -838,9 +837,5 @@ main(void)
 	tcase_add_test(t, types_on_the_command_line);
 	tcase_add_test(t, memory_may_run_out);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed != 0;
+	return unit_run(s);
 }

@@ -5,6 +5,7 @@
 #include "logsink_world.h"
 
 #include "nomem.h"
+#include "unit.h"
 
 /* --- the cases --------------------------------------------------------- */
 
@@ -566,8 +567,6 @@ main(void)
 {
 	Suite *s = suite_create("logsink");
 	TCase *t = tcase_create("sink");
-	SRunner *r;
-	int failed;
 
 	setenv("TZ", "UTC", 1);
 	tcase_set_timeout(t, 60);
@@ -587,9 +586,5 @@ main(void)
 	tcase_add_test(t, batches_come_again_or_too_early);
 	tcase_add_test(t, no_memory_is_survived);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

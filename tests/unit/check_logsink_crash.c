@@ -3,6 +3,7 @@
  * disk; what was answered is in the files exactly once all the same.
  */
 #include "logsink_world.h"
+#include "unit.h"
 
 #define ROUNDS 40 /* of a life */
 #define GZIP   3  /* seeds from here on: files are compressed at once */
@@ -204,8 +205,6 @@ main(void)
 {
 	Suite *s = suite_create("logsink_crash");
 	TCase *c = tcase_create("crashes");
-	SRunner *r;
-	int failed;
 
 	setenv("TZ", "UTC", 1);
 	tcase_set_timeout(c, 200);
@@ -218,9 +217,5 @@ main(void)
 	tcase_add_loop_test(c, damaged_while_it_runs_it_loses_nothing, 0, 20);
 	tcase_add_test(c, a_disk_that_spoils_each_new_one_is_not_filled);
 	suite_add_tcase(s, c);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

@@ -3,6 +3,7 @@
  * 2): hello, reports, cluster_started, restarts.
  */
 #include "check_members.h"
+#include "unit.h"
 
 enum { L, M, P, W1, W2 };
 static const char *const names[] = { "logger-1", "manager", "proxy-1",
@@ -657,11 +658,5 @@ members_suite(void)
 int
 main(void)
 {
-	SRunner *r = srunner_create(members_suite());
-	int failed;
-
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(members_suite());
 }

@@ -5,6 +5,7 @@
 #include "check_members.h"
 
 #include "nomem.h"
+#include "unit.h"
 
 /* The manager and the others it needs, formed; at[0] is the manager. */
 enum { M, L, P, W1, W2 };
@@ -633,11 +634,5 @@ members_peers_suite(void)
 int
 main(void)
 {
-	SRunner *r = srunner_create(members_peers_suite());
-	int failed;
-
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(members_peers_suite());
 }

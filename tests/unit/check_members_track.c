@@ -5,6 +5,7 @@
 #include "check_members.h"
 
 #include "nomem.h"
+#include "unit.h"
 
 enum { M, L, P, W1, W2 };
 static const char *const names[] = { "manager", "logger-1", "proxy-1",
@@ -651,11 +652,5 @@ members_track_suite(void)
 int
 main(void)
 {
-	SRunner *r = srunner_create(members_track_suite());
-	int failed;
-
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(members_track_suite());
 }

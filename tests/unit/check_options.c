@@ -11,6 +11,7 @@
 #include "nomem.h"
 #include "scratch.h"
 #include "sys/exit.h"
+#include "unit.h"
 
 static struct options o;
 static char err[256];
@@ -257,8 +258,6 @@ main(void)
 {
 	Suite *s = suite_create("options");
 	TCase *t = tcase_create("options");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, NULL);
 	tcase_add_test(t, without_options_the_defaults_hold);
@@ -273,8 +272,5 @@ main(void)
 	tcase_add_test(t, short_buffers_are_not_overrun);
 	tcase_add_test(t, choosing_may_run_out_of_memory);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

@@ -8,6 +8,7 @@
 #include <jansson.h>
 
 #include "base/text.h"
+#include "unit.h"
 
 /* --- to whom and when ---------------------------------------------------- */
 
@@ -585,8 +586,6 @@ main(void)
 {
 	Suite *s = suite_create("outbox");
 	TCase *t = tcase_create("cases");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 60);
@@ -609,8 +608,5 @@ main(void)
 	tcase_add_test(t, other_columns_are_told);
 	tcase_add_test(t, a_damaged_spool_is_not_opened);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

@@ -1,5 +1,6 @@
 /* The outbox and loggers that answer, refuse, fall silent and die. */
 #include "outbox_case.h"
+#include "unit.h"
 
 /* --- loggers that answer ------------------------------------------------- */
 
@@ -240,8 +241,6 @@ main(void)
 {
 	Suite *s = suite_create("outbox_answer");
 	TCase *t = tcase_create("cases");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 60);
@@ -255,8 +254,5 @@ main(void)
 	tcase_add_test(t, the_last_words_leave_at_once);
 	tcase_add_test(t, nobody_speaks_for_another);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

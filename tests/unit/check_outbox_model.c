@@ -10,6 +10,7 @@
  * many of each kind.
  */
 #include "outbox_world.h"
+#include "unit.h"
 
 /* --- chance -------------------------------------------------------------- */
 
@@ -288,8 +289,6 @@ main(void)
 {
 	Suite *s = suite_create("outbox_model");
 	TCase *t = tcase_create("chance");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_set_timeout(t, 300);
 	tcase_add_loop_test(t, each_accepted_record_arrives_once, 0, 4);
@@ -297,8 +296,5 @@ main(void)
 	tcase_add_test(t, what_may_be_there_twice_is_counted);
 	tcase_add_test(t, what_is_dropped_is_counted);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

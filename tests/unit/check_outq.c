@@ -11,6 +11,7 @@
 #include "core/outq.h"
 #include "core/router.h"
 #include "nomem.h"
+#include "unit.h"
 
 #define MAX_FRAME 70000
 
@@ -517,8 +518,6 @@ main(void)
 {
 	Suite *s = suite_create("outq");
 	TCase *t = tcase_create("outq");
-	SRunner *r;
-	int failed;
 
 	tcase_add_checked_fixture(t, NULL, teardown);
 	tcase_add_test(t, what_goes_in_comes_out_in_order);
@@ -543,9 +542,5 @@ main(void)
 	tcase_add_loop_test(t,
 	    at_random_order_is_kept_and_nothing_is_unaccounted, 0, 40);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

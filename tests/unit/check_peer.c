@@ -4,6 +4,7 @@
  * check_peer_table.c; time: check_peer_time.c.
  */
 #include "peers.h"
+#include "unit.h"
 
 static struct endpoint low, high;
 
@@ -424,11 +425,5 @@ suite(void)
 int
 main(void)
 {
-	SRunner *sr = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return unit_run(suite());
 }

@@ -4,6 +4,7 @@
 #include "peers.h"
 
 #include "base/alloc.h"
+#include "unit.h"
 
 static bool
 nth_fails(void *ctx)
@@ -235,11 +236,5 @@ suite(void)
 int
 main(void)
 {
-	SRunner *sr = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return unit_run(suite());
 }

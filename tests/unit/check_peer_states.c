@@ -5,6 +5,7 @@
  * Own id 0x50...; "small" and "big" are remote ids 0x10... and 0x90...
  */
 #include "peers.h"
+#include "unit.h"
 
 enum state {
 	C_HELLO,
@@ -257,11 +258,5 @@ suite(void)
 int
 main(void)
 {
-	SRunner *sr = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return unit_run(suite());
 }

@@ -3,6 +3,7 @@
  * them (reference "broker-protocol", 2.4 to 2.6).
  */
 #include "peers.h"
+#include "unit.h"
 
 /* low's id is the smaller: it decides. */
 static struct endpoint low, high;
@@ -386,11 +387,5 @@ suite(void)
 int
 main(void)
 {
-	SRunner *sr = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return unit_run(suite());
 }

@@ -1,5 +1,6 @@
 /* A peering in time: silence, pings, goodbyes that stay unanswered. */
 #include "peers.h"
+#include "unit.h"
 
 static struct endpoint low, high;
 static struct end a, b;
@@ -283,11 +284,5 @@ suite(void)
 int
 main(void)
 {
-	SRunner *sr = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return unit_run(suite());
 }

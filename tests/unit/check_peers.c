@@ -17,6 +17,7 @@
 #include "io_end.h"
 #include "sys/log.h"
 #include "tls_pair.h"
+#include "unit.h"
 
 struct node {
 	struct endpoint *endpoint;
@@ -284,8 +285,6 @@ main(void)
 {
 	Suite *s = suite_create("peers");
 	TCase *t = tcase_create("peers");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_unchecked_fixture(t, pair_setup, scratch_close);
 	tcase_set_timeout(t, 60);
@@ -297,8 +296,5 @@ main(void)
 	tcase_add_test(t, too_many_are_refused_and_the_others_stay);
 	tcase_add_test(t, certificates_may_be_replaced_under_a_link);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

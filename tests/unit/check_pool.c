@@ -13,6 +13,7 @@
 #include "pool/hrw.h"
 #include "pool/pool.h"
 #include "pool/rotation.h"
+#include "unit.h"
 #include "value/key.h"
 
 #define KEYS 10000
@@ -524,11 +525,5 @@ suite(void)
 int
 main(void)
 {
-	SRunner *sr = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return unit_run(suite());
 }

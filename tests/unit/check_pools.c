@@ -8,6 +8,7 @@
 #include "muster/err.h"
 #include "nomem.h"
 #include "pool/pools.h"
+#include "unit.h"
 
 enum type { LOGGER, PROXY, WORKER };
 
@@ -301,11 +302,5 @@ suite(void)
 int
 main(void)
 {
-	SRunner *sr = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return unit_run(suite());
 }

@@ -11,6 +11,7 @@
 
 #include "core/records.h"
 #include "nomem.h"
+#include "unit.h"
 
 static struct mu_buf out;
 
@@ -228,8 +229,6 @@ main(void)
 {
 	Suite *s = suite_create("records");
 	TCase *t = tcase_create("records");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_loop_test(t, a_real_loggers_files_come_out_again, 0, 2);
@@ -239,8 +238,5 @@ main(void)
 	tcase_add_test(t, open_and_close_are_local_time);
 	tcase_add_test(t, memory_may_be_out);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

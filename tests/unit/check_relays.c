@@ -10,6 +10,7 @@
 #include "muster/value.h"
 #include "nomem.h"
 #include "topic/filter.h"
+#include "unit.h"
 
 #define NODES                                                                  \
 	"cluster: test\n"                                                      \
@@ -515,8 +516,6 @@ main(void)
 {
 	Suite *s = suite_create("relays");
 	TCase *t = tcase_create("relays");
-	SRunner *r;
-	int failed;
 
 	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, setup, teardown);
@@ -533,9 +532,5 @@ main(void)
 	tcase_add_test(t, rules_change_without_a_restart);
 	tcase_add_test(t, no_memory);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

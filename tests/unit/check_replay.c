@@ -18,6 +18,7 @@
 #include "proto/handshake.h"
 #include "sys/log.h"
 #include "topic/filter.h"
+#include "unit.h"
 #include "value/codec.h"
 
 #define MS UINT64_C(1000000)
@@ -693,11 +694,5 @@ replay_suite(void)
 int
 main(void)
 {
-	SRunner *r = srunner_create(replay_suite());
-	int failed;
-
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(replay_suite());
 }

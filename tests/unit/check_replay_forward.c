@@ -11,6 +11,7 @@
 #include "core/link.h"
 #include "muster/topic.h"
 #include "proto/envelope.h"
+#include "unit.h"
 
 #define MS UINT64_C(1000000)
 
@@ -276,15 +277,9 @@ main(void)
 {
 	Suite *s = suite_create("replay_forward");
 	TCase *t = tcase_create("forward");
-	SRunner *r;
-	int failed;
 
 	tcase_add_test(t, passed_on_as_zeek_does);
 	tcase_add_test(t, passed_on_only_when_told_to);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

@@ -15,6 +15,7 @@
 #include "muster/value.h"
 #include "nomem.h"
 #include "topic/filter.h"
+#include "unit.h"
 
 #define MANY 300
 
@@ -828,8 +829,6 @@ main(void)
 {
 	Suite *s = suite_create("router");
 	TCase *t = tcase_create("router");
-	SRunner *runner;
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, a_subscription_is_a_prefix);
@@ -865,9 +864,5 @@ main(void)
 	tcase_add_test(t, publishing_gives_a_large_buffer_back);
 	tcase_add_test(t, failing_allocations_are_survived);
 	suite_add_tcase(s, t);
-	runner = srunner_create(s);
-	srunner_run_all(runner, CK_NORMAL);
-	failed = srunner_ntests_failed(runner);
-	srunner_free(runner);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

@@ -16,6 +16,7 @@
 #include "rules/rules.h"
 #include "store/store.h"
 #include "topic/filter.h"
+#include "unit.h"
 #include "value/codec.h"
 
 #define NODES                                                                  \
@@ -691,8 +692,6 @@ main(void)
 {
 	Suite *s = suite_create("rules");
 	TCase *t = tcase_create("rules");
-	SRunner *r;
-	int failed;
 
 	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, setup, teardown);
@@ -714,9 +713,5 @@ main(void)
 	tcase_add_test(t, events_are_logged);
 	tcase_add_test(t, no_memory);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

@@ -9,6 +9,7 @@
 #include "logs/shipper.h"
 #include "model_disk.h"
 #include "muster/topic.h"
+#include "unit.h"
 
 static const char text[] =
     "cluster: t\ntls: none\n"
@@ -366,8 +367,6 @@ main(void)
 {
 	Suite *s = suite_create("shipper");
 	TCase *t = tcase_create("net");
-	SRunner *r = srunner_create(s);
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_set_timeout(t, 60);
@@ -380,8 +379,5 @@ main(void)
 	tcase_add_test(t, a_reload_may_change_the_loggers);
 	tcase_add_test(t, who_is_to_send);
 	suite_add_tcase(s, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

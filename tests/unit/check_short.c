@@ -9,6 +9,7 @@
 #include "muster/err.h"
 #include "muster/value.h"
 #include "nomem.h"
+#include "unit.h"
 
 #define N(array) (sizeof(array) / sizeof(array)[0])
 
@@ -193,11 +194,5 @@ short_suite(void)
 int
 main(void)
 {
-	SRunner *r = srunner_create(short_suite());
-	int failed;
-
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(short_suite());
 }

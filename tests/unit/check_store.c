@@ -2,6 +2,7 @@
 #include "store_pair.h"
 
 #include "nomem.h"
+#include "unit.h"
 
 #define MASTER PAIR_CLONES
 
@@ -751,8 +752,6 @@ main(void)
 {
 	Suite *s = suite_create("store");
 	TCase *tc = tcase_create("stories");
-	SRunner *sr;
-	int failed;
 
 	tcase_set_timeout(tc, 200);
 	tcase_add_test(tc, every_outcome_is_told_at_the_master);
@@ -780,9 +779,5 @@ main(void)
 	tcase_add_test(tc, any_failed_allocation_is_survived_by_ours);
 	tcase_add_test(tc, any_failed_allocation_is_survived_by_others);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

@@ -8,6 +8,7 @@
 
 #include "nomem.h"
 #include "store/apply.h"
+#include "unit.h"
 
 static struct muster_value *
 value(const char *text)
@@ -223,16 +224,10 @@ main(void)
 {
 	Suite *s = suite_create("store_apply");
 	TCase *tc = tcase_create("apply");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_test(tc, every_row_holds);
 	tcase_add_test(tc, indexes_read_by_the_stored_type);
 	tcase_add_test(tc, failed_allocations_change_nothing);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

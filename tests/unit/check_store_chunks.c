@@ -3,6 +3,7 @@
  * comes after, and how long a picture may be kept open.
  */
 #include "store_pair.h"
+#include "unit.h"
 
 #define MASTER PAIR_CLONES
 #define PAIRS  400
@@ -398,8 +399,6 @@ main(void)
 {
 	Suite *s = suite_create("store_chunks");
 	TCase *tc = tcase_create("chunks");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_test(tc, chunks_show_one_moment_and_later_writes_come_after);
 	tcase_add_test(tc, a_picture_is_renewed_after_a_minute);
@@ -415,9 +414,5 @@ main(void)
 	tcase_add_test(tc, a_chunk_may_end_among_keys_that_begin_alike);
 	tcase_add_test(tc, an_entry_that_fits_no_chunk_is_told);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

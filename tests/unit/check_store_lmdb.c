@@ -5,6 +5,7 @@
 #include "lmdb_store.h"
 #include "store_pair.h"
 
+#include "unit.h"
 #include "value/codec.h"
 
 #define MASTER PAIR_CLONES
@@ -336,8 +337,6 @@ main(void)
 {
 	Suite *s = suite_create("store_lmdb");
 	TCase *tc = tcase_create("chunks");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_test(tc, all_chunks_come_from_one_transaction);
 	tcase_add_test(tc, a_master_that_ends_lets_its_transaction_go);
@@ -347,9 +346,5 @@ main(void)
 	    tc, a_copy_of_keys_that_begin_alike_is_made_equal, 0, 2);
 	tcase_add_test(tc, a_large_copy_in_a_file_is_cleared_at_once);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

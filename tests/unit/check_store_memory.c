@@ -7,6 +7,7 @@
 #include "muster/err.h"
 #include "nomem.h"
 #include "store/backend.h"
+#include "unit.h"
 
 #define NKEYS 300
 
@@ -214,8 +215,6 @@ main(void)
 {
 	Suite *s = suite_create("store_memory");
 	TCase *tc = tcase_create("memory");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_test(tc, it_holds_what_an_array_holds);
 	tcase_add_test(tc, the_limit_refuses_and_changes_nothing);
@@ -223,9 +222,5 @@ main(void)
 	tcase_add_test(tc, batches_and_records);
 	tcase_add_test(tc, failed_allocations_are_told);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

@@ -17,6 +17,7 @@
 #include "store/clone.h"
 #include "store/entry.h"
 #include "store/master.h"
+#include "unit.h"
 
 #define NCLONES 4
 #define MS      UINT64_C(1000000)
@@ -683,8 +684,6 @@ main(void)
 {
 	Suite *s = suite_create("store_model");
 	TCase *tc = tcase_create("model");
-	SRunner *sr;
-	int failed;
 
 	tcase_set_timeout(tc, 0);
 	tcase_add_test(tc, links_break);
@@ -692,9 +691,5 @@ main(void)
 	tcase_add_test(tc, commits_fail_too);
 	tcase_add_test(tc, what_is_acknowledged_is_not_on_the_disk);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

@@ -1,6 +1,7 @@
 /* Copies on disk: what a restarted clone goes on with, and what it says. */
 #include "store_pair.h"
 
+#include "unit.h"
 #include "value/codec.h"
 
 #define MASTER PAIR_CLONES
@@ -528,8 +529,6 @@ main(void)
 {
 	Suite *s = suite_create("store_resume");
 	TCase *tc = tcase_create("resume");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_test(tc, a_copy_on_its_way_goes_on_after_a_restart);
 	tcase_add_test(tc, a_whole_copy_is_whole_after_a_restart);
@@ -546,9 +545,5 @@ main(void)
 	tcase_add_test(tc, a_copy_that_fails_is_begun_ever_more_rarely);
 	tcase_add_test(tc, pieces_may_overlap_and_be_out_of_order);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

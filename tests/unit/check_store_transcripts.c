@@ -18,6 +18,7 @@
 
 #include "store/clone.h"
 #include "store/master.h"
+#include "unit.h"
 
 /* --- streams of actions ------------------------------------------------ */
 
@@ -717,8 +718,6 @@ main(void)
 {
 	Suite *s = suite_create("store_transcripts");
 	TCase *tc = tcase_create("replay");
-	SRunner *sr;
-	int failed;
 
 	tcase_set_timeout(tc, 120);
 	tcase_add_test(tc, full_client_originator);
@@ -732,9 +731,5 @@ main(void)
 	tcase_add_test(tc, zeek_known_stores);
 	tcase_add_test(tc, zeek_stores_no_master);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

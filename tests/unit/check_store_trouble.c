@@ -1,5 +1,6 @@
 /* Masters and clones when something goes wrong at the wrong moment. */
 #include "store_pair.h"
+#include "unit.h"
 
 #define MASTER PAIR_CLONES
 
@@ -540,8 +541,6 @@ main(void)
 {
 	Suite *s = suite_create("store_trouble");
 	TCase *tc = tcase_create("stories");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_test(
 	    tc, a_change_before_the_answer_to_attach_is_not_forgotten);
@@ -560,9 +559,5 @@ main(void)
 	tcase_add_test(tc, a_write_that_no_commit_can_hold_is_given_up);
 	tcase_add_test(tc, a_damaged_copy_is_fetched_again);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

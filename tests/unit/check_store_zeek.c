@@ -9,6 +9,7 @@
 
 #include "store/master.h"
 #include "store_disk.h"
+#include "unit.h"
 
 #define SECOND64 UINT64_C(1000000000)
 #define TICK     MU_CHANNEL_TICK_NS
@@ -405,8 +406,6 @@ main(void)
 {
 	Suite *s = suite_create("store_zeek");
 	TCase *tc = tcase_create("stories");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, it_follows_a_master_that_comes_back_with_its_file);
@@ -414,9 +413,5 @@ main(void)
 	tcase_add_test(tc, it_follows_a_master_that_lost_its_file);
 	tcase_add_test(tc, it_is_given_what_a_short_gap_took);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

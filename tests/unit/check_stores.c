@@ -5,6 +5,7 @@
 #include "stores_net.h"
 
 #include "store/command.h"
+#include "unit.h"
 
 START_TEST(a_write_on_one_clone_is_read_on_another)
 {
@@ -348,8 +349,6 @@ main(void)
 {
 	Suite *s = suite_create("stores");
 	TCase *t = tcase_create("stores");
-	SRunner *r;
-	int failed;
 
 	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, setup, teardown);
@@ -368,9 +367,5 @@ main(void)
 	tcase_add_test(t, callers_that_left_get_no_answers);
 	tcase_add_test(t, stores_need_their_memory_to_begin);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

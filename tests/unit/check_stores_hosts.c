@@ -14,6 +14,7 @@
 #include "stores_net.h"
 
 #include "stores/stores_impl.h"
+#include "unit.h"
 
 #define WRONG NODES "stores: {quick: {master: proxy-1}}\n"
 
@@ -258,8 +259,6 @@ main(void)
 {
 	Suite *s = suite_create("stores_hosts");
 	TCase *t = tcase_create("hosts");
-	SRunner *r;
-	int failed;
 
 	tcase_set_timeout(t, 60);
 	tcase_add_checked_fixture(t, setup_both, teardown_both);
@@ -272,9 +271,5 @@ main(void)
 	tcase_add_test(t, changes_are_taken_from_the_master_alone);
 	tcase_add_test(t, a_stranger_is_told_and_ignored);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

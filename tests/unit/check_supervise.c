@@ -7,6 +7,7 @@
 #include "node/supervise.h"
 #include "nomem.h"
 #include "sys/exit.h"
+#include "unit.h"
 
 #define SECOND         1000000000ull
 #define EXITED(code)   ((code) << 8) /* as waitpid(2) says it */
@@ -365,8 +366,6 @@ main(void)
 {
 	Suite *suite = suite_create("supervise");
 	TCase *t = tcase_create("supervise");
-	SRunner *r = srunner_create(suite);
-	int failed;
 
 	tcase_add_checked_fixture(t, setup, teardown);
 	tcase_add_test(t, all_are_started_at_once_and_up_is_said_once);
@@ -387,8 +386,5 @@ main(void)
 	tcase_add_test(t, one_given_up_is_tried_after_a_reload);
 	tcase_add_test(t, memory_may_be_out);
 	suite_add_tcase(suite, t);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(suite);
 }

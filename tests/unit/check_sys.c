@@ -31,6 +31,7 @@
 #include "sys/notify.h"
 #include "sys/priv.h"
 #include "sys/usage.h"
+#include "unit.h"
 
 static char err[512];
 
@@ -546,11 +547,5 @@ suite(void)
 int
 main(void)
 {
-	SRunner *r = srunner_create(suite());
-
-	srunner_run_all(r, CK_NORMAL);
-	int failed = srunner_ntests_failed(r);
-
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(suite());
 }

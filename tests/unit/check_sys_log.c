@@ -17,6 +17,7 @@
 #include "scratch.h"
 #include "sys/clock.h"
 #include "sys/log.h"
+#include "unit.h"
 
 static char text[65536 * 4];
 static int reader; /* the other end of standard error */
@@ -284,11 +285,5 @@ suite(void)
 int
 main(void)
 {
-	SRunner *r = srunner_create(suite());
-
-	srunner_run_all(r, CK_NORMAL);
-	int failed = srunner_ntests_failed(r);
-
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(suite());
 }

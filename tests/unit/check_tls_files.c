@@ -20,6 +20,7 @@
 #include "muster/err.h"
 #include "scratch.h"
 #include "tls/tls.h"
+#include "unit.h"
 
 static char err[512];
 
@@ -469,11 +470,5 @@ suite(void)
 int
 main(void)
 {
-	SRunner *r = srunner_create(suite());
-
-	srunner_run_all(r, CK_NORMAL);
-	int failed = srunner_ntests_failed(r);
-
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(suite());
 }

@@ -15,6 +15,7 @@
 
 #include "tls/internal.h"
 #include "tls_pair.h"
+#include "unit.h"
 
 /* --- names --------------------------------------------------------------- */
 
@@ -455,11 +456,5 @@ suite(void)
 int
 main(void)
 {
-	SRunner *r = srunner_create(suite());
-
-	srunner_run_all(r, CK_NORMAL);
-	int failed = srunner_ntests_failed(r);
-
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(suite());
 }

@@ -13,6 +13,7 @@
 
 #include "base/text.h"
 #include "tls_pair.h"
+#include "unit.h"
 
 static uint8_t bytes[4096];
 
@@ -175,11 +176,5 @@ suite(void)
 int
 main(void)
 {
-	SRunner *r = srunner_create(suite());
-
-	srunner_run_all(r, CK_NORMAL);
-	int failed = srunner_ntests_failed(r);
-
-	srunner_free(r);
-	return failed == 0 ? 0 : 1;
+	return unit_run(suite());
 }

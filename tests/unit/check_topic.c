@@ -8,6 +8,7 @@
 #include "base/rng.h"
 #include "muster/err.h"
 #include "topic/filter.h"
+#include "unit.h"
 
 static bool
 nth_fails(void *ctx)
@@ -272,11 +273,5 @@ suite(void)
 int
 main(void)
 {
-	SRunner *sr = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return unit_run(suite());
 }

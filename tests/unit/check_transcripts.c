@@ -16,6 +16,7 @@
 
 #include "base/cursor.h"
 #include "base/text.h"
+#include "unit.h"
 
 #define MAX_CONNS 32
 
@@ -525,11 +526,5 @@ suite(void)
 int
 main(void)
 {
-	SRunner *sr = srunner_create(suite());
-	int failed;
-
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return unit_run(suite());
 }

@@ -6,6 +6,7 @@
 
 #include "muster/err.h"
 #include "nomem.h"
+#include "unit.h"
 #include "value_gen.h"
 
 #define N(array) (sizeof(array) / sizeof(array)[0])
@@ -500,11 +501,5 @@ value_suite(void)
 int
 main(void)
 {
-	SRunner *r = srunner_create(value_suite());
-	int failed;
-
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+	return unit_run(value_suite());
 }
