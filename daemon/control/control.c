@@ -155,10 +155,17 @@ on_hold(struct subscriber *sub, bool on)
 struct control_session *
 control_session_new(struct control *c, uint64_t now)
 {
+	return control_session_new_kept(c, 0, now);
+}
+
+struct control_session *
+control_session_new_kept(struct control *c, size_t kept, uint64_t now)
+{
 	struct control_session *s;
 
 	c->now = now;
-	if (c->nsessions >= endpoint_layout(c->e)->limits.control_clients)
+	if (c->nsessions >=
+	    endpoint_layout(c->e)->limits.control_clients + kept)
 		return NULL;
 	s = mu_calloc(1, sizeof *s);
 	if (s == NULL)

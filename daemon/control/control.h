@@ -62,6 +62,9 @@ void control_log_lines(struct control *c, const char *lines, size_t len);
 /* Somebody connected; NULL when the layout's limit of clients is reached or
  * memory is out. */
 struct control_session *control_session_new(struct control *c, uint64_t now);
+/* The same for somebody for whom so many places beyond the limit are kept. */
+struct control_session *control_session_new_kept(
+    struct control *c, size_t kept, uint64_t now);
 void control_session_free(struct control_session *s);
 
 /* 0, or a negative error after which the session ends once its output is

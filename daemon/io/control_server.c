@@ -33,6 +33,12 @@
 #define LINE_NS    (30 * (uint64_t)1000000000) /* to finish a request */
 #define GROUPS_MAX 1024 /* of one client that are looked at */
 
+/* Places beyond the layout's limit: whoever may connect can take the others,
+ * and hold them, which must lock out neither root nor the node's user; nor may
+ * programs of that user, such as handlers, lock out root. */
+#define KEPT_FOR_USER 2
+#define KEPT_FOR_ROOT 4
+
 struct client {
 	struct control_server *server;
 	struct client *prev, *next;
@@ -82,16 +88,21 @@ in_group(int fd, gid_t group)
 	return false;
 }
 
+/* May the peer connect, and how many places are kept for such as it? */
 static bool
-may_connect(const struct control_server *s, int fd)
+may_connect(const struct control_server *s, int fd, size_t *kept)
 {
 	struct ucred peer;
 	socklen_t len = sizeof peer;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) != 0)
 		return false;
-	if (peer.uid == 0 || peer.uid == geteuid() || peer.gid == s->group ||
-	    in_group(fd, s->group))
+	*kept = 0;
+	if (peer.uid == 0)
+		*kept = KEPT_FOR_ROOT;
+	else if (peer.uid == geteuid())
+		*kept = KEPT_FOR_USER;
+	if (*kept > 0 || peer.gid == s->group || in_group(fd, s->group))
 		return true;
 	log_warnx("control socket: user %u (pid %d) is not permitted",
 	    (unsigned)peer.uid, (int)peer.pid);
@@ -235,13 +246,13 @@ static const struct conn_ops client_ops = {
 };
 
 static struct client *
-client_new(struct control_server *s)
+client_new(struct control_server *s, size_t kept)
 {
 	struct client *c = mu_calloc(1, sizeof *c);
 
 	if (c == NULL)
 		return NULL;
-	c->session = control_session_new(s->control, clock_now());
+	c->session = control_session_new_kept(s->control, kept, clock_now());
 	c->patience = loop_timer_new(s->loop, on_patience, c);
 	if (c->session == NULL || c->patience == NULL) {
 		control_session_free(c->session);
@@ -277,12 +288,13 @@ serve(struct control_server *s, int fd)
 		.fd = fd, .half_close = true, .ops = &client_ops
 	};
 	struct client *c;
+	size_t kept;
 
-	if (!may_connect(s, fd)) {
+	if (!may_connect(s, fd, &kept)) {
 		refuse(fd, "you may not use this control socket");
 		return;
 	}
-	c = client_new(s);
+	c = client_new(s, kept);
 	if (c == NULL) {
 		refuse(fd, "too many control clients");
 		return;

@@ -367,13 +367,19 @@ END_TEST
 
 START_TEST(clients_are_limited)
 {
-	struct control_session *s[3];
+	struct control_session *s[3], *kept;
 
 	for (size_t i = 0; i < 3; i++) {
 		s[i] = control_session_new(control, START);
 		ck_assert_ptr_nonnull(s[i]);
 	}
 	ck_assert_ptr_null(control_session_new(control, START));
+	/* Of the places that are kept the first is one beyond the limit. */
+	kept = control_session_new_kept(control, 1, START);
+	ck_assert_ptr_nonnull(kept);
+	ck_assert_ptr_null(control_session_new_kept(control, 1, START));
+	ck_assert_ptr_null(control_session_new(control, START));
+	control_session_free(kept);
 	control_session_free(s[1]);
 	s[1] = control_session_new(control, START);
 	ck_assert_ptr_nonnull(s[1]);
