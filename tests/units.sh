@@ -1,10 +1,29 @@
 #!/usr/bin/env bash
 #
-# The unit files as they are installed: systemd finds no fault with them, and
-# the sandbox leaves an exposure below 2.0.
+# The unit files as they are installed: systemd finds no fault with them, the
+# sandbox leaves an exposure below 2.0, and what ends a node for good is what
+# the manual says.
 set -u
 export LC_ALL=C
 cd "$(dirname "$0")/.." || exit 1
+
+# Statuses after which the unit does not try again: those of the manual, which
+# are in its table, too.
+unit=$(sed -n 's/^RestartPreventExitStatus=//p' systemd/musterd@.service.in)
+said=$(sed -n '/^\.Sh SYSTEMD/,/^\.Sh EXAMPLES/p' man/musterd.8 | tr '\n' ' ' |
+    sed -n 's/.*its status is \([0-9, or]*\):.*/\1/p' | tr -cs '0-9\n' ' ')
+if [ -z "$unit" ] || [ "$unit" != "${said% }" ]; then
+	echo "not tried again: \"$unit\" by the unit, \"$said\" by musterd(8)"
+	exit 1
+fi
+for status in $unit; do
+	if ! sed -n '/^\.Sh EXIT STATUS/,/^\.Sh SYSTEMD/p' man/musterd.8 |
+	    grep -qx "\.It $status"; then
+		echo "musterd(8) has no exit status $status"
+		exit 1
+	fi
+done
+
 if ! command -v systemd-analyze >/dev/null; then
 	echo "skipped: no systemd-analyze"
 	exit 77
