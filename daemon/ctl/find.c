@@ -172,6 +172,11 @@ choose(const struct ctl *c, const char *dir, const struct names *n, char *err,
 	char list[1024];
 
 	join_names(n, list, sizeof list);
+	if (name != NULL && *name == '\0') {
+		snprintf(err, err_size, "the name of the node is empty%s%s",
+		    n->n == 0 ? "" : "; running: ", list);
+		return NULL;
+	}
 	if (name != NULL && strchr(name, '/') != NULL) {
 		snprintf(err, err_size, "%s is no name of a node", name);
 		return NULL;

@@ -158,6 +158,15 @@ is_integer(const char *s)
 	return *s != '\0' && s[strspn(s, "0123456789")] == '\0';
 }
 
+/* 010 is ten to some readers of YAML and eight to others. */
+static bool
+is_ambiguous(const char *integer)
+{
+	if (*integer == '-')
+		integer++;
+	return integer[0] == '0' && integer[1] != '\0';
+}
+
 static int
 read_number(const struct mu_spot *s, const struct mu_field *f, const char *text,
     int64_t min, int64_t max, int64_t *out)
@@ -169,6 +178,11 @@ read_number(const struct mu_spot *s, const struct mu_field *f, const char *text,
 		    "\"%s\" is not a number in "
 		    "%" PRId64 "-%" PRId64,
 		    shown(text, buf), min, max);
+	if (is_ambiguous(text))
+		return mu_spot_mistake(s, f->key,
+		    "%s is ambiguous: many readers of YAML take it as octal "
+		    "(leave the zeros in front out)",
+		    shown(text, buf));
 	errno = 0;
 	*out = strtoll(text, NULL, 10);
 	if (errno != 0 || *out < min || *out > max)

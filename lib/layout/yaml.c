@@ -31,21 +31,45 @@ place_of(yaml_mark_t mark)
 		(unsigned)mark.column + 1 };
 }
 
+/* What people did when libyaml says one of these, which name no remedy. */
+static const char *
+hint_for(const char *problem)
+{
+	static const struct {
+		const char *said, *hint;
+	} rows[] = {
+		{ "found character that cannot start any token",
+		    " (a tab? use spaces; a word with @, ` or % in front "
+		    "wants quotes)" },
+		{ "mapping values are not allowed in this context",
+		    " (is a \": \" missing in front of this? a word with "
+		    "\": \" in it wants quotes)" },
+		{ "could not find expected ':'",
+		    " (a key wants \": \" behind it)" },
+	};
+
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+		if (strcmp(rows[i].said, problem) == 0)
+			return rows[i].hint;
+	return "";
+}
+
 static int
 syntax_error(struct reading *r)
 {
 	const yaml_parser_t *p = &r->parser;
 	const char *problem = p->problem == NULL ? "not YAML" : p->problem;
+	const char *hint = hint_for(problem);
 
 	if (p->error == YAML_MEMORY_ERROR)
 		return MUSTER_ENOMEM;
 	if (p->context == NULL || p->context_mark.line == p->problem_mark.line)
-		mu_diags_add(
-		    r->diags, place_of(p->problem_mark), "yaml: %s", problem);
+		mu_diags_add(r->diags, place_of(p->problem_mark), "yaml: %s%s",
+		    problem, hint);
 	else
 		mu_diags_add(r->diags, place_of(p->problem_mark),
-		    "yaml: %s (%s that began on line %zu)", problem, p->context,
-		    p->context_mark.line + 1);
+		    "yaml: %s (%s that began on line %zu)%s", problem,
+		    p->context, p->context_mark.line + 1, hint);
 	return MUSTER_ECONFIG;
 }
 

@@ -160,6 +160,7 @@ ends 78 'there are no certificates' -f "$LAYOUT" tls init
 say 'nobody is there: 2'
 ends 2 'no node runs here' -r "$T" status
 ends 2 'does not run here' -r "$T" -n manager status
+ends 2 'the name of the node is empty' -r "$T" -n '' status
 ends 2 'not started in time' -r "$T" wait --timeout 100ms
 
 say 'which node'
