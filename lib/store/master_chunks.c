@@ -58,6 +58,8 @@ make_room(struct mu_master *m)
 	end_session(m, oldest);
 }
 
+/* Where a crash may take something away, nothing is shown that has no number
+ * yet: the next life could not tell who has it. */
 static bool
 take_picture(struct mu_master *m, struct session *s)
 {
@@ -65,6 +67,10 @@ take_picture(struct mu_master *m, struct session *s)
 
 	if (mu_buf_len(&s->at) > 0)
 		at = mu_bytes_of(&s->at);
+	if (m->config.may_lose) {
+		master_seal(m);
+		master_release(m);
+	}
 	make_room(m);
 	s->picture = m->backend->ops->snapshot(m->backend, at);
 	s->number = mu_producer_seq(m->producer);

@@ -269,6 +269,16 @@ master_resync(struct mu_master *m)
 
 /* --- channel ----------------------------------------------------------- */
 
+/* What is gone comes with a resynchronisation; if there is none, a clone of
+ * ours can do better than wait for it. */
+static bool
+waits_in_vain(const struct mu_master *m, const struct mu_entity *who)
+{
+	const struct writer *w = master_writer(m, who);
+
+	return m->resync_at == 0 && w != NULL && w->is_ours;
+}
+
 static void
 resend(struct mu_master *m, const struct mu_command *cmd)
 {
@@ -285,7 +295,7 @@ resend(struct mu_master *m, const struct mu_command *cmd)
 			    mu_out_blob(b, false, &cmd->sender.endpoint));
 		} else if (seq <= m->fill) {
 			send_filler(m, &cmd->sender, seq);
-		} else if (seq > m->gone) {
+		} else if (seq > m->gone || waits_in_vain(m, &cmd->sender)) {
 			failed.number = seq;
 			master_send(m, &failed, &cmd->sender, true);
 		}
