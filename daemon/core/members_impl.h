@@ -67,9 +67,9 @@ struct peer {
 	struct mu_uuid id;
 	struct peer *next; /* in its list by id */
 	size_t at;         /* in members.peers */
-	char *address; /* "10.0.0.1:27761", for messages */
-	char *dialled; /* row we dialled, or NULL */
-	char *name;    /* said in its hello, or NULL */
+	char *address;     /* "10.0.0.1:27761", for messages */
+	char *dialled;     /* row we dialled, or NULL */
+	char *name;        /* said in its hello, or NULL */
 	struct members_auth auth;
 	enum standing standing;
 	size_t row; /* MEMBER, CONTENDER: the row it is about */
@@ -126,7 +126,7 @@ struct members {
 	struct peer **peers;
 	size_t npeers, cap;
 	struct peer *by_id[PEER_LISTS]; /* the same, by a byte of their ids */
-	size_t ncontests; /* rows with a contender */
+	size_t ncontests;               /* rows with a contender */
 
 	struct out *first, **last; /* queue of consequences */
 	size_t nqueued;
@@ -140,6 +140,7 @@ struct members {
 	bool fully;      /* own report sent */
 
 	struct list told;  /* what the manager says is missing */
+	bool told_any;     /* ... if it said anything since its hello */
 	struct list shown; /* what was published or shown last */
 	bool changed;      /* missing may differ from shown */
 	uint64_t shown_at;

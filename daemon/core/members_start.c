@@ -207,13 +207,14 @@ mstart_node_up(struct members *m, size_t row, uint64_t now)
 		raise_report(m, row, false);
 		reported(m, row, false, now);
 	}
+	/* First, or the manager takes us for whole. */
+	if (row == m->manager_row)
+		mtrack_tell_links(m, now);
 	if (m->rows[row].pending || own_manager) {
 		m->rows[row].pending = false;
 		if (!any_pending(m))
 			report(m, true, now);
 	}
-	if (row == m->manager_row)
-		mtrack_tell_links(m, now);
 }
 
 void
@@ -260,6 +261,8 @@ mstart_started(struct members *m, struct peer *p,
 {
 	(void)args;
 	m->started = true;
+	if (p->row == m->manager_row)
+		m->told_any = true; /* nothing is missing */
 	mout_node(m, MEMBERS_STARTED, mrows_name(m, p->row), &p->id, false);
 	mtrack_begin(m, now);
 }

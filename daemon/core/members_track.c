@@ -78,7 +78,7 @@ manager_misses(const struct members *m, struct list *l)
 	return 0;
 }
 
-/* Is there a manager that would tell us? */
+/* Is there a manager that tells us what is missing? */
 static bool
 is_led(const struct members *m)
 {
@@ -115,7 +115,7 @@ mtrack_missing(const struct members *m, struct list *l)
 
 	if (m->is_manager)
 		return manager_misses(m, l);
-	if (!m->started || !is_led(m))
+	if (!m->started || !is_led(m) || !m->told_any)
 		return node_misses(m, l);
 	for (i = 0; i < m->told.n; i++)
 		if (mlist_add(l, m->told.e[i]) != 0)
@@ -190,6 +190,7 @@ mtrack_row(struct members *m, size_t row, uint64_t now)
 	m->changed = true;
 	if (row == m->manager_row && !m->is_manager) {
 		mlist_clear(&m->told);
+		m->told_any = false;
 		m->links_told = m->links_said = false;
 	}
 	tell_link(m, row, now);
@@ -308,6 +309,7 @@ void
 mtrack_told(struct members *m, const struct muster_value *v, uint64_t now)
 {
 	mlist_clear(&m->told);
+	m->told_any = true;
 	if (mlist_from_value(&m->told, v) != 0) {
 		m->lost = true;
 		m->retry = now + RETRY_NS;
@@ -331,6 +333,7 @@ mtrack_restored(struct members *m, struct peer *p,
 	(void)args;
 	(void)now;
 	mlist_clear(&m->told);
+	m->told_any = true;
 	m->changed = true;
 }
 

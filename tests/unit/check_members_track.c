@@ -235,6 +235,32 @@ START_TEST(restarted_manager_is_told_all_lost_links)
 }
 END_TEST
 
+/* Who comes back to a manager that lived on has said what it still lacks before
+ * anybody takes the cluster for whole. */
+START_TEST(nobody_says_restored_before_all_is)
+{
+	size_t at[5];
+	struct world *w = formed(at);
+
+	world_cut(w, at[W1], at[M]);
+	world_cut(w, at[W1], at[P]);
+	world_run(w);
+	all_are(w, at, "degraded");
+	world_link(w, at[W1], at[M]);
+	world_run(w);
+	for (size_t i = 0; i < 5; i++) {
+		said(w, at[i], "restored", 0);
+		missing(w, at[i], "link worker-1 - proxy-1");
+	}
+	world_dial_all(w);
+	world_run(w);
+	all_are(w, at, "started");
+	for (size_t i = 0; i < 5; i++)
+		said(w, at[i], "restored", 1);
+	world_close(w);
+}
+END_TEST
+
 START_TEST(zeek_manager_leaves_nodes_to_their_eyes)
 {
 	struct world *w = world_open(FIVE);
@@ -628,6 +654,7 @@ members_track_suite(void)
 	tcase_add_test(t, node_that_has_not_reported_again_is_missing);
 	tcase_add_test(t, without_the_manager_nodes_believe_their_eyes);
 	tcase_add_test(t, restarted_manager_is_told_all_lost_links);
+	tcase_add_test(t, nobody_says_restored_before_all_is);
 	tcase_add_test(t, zeek_manager_leaves_nodes_to_their_eyes);
 	tcase_add_test(t, changing_set_is_published_in_steps);
 	tcase_add_test(t, same_set_is_published_once);
