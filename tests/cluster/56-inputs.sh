@@ -7,6 +7,8 @@ set -eu
 five_nodes 'logs: {batch_interval: 100 ms, rotate: never}
 inputs:
   - {file: "in/{node}.log", stream: App::LOG, on: [worker-1], poll: 100 ms}
+  - {file: in/second.json, stream: Second::LOG, on: [worker-1], poll: 100 ms,
+     format: json, types: [n:count]}
   - {file: in/door.json, stream: Door::LOG, on: [worker-2], poll: 100 ms,
      format: json, types: [n:count, open:bool]}'
 certificates
@@ -31,6 +33,18 @@ more() {
 all() {
 	cmp -s <(seq 1 "$n") <(cat "$out"/app.*.log "$out/app.log" 2>/dev/null |
 	    grep '^[0-9]' | cut -f1)
+}
+
+# another_more N: so many lines of another file that the same node follows
+another=0
+another_more() {
+	seq "$((another + 1))" "$((another + $1))" | sed 's/.*/{"n":&}/' \
+	    >>"$T/in/second.json"
+	another=$((another + $1))
+}
+another_all() {
+	cmp -s <(seq 1 "$another") <(cat "$out"/second.*.log "$out/second.log" \
+	    2>/dev/null | grep '^[0-9]')
 }
 
 # shellcheck disable=SC2086
@@ -71,6 +85,7 @@ until_true 10 has "$T/worker-1.out" 'was truncated'
 say 'kill -9, again and again, while it is written, renamed, rotated'
 for round in 1 2 3 4 5; do
 	more 4000
+	another_more 300
 	# the file was noticed, and is being read
 	until_true 20 has_lines "$((n - 3900))" "$out/app.log" '^[0-9]'
 	case $round in
@@ -80,6 +95,7 @@ for round in 1 2 3 4 5; do
 	esac
 	kill9 worker-1
 	more 20
+	another_more 20
 	if [ "$round" = 3 ]; then # rotated while the node is down
 		mv "$f" "$T/in/old-3"
 		header >"$f"
@@ -89,6 +105,7 @@ for round in 1 2 3 4 5; do
 done
 await started worker-1
 until_true 40 all
+until_true 40 another_all
 
 say 'wrong lines are said and passed over'
 printf 'x\tline\n' >>"$f"
