@@ -17,6 +17,7 @@
 #include "logs/logsink.h"
 #include "muster/err.h"
 #include "nomem.h"
+#include "others.h"
 #include "sys/clock.h"
 #include "unit.h"
 
@@ -297,13 +298,15 @@ START_TEST(what_cannot_be_removed_is_told_once)
 {
 	struct logpost *p;
 
+	if (no_others(dir))
+		return;
 	put_file("conn.2023-11-14-22-13-20.log", "x\n", 0644);
 	put_file("conn.2023-11-14-22-13-21.log", "x\n", 0644);
 	ck_assert_int_eq(chmod(dir, 0555), 0);
 	/* the superuser removes anything: threads that start from here on are
 	 * somebody else's */
 	if (geteuid() == 0)
-		ck_assert_int_eq(seteuid(65534), 0);
+		ck_assert_int_eq(seteuid(OTHER), 0);
 	logs.keep_bytes = 1;
 	p = begin(NULL, false);
 	ck_assert_str_eq(next_words(p),

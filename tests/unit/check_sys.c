@@ -24,6 +24,7 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "muster/err.h"
+#include "others.h"
 #include "scratch.h"
 #include "sys/clock.h"
 #include "sys/dirs.h"
@@ -323,7 +324,7 @@ START_TEST(privileges_are_dropped_for_good)
 	struct stat st;
 	gid_t groups[8];
 
-	if (getuid() != 0 || pw == NULL)
+	if (getuid() != 0 || pw == NULL || no_others(scratch_folder))
 		return; /* only root has something to drop */
 	uid_t uid = pw->pw_uid;
 	gid_t gid = pw->pw_gid;
