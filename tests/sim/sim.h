@@ -283,6 +283,8 @@ const char *ask_name(enum ask_kind kind);
 
 /* sim_oracle.c */
 /* The answer of a read. */
+/* The master of that store says what a crash may take away. */
+bool oracle_loses(const struct sim *s, size_t row);
 void oracle_read(struct sim *s, struct ask *a, const struct muster_value *v);
 /* A master, or a clone, says that a key expired. */
 void oracle_expired(

@@ -13,7 +13,8 @@
 #define PHASES   3
 #define PATIENCE 180 /* seconds of peace in which all must be equal */
 
-/* Masters on two nodes; copies in memory and on disk.  With small frames a
+/* Masters on two nodes, one of which syncs now and then; copies in memory and
+ * on disk.  With small frames a
  * copy is fetched in many pieces. */
 void
 cases_layout(struct mu_buf *b, struct mu_rng *rng)
@@ -25,6 +26,7 @@ cases_layout(struct mu_buf *b, struct mu_rng *rng)
 	    "stores:\n"
 	    "  both: {backend: lmdb, clone_backend: lmdb}\n"
 	    "  disk: {backend: lmdb}\n"
+	    "  late: {backend: lmdb, sync: 2 s, clone_backend: lmdb}\n"
 	    "  mem: {}\n"
 	    "  proxied: {backend: lmdb, master: proxy-1, clones: [worker, "
 	    "manager], clone_backend: lmdb}\n");

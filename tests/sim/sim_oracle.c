@@ -13,11 +13,18 @@
 #include "muster/value.h"
 #include "store/entry.h"
 
+bool
+oracle_loses(const struct sim *s, size_t row)
+{
+	return s->layout->stores[row].sync_ns > 0;
+}
+
 /* A memory master forgets everything when it is killed. */
 static bool
 forgets(const struct sim *s, size_t row)
 {
-	return s->layout->stores[row].backend == MU_STORE_BACKEND_MEMORY;
+	return s->layout->stores[row].backend == MU_STORE_BACKEND_MEMORY ||
+	       oracle_loses(s, row);
 }
 
 static struct node *
@@ -170,7 +177,7 @@ note_seen(struct sim *s, struct ask *reader, const struct muster_value *v)
 	if (master)
 		return;
 	s->asks[which].seen = true;
-	if (s->asks[which].fate == FATE_FAILED)
+	if (s->asks[which].fate == FATE_FAILED && !oracle_loses(s, reader->row))
 		blame(s, reader->row, "it failed and a clone shows it", which);
 }
 
@@ -347,7 +354,8 @@ rest_set(struct sim *s, size_t row)
 		if (a->kind != ASK_REMOVE || a->row != row)
 			continue;
 		touched[a->slot] = touched[a->slot] || a->fate != FATE_FAILED;
-		if (a->fate == FATE_HAPPENED && in_set(set, a->slot))
+		if (a->fate == FATE_HAPPENED && !oracle_loses(s, row) &&
+		    in_set(set, a->slot))
 			blame(s, row, "it removed what is there", i);
 	}
 	for (i = 0; i < s->nasks; i++) {

@@ -14,7 +14,7 @@
 #include "sys/log.h"
 
 #define EPOCH    INT64_C(1700000000000000000) /* of the wall clock */
-#define INTERVAL SECOND /* in which a clone's disk writes what is sealed */
+#define INTERVAL SECOND /* in which such a disk writes what is sealed */
 
 int64_t
 sim_wall(const struct sim *s)
@@ -59,7 +59,7 @@ open_backend(void *ctx, const struct mu_layout_store *row, bool master,
 		if (n->platters[i] == NULL)
 			n->platters[i] = mu_backend_memory_new(0);
 		n->disks[i] = disk_open(n->platters[i]);
-		n->disks[i]->interval = !master;
+		n->disks[i]->interval = !master || row->sync_ns > 0;
 		*b = &n->disks[i]->base;
 		/* A copy goes on from what it held, without events. */
 		disk_copy_all(n->platters[i], n->shadows[i]);

@@ -145,6 +145,100 @@ START_TEST(sixteen_lives_are_known)
 }
 END_TEST
 
+/* A clone that is there goes on in each of them, and is sent nothing again. */
+START_TEST(a_clone_lives_through_all_of_them)
+{
+	unsigned fetched;
+
+	begin();
+	pair_open_clone(0, true);
+	pair_pass(PAIR_SECOND);
+	fetched = pw.sent[1][MU_CMD_CHUNK];
+	for (unsigned i = 0; i < 20; i++) {
+		pair_cut(0);
+		mu_master_free(pw.master);
+		pair_open_master();
+		pair_join(0, true);
+		pair_pass(PAIR_SECOND);
+		pair_do(MASTER, MU_STORE_ADD, "key01", "count:1");
+	}
+	ck_assert(pair_reads(0, "key01", "count:21"));
+	ck_assert_uint_eq(pw.sent[1][MU_CMD_CHUNK], fetched);
+	pair_end();
+}
+END_TEST
+
+/* A clone of ours that is heard before it attaches is taken for another's; its
+ * first write is its first write all the same. */
+START_TEST(who_is_heard_early_may_write)
+{
+	struct mu_store_request long_enough = { .timeout_ns =
+						    60 * PAIR_SECOND };
+	struct pair_answer *a;
+
+	begin();
+	pair_open_clone(0, true);
+	pair_pass(PAIR_SECOND);
+	mu_master_free(pw.master); /* the clone is not told */
+	pair_open_master();
+	pair_pass(PAIR_SECOND * 6 / 10);
+	ck_assert_ptr_nonnull(strstr(pw.log, "of an earlier life goes on"));
+	pair_join(0, true);
+	pair_settle();
+	a = pair_ask(0, MU_STORE_ADD, "key01", "count:1", long_enough);
+	pair_pass(PAIR_SECOND);
+	ck_assert(a->done);
+	ck_assert_int_eq((int)a->status, MU_STORE_OK);
+	ck_assert(pair_reads(0, "key01", "count:2"));
+	pair_end();
+}
+END_TEST
+
+/* The record of a writer in the file, as the master keeps it. */
+static void
+put_record(unsigned slot, uint8_t who, uint8_t use)
+{
+	uint8_t raw[3] = { 'w', (uint8_t)(slot >> 8), (uint8_t)slot };
+	uint8_t record[40] = { who, (uint8_t)(slot >> 8), (uint8_t)slot };
+	struct mu_bytes key = { raw, sizeof raw };
+	struct mu_bytes value = { record, sizeof record };
+
+	record[31] = 1;
+	record[39] = use;
+	pw.platter->ops->meta_put(pw.platter, key, value);
+}
+
+static bool
+has_record(unsigned slot, unsigned clone)
+{
+	uint8_t raw[3] = { 'w', (uint8_t)(slot >> 8), (uint8_t)slot };
+	struct mu_entity who = pair_entity(clone);
+	struct mu_bytes key = { raw, sizeof raw }, value;
+
+	return pw.platter->ops->meta_get(pw.platter, key, &value) == 0 &&
+	       memcmp(value.at, who.endpoint.bytes, 16) == 0;
+}
+
+/* All places are taken: those who wrote last keep theirs, over a restart. */
+START_TEST(the_writer_of_long_ago_is_forgotten_first)
+{
+	begin();
+	mu_master_free(pw.master);
+	for (unsigned i = 0; i < 1024; i++)
+		put_record(i, 0xff, i == 500 ? 1 : i == 600 ? 2 : 100);
+	pair_open_master();
+	for (unsigned i = 0; i < PAIR_CLONES; i++) {
+		pair_open_clone(i, true);
+		pair_pass(PAIR_SECOND);
+		pair_do(i, MU_STORE_PUT, "key01", "count:5");
+		pair_pass(PAIR_SECOND);
+	}
+	ck_assert(has_record(500, 0));
+	ck_assert(has_record(600, 1));
+	pair_end();
+}
+END_TEST
+
 /* A clone that gives no epoch knows none of them, however it counts. */
 START_TEST(no_epoch_is_none_of_theirs)
 {
@@ -178,6 +272,38 @@ START_TEST(no_epoch_is_none_of_theirs)
 	}
 	ck_assert(fresh);
 	mu_buf_clear(&b);
+	pair_end();
+}
+END_TEST
+
+/* A file from elsewhere remembers none of a clone's writes either, but may well
+ * hold what they did: what was under way is not done again. */
+START_TEST(another_file_has_another_history)
+{
+	struct mu_store_request long_enough = { .timeout_ns =
+						    60 * PAIR_SECOND };
+	struct pair_answer *sum;
+
+	begin();
+	pair_open_clone(0, true);
+	pair_pass(PAIR_SECOND);
+	pw.hold_disk = true;
+	sum = pair_ask(0, MU_STORE_ADD, "key01", "count:1", long_enough);
+	pair_settle();
+	ck_assert(!sum->done);
+	pair_cut(0);
+	mu_master_free(pw.master);
+	pw.platter->ops->close(pw.platter);
+	pw.platter = mu_backend_memory_new(0);
+	pw.hold_disk = false;
+	pair_open_master();
+	pair_do(MASTER, MU_STORE_PUT, "key01", "count:2");
+	pair_join(0, true);
+	pair_pass(PAIR_SECOND);
+	ck_assert(sum->done);
+	ck_assert_int_eq((int)sum->status, MU_STORE_TIMEOUT);
+	ck_assert(pair_reads(MASTER, "key01", "count:2"));
+	ck_assert(pair_reads(0, "key01", "count:2"));
 	pair_end();
 }
 END_TEST
@@ -239,7 +365,11 @@ main(void)
 	tcase_add_test(tc, a_chunk_shows_nothing_that_has_no_number);
 	tcase_add_test(tc, numbers_that_are_passed_over_keep_nobody_waiting);
 	tcase_add_test(tc, sixteen_lives_are_known);
+	tcase_add_test(tc, a_clone_lives_through_all_of_them);
+	tcase_add_test(tc, who_is_heard_early_may_write);
+	tcase_add_test(tc, the_writer_of_long_ago_is_forgotten_first);
 	tcase_add_test(tc, no_epoch_is_none_of_theirs);
+	tcase_add_test(tc, another_file_has_another_history);
 	tcase_add_test(tc, what_is_remembered_is_read_as_it_was_written);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);

@@ -7,7 +7,7 @@
 #include "muster/err.h"
 #include "nomem.h"
 #include "store/backend.h"
-#include "unit.h"
+#include "store/order.h"
 
 #define NKEYS 300
 
@@ -210,17 +210,101 @@ START_TEST(failed_allocations_are_told)
 }
 END_TEST
 
+/* --- the order of keys --------------------------------------------------- */
+
+#define LENGTHS 6
+#define PLACES  7
+#define LONGEST 600
+
+/* Keys about the length from which sums decide, with another byte in one of the
+ * places about it.  False: there is no such place. */
+static bool
+edge_key(unsigned i, uint8_t raw[LONGEST], struct mu_bytes *key)
+{
+	static const size_t lengths[LENGTHS] = { 1, 485, 486, 487, 488,
+		LONGEST };
+	static const size_t places[PLACES] = { LONGEST, 0, 485, 486, 487, 488,
+		LONGEST - 1 };
+	size_t len = lengths[i / PLACES], place = places[i % PLACES];
+
+	memset(raw, 'a', LONGEST);
+	*key = (struct mu_bytes){ raw, len };
+	if (place < LONGEST)
+		raw[place] = 'b';
+	return place < len || place == LONGEST;
+}
+
+static int
+sign(int c)
+{
+	return (c > 0) - (c < 0);
+}
+
+/* It is the one that a backend of short keys has. */
+START_TEST(short_forms_are_in_the_order_of_their_keys)
+{
+	uint8_t one[LONGEST], two[LONGEST], s1[MU_KEY_SHORT], s2[MU_KEY_SHORT];
+	struct mu_bytes a, b;
+
+	for (unsigned i = 0; i < LENGTHS * PLACES; i++)
+		for (unsigned k = 0; k < LENGTHS * PLACES; k++) {
+			if (!edge_key(i, one, &a) || !edge_key(k, two, &b))
+				continue;
+			ck_assert_msg(sign(mu_key_cmp(a, b)) ==
+					  sign(cmp(mu_key_short(a, s1),
+					      mu_key_short(b, s2))),
+			    "keys %u and %u", i, k);
+			ck_assert_int_eq(mu_key_cmp(a, b) == 0, i == k);
+		}
+}
+END_TEST
+
+START_TEST(it_has_the_order_of_keys)
+{
+	struct mu_backend *b = mu_backend_memory_new(0);
+	struct mu_bytes at = { NULL, 0 }, key, found, value;
+	unsigned n = 0, nfound = 0;
+	uint8_t raw[LONGEST];
+	int64_t deadline;
+
+	for (unsigned i = 0; i < LENGTHS * PLACES; i++)
+		if (edge_key(i, raw, &key)) {
+			ck_assert_int_eq(b->ops->put(b, key, key, 0), 0);
+			n++;
+		}
+	while (b->ops->after(b, at, &found, &value, &deadline) == 0) {
+		ck_assert(at.at == NULL || mu_key_cmp(at, found) < 0);
+		at = found;
+		nfound++;
+	}
+	ck_assert_uint_eq(nfound, n);
+	for (unsigned i = 0; i < LENGTHS * PLACES; i++)
+		if (edge_key(i, raw, &key))
+			ck_assert_int_eq(b->ops->erase(b, key), 0);
+	ck_assert_uint_eq(b->ops->size(b), 0);
+	b->ops->close(b);
+}
+END_TEST
+
 int
 main(void)
 {
 	Suite *s = suite_create("store_memory");
 	TCase *tc = tcase_create("memory");
+	SRunner *sr;
+	int failed;
 
 	tcase_add_test(tc, it_holds_what_an_array_holds);
 	tcase_add_test(tc, the_limit_refuses_and_changes_nothing);
 	tcase_add_test(tc, a_snapshot_goes_on_while_writes_do);
 	tcase_add_test(tc, batches_and_records);
 	tcase_add_test(tc, failed_allocations_are_told);
+	tcase_add_test(tc, short_forms_are_in_the_order_of_their_keys);
+	tcase_add_test(tc, it_has_the_order_of_keys);
 	suite_add_tcase(s, tc);
-	return unit_run(s);
+	sr = srunner_create(s);
+	srunner_run_all(sr, CK_NORMAL);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed == 0 ? 0 : 1;
 }
