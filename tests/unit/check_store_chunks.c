@@ -3,7 +3,6 @@
  * comes after, and how long a picture may be kept open.
  */
 #include "store_pair.h"
-#include "unit.h"
 
 #define MASTER PAIR_CLONES
 #define PAIRS  400
@@ -334,30 +333,65 @@ START_TEST(a_copy_that_restarts_does_not_miss_what_was_set_aside)
 }
 END_TEST
 
-/* Far more than fits into one chunk. */
-START_TEST(a_chunk_may_end_among_keys_that_begin_alike)
-{
-	char key[600];
-	unsigned before;
+#define ALIKE 50
 
+/* Begins alike, and its number. */
+static const char *
+alike(unsigned i)
+{
+	static char key[600];
+
+	memset(key, 'l', sizeof key);
+	snprintf(key + 590, sizeof key - 590, "%02u", i);
+	return key;
+}
+
+static void
+begin_alike(void)
+{
 	begin();
 	pw.mc.max_snapshot = 4096;
 	mu_master_free(pw.master);
 	pair_open_master();
-	memset(key, 'l', sizeof key);
-	for (unsigned i = 0; i < 50; i++) {
-		snprintf(key + 590, sizeof key - 590, "%02u", i);
-		pair_do(MASTER, MU_STORE_PUT, key, "count:1");
-	}
+	for (unsigned i = 0; i < ALIKE; i++)
+		pair_do(MASTER, MU_STORE_PUT, alike(i), "count:1");
+}
+
+/* Far more than fits into one chunk. */
+START_TEST(a_chunk_may_end_among_keys_that_begin_alike)
+{
+	unsigned before;
+
+	begin_alike();
 	before = pw.sent[1][MU_CMD_CHUNK];
 	pair_open_clone(0, true);
-	becomes_fresh(PAIRS + 50);
+	becomes_fresh(PAIRS + ALIKE);
 	/* each in its own, and six or so of the others in one */
-	ck_assert_uint_ge(pw.sent[1][MU_CMD_CHUNK] - before, 50 + PAIRS / 10);
-	for (unsigned i = 0; i < 50; i++) {
-		snprintf(key + 590, sizeof key - 590, "%02u", i);
-		ck_assert(pair_reads(0, key, "count:1"));
-	}
+	ck_assert_uint_ge(
+	    pw.sent[1][MU_CMD_CHUNK] - before, ALIKE + PAIRS / 10);
+	for (unsigned i = 0; i < ALIKE; i++)
+		ck_assert(pair_reads(0, alike(i), "count:1"));
+	pair_end();
+}
+END_TEST
+
+/* Which of them are here is decided by the order of keys, not of bytes. */
+START_TEST(writes_on_keys_that_begin_alike_wait_for_their_chunk)
+{
+	struct mu_clone_stats st;
+
+	begin_alike();
+	pair_open_clone(0, true);
+	do {
+		turn();
+		mu_clone_stats(pw.clones[0], &st);
+	} while (st.entries < PAIRS + ALIKE / 2);
+	ck_assert(attaching());
+	for (unsigned i = 0; i < ALIKE; i++)
+		write_now(MU_STORE_PUT, alike(i), "count:2");
+	becomes_fresh(PAIRS + ALIKE);
+	for (unsigned i = 0; i < ALIKE; i++)
+		ck_assert(pair_reads(0, alike(i), "count:2"));
 	pair_end();
 }
 END_TEST
@@ -399,6 +433,8 @@ main(void)
 {
 	Suite *s = suite_create("store_chunks");
 	TCase *tc = tcase_create("chunks");
+	SRunner *sr;
+	int failed;
 
 	tcase_add_test(tc, chunks_show_one_moment_and_later_writes_come_after);
 	tcase_add_test(tc, a_picture_is_renewed_after_a_minute);
@@ -412,7 +448,13 @@ main(void)
 	tcase_add_test(
 	    tc, a_copy_that_restarts_does_not_miss_what_was_set_aside);
 	tcase_add_test(tc, a_chunk_may_end_among_keys_that_begin_alike);
+	tcase_add_test(
+	    tc, writes_on_keys_that_begin_alike_wait_for_their_chunk);
 	tcase_add_test(tc, an_entry_that_fits_no_chunk_is_told);
 	suite_add_tcase(s, tc);
-	return unit_run(s);
+	sr = srunner_create(s);
+	srunner_run_all(sr, CK_NORMAL);
+	failed = srunner_ntests_failed(sr);
+	srunner_free(sr);
+	return failed == 0 ? 0 : 1;
 }
