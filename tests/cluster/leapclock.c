@@ -45,3 +45,16 @@ clock_gettime(clockid_t id, struct timespec *ts)
 		ts->tv_sec += ahead();
 	return rc;
 }
+
+/* What OpenSSL asks. */
+time_t
+time(time_t *out)
+{
+	struct timespec ts;
+
+	if (clock_gettime(CLOCK_REALTIME, &ts) != 0)
+		return -1;
+	if (out != NULL)
+		*out = ts.tv_sec;
+	return ts.tv_sec;
+}
