@@ -256,6 +256,26 @@ refuse_publish(struct control_session *s, int r, const char *why)
 		    &s->out, "usage", "%s (%s)", why, muster_strerror(r));
 }
 
+/* 0 and answered, or a negative error. */
+static int
+publish_on(struct control_session *s, const struct mu_buf *topic,
+    const struct mu_buf *payload)
+{
+	size_t len = mu_buf_len(topic);
+	const char *name = len == 0 ? "" : (const char *)mu_buf_data(topic);
+	int r = router_publish(endpoint_router(s->control->e), &s->sub, name,
+	    len, mu_buf_data(payload), mu_buf_len(payload));
+
+	if (r < 0)
+		return r;
+	answer_ok(&s->out);
+	answer_number(&s->out, "receivers", (uint64_t)r);
+	control_put_relay(s->control, &s->out);
+	control_put_access(s->control, &s->out, name, len);
+	answer_end(&s->out);
+	return 0;
+}
+
 void
 control_on_publish(struct control_session *s, const struct control_args *a)
 {
@@ -293,19 +313,9 @@ control_on_publish(struct control_session *s, const struct control_args *a)
 		r = mu_jtext_string(&a->field[CONTROL_TOPIC], &topic);
 	}
 	if (r == 0)
-		r = router_publish(endpoint_router(s->control->e), &s->sub,
-		    mu_buf_len(&topic) == 0 ? ""
-					    : (const char *)mu_buf_data(&topic),
-		    mu_buf_len(&topic), mu_buf_data(&payload),
-		    mu_buf_len(&payload));
+		r = publish_on(s, &topic, &payload);
 	mu_buf_clear(&topic);
 	mu_buf_clear(&payload);
-	if (r < 0) {
+	if (r < 0)
 		refuse_publish(s, r, why);
-		return;
-	}
-	answer_ok(&s->out);
-	answer_number(&s->out, "receivers", (uint64_t)r);
-	control_put_relay(s->control, &s->out);
-	answer_end(&s->out);
 }

@@ -6,6 +6,7 @@
 
 #include "control/control_request.h"
 #include "control/control_session.h"
+#include "core/access.h"
 #include "core/answer.h"
 #include "core/endpoint.h"
 #include "core/relays.h"
@@ -205,6 +206,17 @@ control_put_relay(const struct control *c, struct mu_buf *b)
 	answer_number(b, "rule", rule);
 	answer_text(b, "node", node);
 	answer_close(b, '}');
+}
+
+void
+control_put_access(
+    const struct control *c, struct mu_buf *b, const char *topic, size_t len)
+{
+	size_t rule = access_refuses(
+	    endpoint_layout(c->e), endpoint_node(c->e), topic, len);
+
+	if (rule != 0)
+		answer_number(b, "access", rule);
 }
 
 /* --- raise ------------------------------------------------------------------

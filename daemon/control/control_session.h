@@ -93,9 +93,12 @@ void control_answer_line(
 void control_event_line(struct mu_buf *b, const struct message *m);
 
 /* control_rules.c: members of answers: handlers that fail; the relay that took
- * the last publication, if it was for one. */
+ * the last publication, if it was for one; the rule by which peers refuse what
+ * this node publishes on topic [len], if there is one. */
 void control_put_failing(const struct control *c, struct mu_buf *b);
 void control_put_relay(const struct control *c, struct mu_buf *b);
+void control_put_access(const struct control *c, struct mu_buf *b,
+    const char *topic, size_t len);
 
 /* control_facts.c: whole answers. */
 void control_answer_status(struct control *c, struct mu_buf *b);

@@ -27,10 +27,10 @@ rule_of(const struct mu_layout *l, const char *topic, size_t len)
 	return best;
 }
 
-/* What is behind node_prefix, this node's name and a slash; NULL: another
+/* What is behind node_prefix, the node's name and a slash; NULL: another
  * topic. */
 static const char *
-behind_self(const struct mu_layout *l, const struct mu_layout_node *self,
+behind_node(const struct mu_layout *l, const struct mu_layout_node *self,
     const char *topic, size_t len)
 {
 	size_t a = strlen(l->topics.node_prefix), b = strlen(self->name);
@@ -57,7 +57,7 @@ access_permits(const struct mu_layout *l, const struct mu_layout_node *self,
     const struct members *m, const struct mu_uuid *peer,
     const struct mu_envelope *env, size_t *rule)
 {
-	const char *behind = behind_self(l, self, env->topic, env->topic_len);
+	const char *behind = behind_node(l, self, env->topic, env->topic_len);
 	const struct mu_layout_access *a[2] = {
 		rule_of(l, env->topic, env->topic_len),
 		behind == NULL
@@ -72,4 +72,24 @@ access_permits(const struct mu_layout *l, const struct mu_layout_node *self,
 			return false;
 		}
 	return true;
+}
+
+size_t
+access_refuses(const struct mu_layout *l, const struct mu_layout_node *node,
+    const char *topic, size_t len)
+{
+	const struct mu_layout_access *a = rule_of(l, topic, len);
+	const char *behind = NULL;
+
+	if (a != NULL && !mu_layout_on(a->by, a->nby, node))
+		return (size_t)(a - l->access) + 1;
+	for (size_t i = 0; l->naccess > 0 && behind == NULL && i < l->nnodes;
+	     i++)
+		behind = behind_node(l, &l->nodes[i], topic, len);
+	if (behind == NULL)
+		return 0;
+	a = rule_of(l, behind, len - (size_t)(behind - topic));
+	if (a == NULL || mu_layout_on(a->by, a->nby, node))
+		return 0;
+	return (size_t)(a - l->access) + 1;
 }

@@ -25,4 +25,9 @@ bool access_permits(const struct mu_layout *l,
     const struct mu_layout_node *self, const struct members *m,
     const struct mu_uuid *peer, const struct mu_envelope *env, size_t *rule);
 
+/* The number of the rule by which peers that have this layout, too, refuse what
+ * the node itself publishes on topic [len], or 0: none does. */
+size_t access_refuses(const struct mu_layout *l,
+    const struct mu_layout_node *node, const char *topic, size_t len);
+
 #endif

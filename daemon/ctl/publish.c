@@ -92,6 +92,19 @@ complain_nobody(const struct mu_jtext *answer, const char *topic)
 	complain("nobody listens to %s", topic);
 }
 
+/* Will it be refused by those that get it? */
+static void
+complain_access(const struct mu_jtext *answer, const char *topic)
+{
+	struct mu_jtext access = mu_jtext_member(answer, "access");
+	int64_t rule;
+
+	if (access.at != NULL && mu_jtext_integer(&access, &rule) == 0)
+		complain("this node may not publish on %s (access %lld): its "
+			 "peers drop it",
+		    topic, (long long)rule);
+}
+
 /* What became of it, on stderr or as JSON; data on stdout is the node that was
  * chosen. */
 static void
@@ -112,6 +125,7 @@ tell(const struct ctl *c, const char *answer)
 	if (first_operand(c) == 1) {
 		if (none)
 			complain_nobody(&v, c->args[0]);
+		complain_access(&v, c->args[0]);
 		return;
 	}
 	while (mu_jtext_next(&w, NULL, &node)) {

@@ -38,6 +38,7 @@ struct stream {
 	unsigned long sent[WINDOW]; /* their lines, a ring */
 	unsigned long nsent, nanswered;
 	unsigned long published, refused;
+	unsigned long forbidden; /* published, but peers will drop them */
 	uint64_t receivers;
 	bool eof;
 	bool progress;
@@ -226,7 +227,7 @@ static int
 on_answer(struct stream *s, char *line, size_t len)
 {
 	unsigned long at = s->sent[s->nanswered % WINDOW];
-	struct mu_jtext v, ok, error, receivers;
+	struct mu_jtext v, ok, error, receivers, access;
 	int64_t n = 0;
 	char *text;
 
@@ -238,6 +239,8 @@ on_answer(struct stream *s, char *line, size_t len)
 	if (ok.len == 4) {
 		receivers = mu_jtext_member(&v, "receivers");
 		mu_jtext_integer(&receivers, &n);
+		access = mu_jtext_member(&v, "access");
+		s->forbidden += access.at != NULL;
 		s->published++;
 		s->receivers += (uint64_t)n;
 		return 0;
@@ -339,12 +342,16 @@ report(struct stream *s, int r)
 		fputs("\r\033[K", stderr);
 	if (s->c->json)
 		printf("{\"lines\":%lu,\"published\":%lu,\"refused\":%lu,"
-		       "\"deliveries\":%llu}\n",
+		       "\"deliveries\":%llu,\"forbidden\":%lu}\n",
 		    s->line, s->published, s->refused,
-		    (unsigned long long)s->receivers);
+		    (unsigned long long)s->receivers, s->forbidden);
 	else if (!s->c->quiet)
 		say("%lu published, %lu refused, %llu deliveries", s->published,
 		    s->refused, (unsigned long long)s->receivers);
+	if (s->forbidden > 0 && !s->c->json && !s->c->quiet)
+		complain("%lu of them this node may not publish (see "
+			 "\"musterctl rules\"): its peers drop them",
+		    s->forbidden);
 	if (r == MUSTER_ELIMIT) {
 		complain("line %lu: longer than 8 MiB", s->line + 1);
 		return EXIT_FAILED;

@@ -24,16 +24,24 @@ knows() {
 until_true 10 knows
 
 say 'a worker may not'
-ctl worker-1 publish app/orders/stop App::order 1
+ctl worker-1 publish app/orders/stop App::order 1 2>"$T/err"
+has "$T/err" 'may not publish on app/orders/stop (access 1)' ||
+    fail "the publisher was told: $(cat "$T/err")"
 until_true 10 is manager rules '.access_refused >= 1'
 has "$T/manager.out" 'may not publish on app/orders/stop (access 1)' ||
     fail 'not said'
 ctl worker-1 publish zeek/cluster/node/proxy-1/app/orders/all/ App::order 2
 until_true 10 is proxy-1 rules '.access_refused >= 1'
-ctl worker-1 publish app/other App::other
+ctl worker-1 publish app/other App::other 2>"$T/err"
+[ ! -s "$T/err" ] || fail "said of what is permitted: $(cat "$T/err")"
 until_true 10 has "$T/ear-manager.out" App::other
 [ "$(lines "$T/ear-manager.out" App::order)" -eq 0 ] || fail 'it came through'
 is proxy-1 rules '.relay[0].relayed == 0' || fail 'it was passed on'
+
+echo '{"topic":"app/orders/stop","event":"App::order","args":[5]}' |
+    ctl worker-1 publish --stdin --json >"$T/answer"
+jq -e '.published == 1 and .forbidden == 1' "$T/answer" >/dev/null ||
+    fail "of a stream: $(cat "$T/answer")"
 
 say 'the manager may'
 ctl manager publish app/orders/stop App::order 3

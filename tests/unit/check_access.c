@@ -3,6 +3,7 @@
  */
 #include "endpoint_net.h"
 
+#include "core/access.h"
 #include "core/relays.h"
 #include "muster/topic.h"
 #include "muster/value.h"
@@ -127,6 +128,31 @@ START_TEST(not_by_another_way)
 }
 END_TEST
 
+static size_t
+refuses(const char *node, const char *topic)
+{
+	return access_refuses(
+	    layout, mu_layout_node(layout, node), topic, strlen(topic));
+}
+
+START_TEST(a_publisher_knows_what_peers_refuse)
+{
+	start_all(NODES RULES);
+	ck_assert_uint_eq(refuses("worker-1", "app/orders/x"), 1);
+	ck_assert_uint_eq(refuses("manager", "app/orders/x"), 0);
+	ck_assert_uint_eq(refuses("manager", "app/orders/w1/x"), 2);
+	ck_assert_uint_eq(refuses("worker-1", "app/orders/w1/x"), 0);
+	ck_assert_uint_eq(refuses("worker-1", "app/orders"), 0);
+	ck_assert_uint_eq(refuses("worker-1", ""), 0);
+	ck_assert_uint_eq(
+	    refuses("worker-2", "zeek/cluster/node/proxy-1/app/orders/a"), 1);
+	ck_assert_uint_eq(
+	    refuses("worker-2", "zeek/cluster/node/nobody/app/orders/a"), 0);
+	ck_assert_uint_eq(
+	    refuses("manager", "zeek/cluster/node/proxy-1/app/orders/a"), 0);
+}
+END_TEST
+
 START_TEST(rules_change_without_a_restart)
 {
 	struct mu_layout *other;
@@ -156,6 +182,7 @@ main(void)
 	tcase_add_test(t, everybody_without_rules);
 	tcase_add_test(t, only_whom_the_longest_rule_names);
 	tcase_add_test(t, not_by_another_way);
+	tcase_add_test(t, a_publisher_knows_what_peers_refuse);
 	tcase_add_test(t, rules_change_without_a_restart);
 	suite_add_tcase(s, t);
 	return unit_run(s);
