@@ -36,6 +36,9 @@ struct control_hooks {
 	/* What a reload would say, without one.  0, or an error: it would be
 	 * refused.  Optional. */
 	int (*diff)(void *ctx, char *err, size_t err_size);
+	/* Does the node's certificate end soon, or did it?  text [size]: what
+	 * status says of that.  Optional. */
+	bool (*certificate)(void *ctx, char *text, size_t size);
 };
 
 /* version: of the program, for status.  All borrowed but copied strings. */

@@ -6,11 +6,11 @@
 #include <unistd.h>
 
 #include "base/alloc.h"
-#include "core/answer.h"
 #include "control/control_logger.h"
-#include "control/control_store.h"
 #include "control/control_session.h"
 #include "control/control_ship.h"
+#include "control/control_store.h"
+#include "core/answer.h"
 #include "core/endpoint.h"
 #include "muster/err.h"
 #include "muster/topic.h"
@@ -186,6 +186,16 @@ put_limits(const struct control *c, struct mu_buf *b)
 	answer_close(b, '}');
 }
 
+static void
+put_certificate(const struct control *c, struct mu_buf *b)
+{
+	char text[128];
+
+	if (c->hooks.certificate != NULL &&
+	    c->hooks.certificate(c->hooks.ctx, text, sizeof text))
+		answer_text(b, "certificate", text);
+}
+
 void
 control_answer_status(struct control *c, struct mu_buf *b)
 {
@@ -208,6 +218,7 @@ control_answer_status(struct control *c, struct mu_buf *b)
 	answer_number(b, "clients", c->nsessions);
 	put_router(c, b);
 	put_dropped(c, b);
+	put_certificate(c, b);
 	control_put_stores(c, b);
 	control_put_failing(c, b);
 	control_put_logger_trouble(c, b);

@@ -127,6 +127,9 @@ print_head(const json_t *v)
 	if (fact_number(dropped, "messages") > 0)
 		printf("dropped: %llu messages (musterctl peers says where)\n",
 		    fact_number(dropped, "messages"));
+	if (json_is_string(json_object_get(v, "certificate")))
+		printf("certificate: %s%s%s\n", colour_on(RED),
+		    fact_text(v, "certificate"), colour_off(RED));
 	json_array_foreach(json_object_get(v, "stores"), i, store) printf(
 	    "store %s (%s): %s%s%s: %s\n", fact_text(store, "name"),
 	    fact_text(store, "role"), colour_on(RED), fact_text(store, "state"),

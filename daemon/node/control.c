@@ -68,6 +68,12 @@ hook_listening(void *ctx)
 	return n->listening;
 }
 
+static bool
+hook_certificate(void *ctx, char *text, size_t size)
+{
+	return reload_certificate_ends(ctx, text, size);
+}
+
 int
 node_control_open(struct node *n, char *err, size_t err_size)
 {
@@ -78,6 +84,7 @@ node_control_open(struct node *n, char *err, size_t err_size)
 		.stop = hook_stop,
 		.wall = hook_wall,
 		.listening = hook_listening,
+		.certificate = hook_certificate,
 		.ctx = n,
 	};
 

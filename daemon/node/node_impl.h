@@ -100,6 +100,9 @@ int reload_tls(const struct mu_layout *l, const char *node, struct mu_tls **out,
     char *err, size_t err_size);
 /* Say when the own certificate has only days left. */
 void reload_check_certificate(const struct node *n);
+/* Does the own certificate end within 30 days, or did it?  text [size]: what
+ * is to be said of that. */
+bool reload_certificate_ends(const struct node *n, char *text, size_t size);
 /* Re-read layout and certificates; log everything.  err [err_size]: all of it
  * in one text.  0, or MUSTER_ECONFIG and nothing was changed. */
 int reload_node(struct node *n, char *err, size_t err_size);

@@ -77,17 +77,28 @@ reload_tls(const struct mu_layout *l, const char *node, struct mu_tls **out,
 	return load_files(l, mu_layout_node(l, node), out, err, err_size);
 }
 
-void
-reload_check_certificate(const struct node *n)
+bool
+reload_certificate_ends(const struct node *n, char *text, size_t size)
 {
 	int days = n->tls == NULL ? INT_MAX : mu_tls_days_left(n->tls);
 
 	if (days < 0)
-		log_warnx("the own certificate has expired: peers refuse new "
-			  "connections");
-	else if (days < EXPIRY_DAYS)
-		log_warnx("the own certificate expires in %d day%s", days,
-		    days == 1 ? "" : "s");
+		snprintf(text, size,
+		    "the own certificate has expired: peers refuse new "
+		    "connections");
+	else
+		snprintf(text, size, "the own certificate expires in %d day%s",
+		    days, days == 1 ? "" : "s");
+	return days < EXPIRY_DAYS;
+}
+
+void
+reload_check_certificate(const struct node *n)
+{
+	char text[128];
+
+	if (reload_certificate_ends(n, text, sizeof text))
+		log_warnx("%s", text);
 }
 
 /* --- logs -------------------------------------------------------------- */

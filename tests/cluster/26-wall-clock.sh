@@ -61,8 +61,16 @@ wrongly start worker-2
 # shellcheck disable=SC2086
 await restored $NODES
 
+say 'a certificate is about to expire'
+is worker-1 status 'has("certificate") | not' || fail 'said too early'
+leap $((790 * 86400 + 43200))
+ctl worker-1 status >"$T/status"
+has "$T/status" 'the own certificate expires in 9 days' ||
+    fail "status: $(cat "$T/status")"
+
 say 'a certificate expires: the link that stands goes on'
 leap $((801 * 86400))
+is worker-1 status '.certificate | contains("has expired")' || fail 'not said'
 never 6 is manager status '.state == "degraded"'
 
 say 'the next one is refused, by name and date'
@@ -81,6 +89,7 @@ wrongly "$MUSTERCTL" -q -f "$LAYOUT" tls issue worker-1 --force
 ctl worker-1 reload >/dev/null
 # shellcheck disable=SC2086
 await restored $NODES
+is worker-1 status 'has("certificate") | not' || fail 'said after the renewal'
 for node in $NODES; do
 	n=$(lines "$T/$node.out" 'cluster started$')
 	[ "$n" -le 2 ] || fail "$node saw the cluster start $n times"
