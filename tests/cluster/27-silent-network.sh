@@ -72,8 +72,9 @@ END
 NODES='manager logger-1 proxy-1 worker-1'
 certificates
 start manager logger-1 proxy-1
-there "$MUSTERD" -d -f "$LAYOUT" -r "$T" worker-1 >"$T/worker-1.out" 2>&1 \
-    </dev/null &
+# Not through there: the process itself must be the child.
+nsenter -t "$HOST" -n "$MUSTERD" -d -f "$LAYOUT" -r "$T" worker-1 \
+    >"$T/worker-1.out" 2>&1 </dev/null &
 PID[worker-1]=$!
 # shellcheck disable=SC2086
 await started $NODES
