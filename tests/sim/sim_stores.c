@@ -118,7 +118,8 @@ node_stores_commit(struct node *n, const struct event *e)
 		return;
 	d = n->disks[e->row];
 	n->committing[e->row] = false;
-	if (s->disks_fail && !d->interval && mu_rng_below(&s->rng, 30) == 0)
+	if (s->disks_fail && !d->interval && d->ops != NULL &&
+	    d->ops->batch != 0 && mu_rng_below(&s->rng, 30) == 0)
 		d->fail = MUSTER_ELIMIT;
 	else
 		disk_commit(d, e->batch);

@@ -396,6 +396,49 @@ START_TEST(writes_on_keys_that_begin_alike_wait_for_their_chunk)
 }
 END_TEST
 
+/* Nobody wants to hear of each. */
+START_TEST(a_large_copy_is_cleared_without_events)
+{
+	for (unsigned most = PAIRS - 1; most <= PAIRS; most++) {
+		struct mu_clone_stats st;
+
+		begin();
+		pw.cc.max_clear_events = most;
+		pair_open_clone(0, true);
+		becomes_fresh(PAIRS);
+		pair_do(MASTER, MU_STORE_CLEAR, NULL, NULL);
+		mu_clone_stats(pw.clones[0], &st);
+		ck_assert_uint_eq(st.entries, 0);
+		ck_assert_uint_eq(
+		    pw.clone_events[MU_STORE_ERASED], most < PAIRS ? 0 : PAIRS);
+		ck_assert((strstr(pw.log, "without an event for each") !=
+			      NULL) == (most < PAIRS));
+		pair_end();
+	}
+}
+END_TEST
+
+/* Two clones of Broker's ask for what is beyond the limit. */
+START_TEST(a_refused_snapshot_is_told_once_a_tick)
+{
+	const char *line = pw.log;
+	unsigned told = 0;
+
+	begin();
+	pw.mc.max_snapshot = 1000;
+	mu_master_free(pw.master);
+	pair_open_master();
+	for (unsigned i = 0; i < PAIR_CLONES; i++)
+		pair_open_clone(i, false);
+	pair_settle();
+	for (; (line = strstr(line, "cannot send the snapshot")) != NULL;
+	     line++)
+		told++;
+	ck_assert_uint_eq(told, 1);
+	pair_end();
+}
+END_TEST
+
 /* The limit was lowered since it was written: the other side cannot know why
  * nothing comes. */
 START_TEST(an_entry_that_fits_no_chunk_is_told)
@@ -450,6 +493,8 @@ main(void)
 	tcase_add_test(tc, a_chunk_may_end_among_keys_that_begin_alike);
 	tcase_add_test(
 	    tc, writes_on_keys_that_begin_alike_wait_for_their_chunk);
+	tcase_add_test(tc, a_large_copy_is_cleared_without_events);
+	tcase_add_test(tc, a_refused_snapshot_is_told_once_a_tick);
 	tcase_add_test(tc, an_entry_that_fits_no_chunk_is_told);
 	suite_add_tcase(s, tc);
 	sr = srunner_create(s);

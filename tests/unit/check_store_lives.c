@@ -1,6 +1,7 @@
 /* The lives of a master: what the next one makes of the last, and of what its
  * clones saw. */
 #include "store_pair.h"
+#include "unit.h"
 
 #define MASTER PAIR_CLONES
 #define PAIRS  80
@@ -359,8 +360,6 @@ main(void)
 {
 	Suite *s = suite_create("store_lives");
 	TCase *tc = tcase_create("lives");
-	SRunner *sr;
-	int failed;
 
 	tcase_add_test(tc, a_chunk_shows_nothing_that_has_no_number);
 	tcase_add_test(tc, numbers_that_are_passed_over_keep_nobody_waiting);
@@ -372,9 +371,5 @@ main(void)
 	tcase_add_test(tc, another_file_has_another_history);
 	tcase_add_test(tc, what_is_remembered_is_read_as_it_was_written);
 	suite_add_tcase(s, tc);
-	sr = srunner_create(s);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed == 0 ? 0 : 1;
+	return unit_run(s);
 }

@@ -148,10 +148,13 @@ disk_copy_meta(struct mu_backend *from, struct mu_backend *to)
 	}
 }
 
-/* The disk commits everything up to that batch. */
+/* The disk commits everything up to that batch; after a failure it waits until
+ * its owner has heard of it. */
 static void
 disk_commit(struct disk *d, uint64_t batch)
 {
+	if (d->fail != 0)
+		return;
 	for (struct disk_op *op = d->ops; op != NULL; op = op->next) {
 		struct mu_bytes key = { op->key, op->key_len };
 
