@@ -186,6 +186,7 @@ ctl_SRCS = \
 	daemon/ctl/help.c \
 	daemon/ctl/id.c \
 	daemon/ctl/log_write.c \
+	daemon/ctl/log_write_send.c \
 	daemon/ctl/log_trouble.c \
 	daemon/ctl/logs.c \
 	daemon/ctl/logs_inputs.c \

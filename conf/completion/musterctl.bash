@@ -83,7 +83,7 @@ _musterctl() {
 		COMPREPLY=($(compgen -W "$options --expiry --type --timeout --count --prefix --after" -- "$cur"))
 	else COMPREPLY=($(compgen -W 'put get erase exists index keys put-unique put-if increment decrement append insert-into-set insert-into-table remove-from push pop clear watch dump restore' -- "$cur")); fi;;
 	'log write'*) if [[ $cur == -* ]]; then
-		COMPREPLY=($(compgen -W "$options --types --path --format --after" -- "$cur"))
+		COMPREPLY=($(compgen -W "$options --types --path --format --after --timeout" -- "$cur"))
 	else COMPREPLY=($(compgen -f -- "$cur")); fi;;
 	'rules'*) if [[ $cur == -* ]]; then
 		COMPREPLY=($(compgen -W "$options" -- "$cur"))

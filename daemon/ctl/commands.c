@@ -58,7 +58,7 @@ static const struct option_row
     *const of_id[] = { &opt_key_type, NULL },
     *const of_pool[] = { &opt_key_type, &opt_assume_alive, &opt_without, NULL },
     *const of_store[] = { &opt_expiry, &opt_type, &opt_timeout, &opt_count, &opt_prefix, &opt_after, NULL },
-    *const of_log_write[] = { &opt_types, &opt_path, &opt_format, &opt_after_line, NULL },
+    *const of_log_write[] = { &opt_types, &opt_path, &opt_format, &opt_after_line, &opt_timeout, NULL },
     *const of_tail[] = { &opt_filter, &opt_count, &opt_timeout, NULL },
     *const of_stop[] = { &opt_timeout, NULL },
     *const of_init[] = { &opt_days, NULL },

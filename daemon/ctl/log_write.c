@@ -1,9 +1,7 @@
 /*
  * log write: a file of log records to the cluster's loggers.  The file is read
  * here, TSV or JSON lines, and the records are sent serialized, so that the
- * daemon never sees its format.  A window of requests is under way; each is
- * answered when its records are on the daemon's disk.  They are ordered: after
- * a refused one none is accepted, so that --after can go on exactly there.
+ * daemon never sees its format.  log_write_send.c sends them.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,58 +12,25 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <openssl/evp.h>
-
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "ctl/client.h"
 #include "ctl/ctl.h"
+#include "ctl/log_write.h"
 #include "logrec/message.h"
 #include "logrec/reader.h"
 #include "muster/err.h"
-#include "proto/jtext.h"
 #include "sys/clock.h"
 #include "sys/exit.h"
 
-#define WINDOW       8u /* requests without an answer */
 #define BATCH        MU_LOG_BATCH_RECORDS
 #define BATCH_BYTES  (1u << 20) /* of records in a request */
 #define RECORD_BYTES (5u << 20) /* of one: a request is at most 8 MiB */
 #define IDLE_MS      200        /* then what was read so far is sent */
-#define ANSWER_MS    60000      /* a disk may be slow */
 #define PROGRESS_NS  200000000u
+#define PATIENCE_MS  30000    /* without progress, unless --timeout */
+#define DAY_MS       86400000 /* the longest */
 #define ERRORS_SHOWN 20
-
-/* A request under way. */
-struct ask {
-	bool waiting;
-	uint64_t first, last; /* lines */
-	size_t n;             /* records */
-};
-
-struct shipment {
-	const struct ctl *c;
-	const char *name; /* of the file, for messages */
-	int fd;
-	struct client cl;
-	struct mu_log_reader *reader;
-	struct mu_buf create;  /* base64 of the create message in force */
-	struct mu_buf records; /* of the next request, each behind its length */
-	struct mu_buf out;     /* a request */
-	uint64_t first, last;  /* lines of the next request */
-	size_t n;              /* records of it */
-	struct ask asks[WINDOW];
-	uint64_t nsent;
-	uint64_t after;    /* records up to that line are passed over */
-	uint64_t bad_line; /* the first one not accepted, or 0 */
-	uint64_t accepted, refused, bad;
-	uint64_t size;  /* of the file, 0: unknown */
-	uint64_t shown; /* when progress was */
-	bool progress;
-	bool stop;  /* something was refused: send no more */
-	bool begun; /* the first bytes were looked at */
-	bool eof;
-};
 
 /* --- words -----------------------------------------------------------------
  */
@@ -82,8 +47,8 @@ wrong(struct shipment *s, uint64_t line, const char *why)
 		complain("more mistakes are only counted");
 }
 
-static void
-show_progress(struct shipment *s)
+void
+shipment_progress(struct shipment *s)
 {
 	uint64_t now = clock_now(), at = mu_log_reader_offset(s->reader);
 
@@ -95,114 +60,8 @@ show_progress(struct shipment *s)
 	if (s->size > 0)
 		fprintf(stderr, ", %u %%",
 		    (unsigned)(at >= s->size ? 100 : at * 100 / s->size));
+	fputs(s->full ? ", waiting for the loggers\033[K" : "\033[K", stderr);
 	fflush(stderr);
-}
-
-/* --- requests --------------------------------------------------------------
- */
-
-static void
-put_base64(struct mu_buf *b, const struct mu_buf *from)
-{
-	size_t len = mu_buf_len(from), room;
-	uint8_t *at;
-	int rc = mu_buf_reserve(b, (len + 2) / 3 * 4 + 1, &at, &room);
-
-	if (rc != 0) {
-		b->error = b->error == 0 ? rc : b->error;
-		return;
-	}
-	if (len > 0)
-		mu_buf_commit(b,
-		    (size_t)EVP_EncodeBlock(at, mu_buf_data(from), (int)len));
-}
-
-/* The next answer that has not been read; blocks.  0 or an error. */
-static int
-answer(struct shipment *s)
-{
-	struct mu_jtext v, ok, id, error;
-	struct ask *a;
-	char *line, *text;
-	size_t len;
-	int64_t n = -1;
-	int r = client_line(&s->cl, &line, &len, ANSWER_MS);
-
-	if (r != 0)
-		return r;
-	if (mu_jtext_check(line, len, NULL) != 0)
-		return MUSTER_EPROTO;
-	v = mu_jtext_over(line, len);
-	ok = mu_jtext_member(&v, "ok");
-	id = mu_jtext_member(&v, "id");
-	error = mu_jtext_member(&v, "error");
-	if (ok.len != 4 && mu_jtext_kind(&id) == MU_JTEXT_NONE) {
-		/* Not about one request: the connection is refused. */
-		text = mu_jtext_cstring(&error);
-		complain("%s", text == NULL ? "refused" : text);
-		mu_free(text);
-		return MUSTER_EPERM;
-	}
-	if (mu_jtext_integer(&id, &n) != 0 || n < 0 ||
-	    !s->asks[(uint64_t)n % WINDOW].waiting)
-		return MUSTER_EPROTO;
-	a = &s->asks[(uint64_t)n % WINDOW];
-	a->waiting = false;
-	if (ok.len == 4) {
-		s->accepted += a->n;
-		return 0;
-	}
-	/* What was on its way behind a refused one is refused with it. */
-	if (!s->stop) {
-		text = mu_jtext_cstring(&error);
-		complain("%s:%llu-%llu: %zu records not accepted: %s", s->name,
-		    (unsigned long long)a->first, (unsigned long long)a->last,
-		    a->n, text == NULL ? "refused" : text);
-		mu_free(text);
-	}
-	s->refused += a->n;
-	if (s->bad_line == 0 || a->first < s->bad_line)
-		s->bad_line = a->first;
-	s->stop = true;
-	return 0;
-}
-
-/* Wait until that slot is free, or all of them. */
-static int
-settle(struct shipment *s, bool all)
-{
-	int r = 0;
-
-	for (unsigned i = 0; r == 0 && i < WINDOW; i++)
-		while (r == 0 && s->asks[i].waiting &&
-		       (all || i == s->nsent % WINDOW)) {
-			r = answer(s);
-			show_progress(s);
-		}
-	return r;
-}
-
-/* Send what was gathered; last: the file ends here. */
-static int
-send_records(struct shipment *s, bool last)
-{
-	struct ask *a = &s->asks[s->nsent % WINDOW];
-	int r = settle(s, false);
-
-	if (r != 0 || s->n == 0 || s->stop)
-		return r;
-	*a = (struct ask){ true, s->first, s->last, s->n };
-	mu_buf_str(&s->out, "{\"op\":\"log_write\",\"create\":\"");
-	mu_buf_put(&s->out, mu_buf_data(&s->create), mu_buf_len(&s->create));
-	mu_buf_str(&s->out, "\",\"records\":\"");
-	put_base64(&s->out, &s->records);
-	mu_buf_printf(&s->out,
-	    "\",\"flush\":%s,\"ordered\":true,\"id\":%llu}\n",
-	    last ? "true" : "false", (unsigned long long)s->nsent);
-	s->nsent++;
-	s->n = 0;
-	mu_buf_reset(&s->records);
-	return client_send(&s->cl, &s->out);
 }
 
 /* --- records ---------------------------------------------------------------
@@ -212,12 +71,12 @@ static int
 on_columns(struct shipment *s)
 {
 	struct mu_buf b;
-	int r = send_records(s, false);
+	int r = shipment_send(s, false);
 
 	mu_buf_init(&b, 0);
 	mu_buf_reset(&s->create);
 	mu_log_stream_enc(&b, mu_log_reader_stream(s->reader));
-	put_base64(&s->create, &b);
+	shipment_base64(&s->create, &b);
 	if (r == 0)
 		r = mu_buf_error(&b) != 0 ? mu_buf_error(&b)
 					  : mu_buf_error(&s->create);
@@ -251,7 +110,7 @@ on_record(struct shipment *s)
 		s->first = line;
 	s->last = line;
 	if (s->n == BATCH || mu_buf_len(&s->records) >= BATCH_BYTES)
-		return send_records(s, false);
+		return shipment_send(s, false);
 	return 0;
 }
 
@@ -283,21 +142,22 @@ drain(struct shipment *s)
 static int
 await_input(struct shipment *s)
 {
-	struct pollfd p[] = { { .fd = s->fd, .events = POLLIN },
-		{ .fd = s->cl.fd, .events = POLLIN } };
 	int n, r = 0;
 
-	while (r == 0) {
+	while (r == 0 && !s->stop) {
+		struct pollfd p[] = { { .fd = s->fd, .events = POLLIN },
+			{ .fd = s->cl.fd, .events = POLLIN } };
+
 		n = poll(p, 2, s->n > 0 ? IDLE_MS : -1);
 		if (n < 0 && errno != EINTR)
 			return MUSTER_ESYS;
 		if (n > 0 && p[1].revents != 0)
-			r = answer(s);
+			r = shipment_answer(s);
 		if (n > 0 && p[0].revents != 0)
 			break;
 		if (n == 0)
-			r = send_records(s, false);
-		show_progress(s);
+			r = shipment_send(s, false);
+		shipment_progress(s);
 	}
 	return r;
 }
@@ -336,7 +196,7 @@ read_more(struct shipment *s)
 	ssize_t n;
 	int r = await_input(s);
 
-	if (r != 0)
+	if (r != 0 || s->stop)
 		return r;
 	n = read(s->fd, chunk, sizeof chunk);
 	if (n < 0 && errno != EINTR) {
@@ -362,11 +222,11 @@ pump(struct shipment *s)
 		r = read_more(s);
 		if (r == 0)
 			r = drain(s);
-		show_progress(s);
+		shipment_progress(s);
 	}
 	if (r == 0)
-		r = send_records(s, true);
-	return r == 0 ? settle(s, true) : r;
+		r = shipment_send(s, true);
+	return r == 0 ? shipment_settle(s) : r;
 }
 
 /* --- beginning and end ------------------------------------------------------
@@ -378,8 +238,8 @@ first_open(const struct shipment *s)
 {
 	uint64_t line = s->bad_line;
 
-	for (unsigned i = 0; i < WINDOW; i++)
-		if (s->asks[i].waiting &&
+	for (unsigned i = 0; i < SHIPMENT_WINDOW; i++)
+		if (s->asks[i].state != ASK_FREE &&
 		    (line == 0 || s->asks[i].first < line))
 			line = s->asks[i].first;
 	if (line == 0 && s->n > 0)
@@ -488,7 +348,7 @@ ship(struct shipment *s, const struct mu_log_reader_config *config)
 		status = client_greet(&s->cl);
 	if (status != EXIT_OK)
 		return status;
-	client_patience(&s->cl, ANSWER_MS);
+	client_patience(&s->cl, SHIPMENT_ANSWER_MS);
 	s->reader = mu_log_reader_new(config);
 	if (s->reader == NULL) {
 		complain("%s", muster_strerror(MUSTER_ENOMEM));
@@ -503,6 +363,7 @@ cmd_log_write(struct ctl *c)
 	struct shipment s = { .c = c, .fd = -1, .cl = { .fd = -1 } };
 	struct mu_log_stream stream = { 0 };
 	struct mu_log_reader_config config = { .stream = &stream };
+	int64_t ms = PATIENCE_MS;
 	long after = 0;
 	int status;
 
@@ -510,9 +371,15 @@ cmd_log_write(struct ctl *c)
 	mu_buf_init(&s.create, 0);
 	mu_buf_init(&s.records, 0);
 	mu_buf_init(&s.out, 0);
+	for (unsigned i = 0; i < SHIPMENT_WINDOW; i++)
+		mu_buf_init(&s.asks[i].text, 0);
 	if (c->after != NULL &&
 	    !number_option("after", c->after, 0, LONG_MAX, &after))
 		return EXIT_USAGE;
+	if (c->timeout != NULL &&
+	    (ms = duration_option("timeout", c->timeout)) < 0)
+		return EXIT_USAGE;
+	s.patience = (uint64_t)(ms > DAY_MS ? DAY_MS : ms) * 1000000u;
 	s.after = (uint64_t)after;
 	status = choose_form(c, &config.form);
 	if (status == EXIT_OK)
@@ -529,5 +396,7 @@ cmd_log_write(struct ctl *c)
 	mu_buf_clear(&s.create);
 	mu_buf_clear(&s.records);
 	mu_buf_clear(&s.out);
+	for (unsigned i = 0; i < SHIPMENT_WINDOW; i++)
+		mu_buf_clear(&s.asks[i].text);
 	return status;
 }

@@ -129,6 +129,9 @@ end_episode(struct outbox *o)
 	if (!o->full || o->bytes > o->cfg.spool_bytes / 4 * 3)
 		return;
 	o->full = false;
+	if (!o->full_told)
+		return; /* counted with the next that is said */
+	o->full_told = false;
 	outbox_say(o, LOG_LEVEL_INFO,
 	    "logs: the spool has room again; %llu records were %s meanwhile",
 	    (unsigned long long)o->full_records,

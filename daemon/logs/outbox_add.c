@@ -218,14 +218,17 @@ check_records(const struct outbox *o, const struct outbox_add *a, uint64_t *sum)
 	return 0;
 }
 
-/* Say it once per episode; it ends when a quarter is free. */
+/* Say it once per episode; it ends when a quarter is free.  Whoever writes
+ * faster than loggers take makes many: of those one is said a minute. */
 static void
 note_full(struct outbox *o, uint64_t n)
 {
 	o->full_records += n;
-	if (o->full)
-		return;
 	o->full = true;
+	if (o->full_told || o->now < o->full_next)
+		return;
+	o->full_told = true;
+	o->full_next = o->now + OUTBOX_FULL;
 	outbox_say(o, LOG_LEVEL_WARN,
 	    "logs: the spool has reached its limit of %llu bytes: %s",
 	    (unsigned long long)o->cfg.spool_bytes,

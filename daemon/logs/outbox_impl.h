@@ -37,6 +37,7 @@
 #define OUTBOX_DISK      SECOND        /* before a failed disk is tried again */
 #define OUTBOX_HOLD_MIN  SECOND        /* after a refusal; it doubles */
 #define OUTBOX_HOLD_MAX  (30 * SECOND)
+#define OUTBOX_FULL      (60 * SECOND) /* between two such episodes told */
 #define OUTBOX_LINES     200
 
 struct logger;
@@ -141,7 +142,7 @@ struct stream {
 	struct mark *marks;
 	size_t ncollected, bytes;
 	uint64_t cost; /* of the groups, against the limit */
-	uint64_t due; /* when they become batches; UINT64_MAX: none */
+	uint64_t due;  /* when they become batches; UINT64_MAX: none */
 	uint64_t accepted, delivered, dropped;
 };
 
@@ -214,10 +215,12 @@ struct outbox {
 	uint64_t collecting; /* bytes of records that are no batch yet */
 	uint64_t promised;   /* ... as they will count against the limit */
 	size_t nbatches;
-	size_t nwaiting; /* of them in queues of streams */
-	uint64_t due;    /* when the first stream is; not later */
-	bool losing;     /* an episode of outbox_lost */
-	bool full;       /* an episode at the limit */
+	size_t nwaiting;    /* of them in queues of streams */
+	uint64_t due;       /* when the first stream is; not later */
+	bool losing;        /* an episode of outbox_lost */
+	bool full;          /* an episode at the limit */
+	bool full_told;     /* it was said */
+	uint64_t full_next; /* not before: another one */
 	uint64_t full_records;
 	uint64_t accepted, refused, delivered, dropped, damaged, doubtful,
 	    resent, found;

@@ -13,7 +13,7 @@ await started $NODES
 stop logger-1
 
 say 'without a logger records are accepted up to the limit'
-ship worker-1 Full::LOG 1 20000 "$T/ship.out" && fail 'all were accepted'
+PATIENCE=0s ship worker-1 Full::LOG 1 20000 "$T/ship.out" && fail 'all were accepted'
 STATUS=$?
 has "$T/ship.out" 'the spool has reached its limit of 65536 bytes' ||
     fail "$(cat "$T/ship.out")"

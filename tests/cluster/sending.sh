@@ -32,10 +32,10 @@ numbers() {
 }
 
 # ship NODE STREAM FIRST LAST [FILE]: write these numbers there; what musterctl
-# says goes to FILE, and its status is returned
+# says goes to FILE, and its status is returned; it waits for room $PATIENCE
 ship() {
 	numbers "$3" "$4" |
-	    ctl "$1" log write "$2" --types n:count >"${5:-/dev/null}" 2>&1
+	    ctl "$1" log write "$2" --timeout "${PATIENCE:-1min}" --types n:count >"${5:-/dev/null}" 2>&1
 }
 
 # once FIRST LAST PATH: each of these numbers is on disk exactly once, and

@@ -1,12 +1,15 @@
 /* The commands that wait for input of their own: the daemon closes connections
  * that ask nothing, so they say something first. */
 #include <check.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/alloc.h"
 #include "base/buf.h"
 #include "ctl/client.h"
 #include "ctl/ctl.h"
@@ -199,6 +202,177 @@ START_TEST(restore_asks_first_also_when_it_connects_again)
 }
 END_TEST
 
+/* --- a full spool ----------------------------------------------------------
+ */
+
+#define LINES 1000
+#define SPOOL                                                                  \
+	"{\"ok\":true,\"sender\":{\"spool\":{\"delivered\":%d,\"bytes\":%d,"   \
+	"\"limit\":100000}}}\n"
+#define FULL                                                                   \
+	"{\"ok\":false,\"code\":\"full\",\"error\":\"the spool is "            \
+	"full\",\"id\":0}\n"
+#define BEHIND                                                                 \
+	"{\"ok\":false,\"code\":\"order\",\"error\":\"order\",\"id\":%d}\n"
+
+/* A "log write" of LINES records, in three requests. */
+static pid_t
+writes_lines(char *timeout)
+{
+	char stream[] = "T::LOG", types[] = "n:count", node[] = "w";
+	char *args[] = { stream };
+	struct ctl c = { .args = args,
+		.nargs = 1,
+		.types = types,
+		.node = node,
+		.timeout = timeout,
+		.root = scratch_folder,
+		.quiet = true };
+	FILE *input = tmpfile();
+	pid_t child;
+
+	ck_assert_ptr_nonnull(input);
+	for (int i = 0; i < LINES; i++)
+		fprintf(input, "%d\n", i);
+	fflush(input);
+	rewind(input);
+	child = fork();
+	if (child == 0) {
+		dup2(fileno(input), STDIN_FILENO);
+		close(server);
+		_exit(cmd_log_write(&c));
+	}
+	fclose(input);
+	return child;
+}
+
+/* A line of the client's, owned by the caller. */
+static char *
+hear_line(int fd)
+{
+	size_t n = 0, room = 1u << 16;
+	char *line = mu_malloc(room);
+
+	ck_assert_ptr_nonnull(line);
+	do {
+		ck_assert_uint_lt(n + 1, room);
+		ck_assert_int_eq((int)read(fd, line + n, 1), 1);
+	} while (line[n++] != '\n');
+	line[n] = '\0';
+	return line;
+}
+
+static void
+is_asked(int fd, const char *what)
+{
+	char *line = hear_line(fd);
+
+	ck_assert_msg(strstr(line, what) != NULL, "%s", line);
+	mu_free(line);
+}
+
+static void
+refuse_three(int fd, char *requests[3])
+{
+	char text[200];
+
+	for (int i = 0; i < 3; i++)
+		requests[i] = hear_line(fd);
+	say_to(fd, FULL);
+	for (int i = 1; i < 3; i++) {
+		snprintf(text, sizeof text, BEHIND, i);
+		say_to(fd, text);
+	}
+}
+
+static void
+tell_spool(int fd, int delivered, int bytes)
+{
+	char text[200];
+
+	is_asked(fd, "{\"op\":\"logs\"}");
+	snprintf(text, sizeof text, SPOOL, delivered, bytes);
+	say_to(fd, text);
+}
+
+static void
+ends_with(pid_t child, int want)
+{
+	int status;
+
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert(WIFEXITED(status));
+	ck_assert_int_eq(WEXITSTATUS(status), want);
+}
+
+/* What the spool had no room for comes again, the same and in order, when it
+ * has, and not before; in a session of its own. */
+START_TEST(log_write_waits_for_room)
+{
+	char timeout[] = "1min", *requests[3], *line, text[64];
+	pid_t child = writes_lines(timeout);
+	int fd = next_client();
+
+	say_to(fd, OK);
+	refuse_three(fd, requests);
+	tell_spool(fd, 1, 99000);
+	tell_spool(fd, 2, 80000);
+	tell_spool(fd, 3, 70000);
+	ck_assert_int_eq((int)read(fd, text, 1), 0);
+	close(fd);
+	fd = next_client();
+	say_to(fd, OK);
+	for (int i = 0; i < 3; i++) {
+		line = hear_line(fd);
+		ck_assert_str_eq(line, requests[i]);
+		mu_free(line);
+		mu_free(requests[i]);
+		snprintf(text, sizeof text, "{\"ok\":true,\"id\":%d}\n", i);
+		say_to(fd, text);
+	}
+	ends_with(child, EXIT_OK);
+	close(fd);
+}
+END_TEST
+
+/* It ends when nothing moves for the time set, or at once with none. */
+START_TEST(log_write_does_not_wait_for_ever)
+{
+	char set[] = "300ms", none[] = "0s", *requests[3], text[200];
+	pid_t child = writes_lines(set);
+	int fd = next_client();
+	char *line;
+
+	say_to(fd, OK);
+	refuse_three(fd, requests);
+	snprintf(text, sizeof text, SPOOL, 7, 99000);
+	for (bool more = true; more;) {
+		struct pollfd p = { .fd = fd, .events = POLLIN };
+		uint8_t byte;
+
+		ck_assert_int_eq(poll(&p, 1, 30000), 1);
+		more = recv(fd, &byte, 1, MSG_PEEK) == 1;
+		if (!more)
+			break;
+		line = hear_line(fd);
+		mu_free(line);
+		say_to(fd, text);
+	}
+	ends_with(child, EXIT_FAILED);
+	close(fd);
+	for (int i = 0; i < 3; i++)
+		mu_free(requests[i]);
+	child = writes_lines(none);
+	fd = next_client();
+	say_to(fd, OK);
+	refuse_three(fd, requests);
+	ends_with(child, EXIT_FAILED);
+	close(fd);
+	for (int i = 0; i < 3; i++)
+		mu_free(requests[i]);
+}
+END_TEST
+
 /* Nobody reads: what does not fit is given up after the time set. */
 START_TEST(patience_has_the_end_that_is_set)
 {
@@ -238,6 +412,8 @@ main(void)
 	tcase_add_test(t, publish_asks_before_its_input_comes);
 	tcase_add_test(t, restore_asks_before_its_input_comes);
 	tcase_add_test(t, restore_asks_first_also_when_it_connects_again);
+	tcase_add_test(t, log_write_waits_for_room);
+	tcase_add_test(t, log_write_does_not_wait_for_ever);
 	tcase_set_timeout(t, 60);
 	tcase_add_test(t, patience_has_the_end_that_is_set);
 	suite_add_tcase(s, t);

@@ -248,18 +248,29 @@ END_TEST
 
 /* --- the limit, the disk, marks ------------------------------------------ */
 
-START_TEST(at_the_limit_it_refuses)
+/* So many records are accepted. */
+static uint64_t
+fill(uint32_t stream)
 {
-	uint32_t a = outbox_counts(outbox, "A::LOG");
 	uint64_t n = 0;
 
-	cfg.spool_bytes = 64 * 1024;
-	outbox_configure(outbox, &cfg);
-	while (outbox_add_counts(outbox, a, n, 400, &now, 0, false, now) == 0) {
+	while (outbox_add_counts(outbox, stream, n, 400, &now, 0, false, now) ==
+	       0) {
 		turn();
 		n += 400;
 	}
 	turn();
+	return n;
+}
+
+START_TEST(at_the_limit_it_refuses)
+{
+	uint32_t a = outbox_counts(outbox, "A::LOG");
+	uint64_t n;
+
+	cfg.spool_bytes = 64 * 1024;
+	outbox_configure(outbox, &cfg);
+	n = fill(a);
 	ck_assert_uint_eq(n, 6 * 400); /* of 10000 bytes each */
 	ck_assert_uint_eq(facts().waiting, n);
 	ck_assert_uint_eq(facts().refused, 400);
@@ -269,6 +280,37 @@ START_TEST(at_the_limit_it_refuses)
 	ck_assert_uint_eq(facts().delivered, n);
 	ck_assert_ptr_nonnull(strstr(lines,
 	    "the spool has room again; 400 records were refused meanwhile"));
+}
+END_TEST
+
+/* Who writes faster than loggers take makes many such episodes. */
+START_TEST(that_is_said_once_a_minute)
+{
+	uint32_t a = outbox_counts(outbox, "A::LOG");
+
+	cfg.spool_bytes = 64 * 1024;
+	outbox_configure(outbox, &cfg);
+	for (int i = 0; i < 5; i++) {
+		fill(a);
+		ck_assert(
+		    (strstr(lines, "records are refused") != NULL) == (i == 0));
+		up("logger-1", false);
+		turn();
+		ck_assert((strstr(lines, "room again") != NULL) == (i == 0));
+		lines[0] = '\0';
+		outbox_logger_down(outbox, "logger-1", now);
+	}
+	fill(a);
+	ck_assert_str_eq(lines, "");
+	now += 60 * SECOND; /* the last one goes on */
+	ck_assert_int_ne(
+	    outbox_add_counts(outbox, a, 0, 400, &now, 0, false, now), 0);
+	turn();
+	ck_assert_ptr_nonnull(strstr(lines, "records are refused"));
+	up("logger-1", false);
+	turn();
+	ck_assert_ptr_nonnull(
+	    strstr(lines, "2400 records were refused meanwhile"));
 }
 END_TEST
 
@@ -595,6 +637,7 @@ main(void)
 	tcase_add_test(t, without_loggers_everybody_may_hear);
 	tcase_add_test(t, batches_are_those_of_a_real_worker);
 	tcase_add_test(t, at_the_limit_it_refuses);
+	tcase_add_test(t, that_is_said_once_a_minute);
 	tcase_add_test(t, or_it_drops_the_oldest);
 	tcase_add_test(t, what_is_not_on_disk_yet_is_not_dropped);
 	tcase_add_test(t, a_failed_commit_refuses_and_recovers);
