@@ -36,6 +36,7 @@ logsink_new(const struct logsink_config *cfg)
 		return NULL;
 	s->node = mu_strdup(cfg->node);
 	take_logs(s, cfg->logs, cfg->several);
+	s->max_sessions = cfg->sessions == 0 ? SINK_SESSIONS : cfg->sessions;
 	s->fs = *cfg->fs;
 	s->journal = *cfg->journal;
 	s->last_writer = &s->writers;

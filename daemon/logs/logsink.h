@@ -100,6 +100,8 @@ struct logsink_config {
 	const char *node;           /* own name */
 	const struct mu_logs *logs; /* copied */
 	bool several;               /* loggers in the layout: log_suffix */
+	size_t
+	    sessions; /* of senders, of which more are forgotten; 0: 100000 */
 	const struct logfs *fs;
 	const struct logjournal *journal; /* both borrowed */
 };

@@ -106,6 +106,12 @@ struct session {
 	char name[LOGITEM_NAME];
 };
 
+/* Sessions that are forgotten and still in the journal. */
+struct gone {
+	struct mu_uuid *ids;
+	size_t n, room;
+};
+
 /* What was written, as the journal counts it. */
 struct counts {
 	uint64_t records, bytes;
@@ -139,6 +145,8 @@ struct logsink {
 	struct writer_key *keys;
 	struct writer_key *last_key; /* of the last record */
 	struct session *sessions;
+	size_t max_sessions;
+	struct gone gone;
 	struct session *due, **last_due;
 	struct logitem *group, **last_item; /* fed, not yet on disk */
 	size_t group_bytes;
@@ -252,10 +260,15 @@ struct session *session_find(struct logsink *s, const struct mu_uuid *id);
 struct session *session_add(struct logsink *s, const struct mu_uuid *id);
 void session_due(struct logsink *s, struct session *ss);
 void session_forget(struct logsink *s);
+/* Erase some of those that are gone, in the transaction under way: 0 or an
+ * error, and how many are done with once it is committed. */
+int session_erase(struct logsink *s, size_t *n);
 
 /* --- logsink_journal.c --- */
 /* The state of every dirty writer and session; 0 or a negative errno. */
 int journal_commit_group(struct logsink *s);
+/* In the transaction under way: that session is no more.  0 or an error. */
+int journal_erase_session(struct logsink *s, const struct mu_uuid *id);
 /* Of files just created, of length 0. */
 int journal_commit_created(struct logsink *s);
 /* Of those that are rotating: where they go; and that they are there. */

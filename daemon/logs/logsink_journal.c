@@ -83,19 +83,36 @@ put_file(struct logsink *s, const struct writer *w, uint64_t size)
 	return put_entry(s, &f);
 }
 
+#define SESSION_KEY (1 + sizeof(struct mu_uuid))
+
+static void
+session_key(uint8_t *key, const struct mu_uuid *id)
+{
+	key[0] = 's';
+	memcpy(key + 1, id->bytes, sizeof id->bytes);
+}
+
 /* Up to that number everything is on disk. */
 static int
 put_session(struct logsink *s, const struct session *ss, uint64_t number)
 {
-	uint8_t key[1 + sizeof ss->id.bytes];
+	uint8_t key[SESSION_KEY];
 	struct mu_buf *b = &s->scratch;
 
-	key[0] = 's';
-	memcpy(key + 1, ss->id.bytes, sizeof ss->id.bytes);
+	session_key(key, &ss->id);
 	mu_buf_reset(b);
 	mu_buf_u64(b, number);
 	mu_buf_u64(b, (uint64_t)ss->used);
 	return put(s, key, sizeof key);
+}
+
+int
+journal_erase_session(struct logsink *s, const struct mu_uuid *id)
+{
+	uint8_t key[SESSION_KEY];
+
+	session_key(key, id);
+	return s->journal.del(s->journal.ctx, key, sizeof key);
 }
 
 static int
@@ -174,6 +191,7 @@ journal_commit_group(struct logsink *s)
 {
 	const struct session *last = NULL;
 	uint64_t records = 0, bytes = 0;
+	size_t erased = 0;
 	int rc;
 
 	if (!has_news(s))
@@ -181,6 +199,7 @@ journal_commit_group(struct logsink *s)
 	rc = begin(s);
 	if (rc != 0)
 		return rc;
+	rc = session_erase(s, &erased);
 	for (struct writer *w = s->dirty; w != NULL && rc == 0;
 	     w = w->next_dirty) {
 		if (has_lines(w))
@@ -201,7 +220,10 @@ journal_commit_group(struct logsink *s)
 			rc = put_session(s, ss, ss->seen);
 		last = ss;
 	}
-	return end(s, rc);
+	rc = end(s, rc);
+	if (rc == 0)
+		s->gone.n -= erased;
+	return rc;
 }
 
 int

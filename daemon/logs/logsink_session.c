@@ -11,6 +11,8 @@
 #include "logs/logsink_impl.h"
 #include "muster/err.h"
 
+#define ERASE_MOST 1000 /* in one transaction */
+
 struct session *
 session_find(struct logsink *s, const struct mu_uuid *id)
 {
@@ -48,6 +50,28 @@ find_oldest(const struct logsink *s, int64_t *until)
 	return true;
 }
 
+/* The journal has it until the next transaction; at most as many as are
+ * remembered wait for that, others stay there until they are forgotten again.
+ */
+static void
+remember_gone(struct logsink *s, const struct mu_uuid *id)
+{
+	struct gone *g = &s->gone;
+	size_t room = g->room == 0 ? 64 : 2 * g->room;
+	struct mu_uuid *more;
+
+	if (g->n >= s->max_sessions)
+		return;
+	if (g->n == g->room) {
+		more = mu_realloc(g->ids, room * sizeof *more);
+		if (more == NULL)
+			return;
+		g->ids = more;
+		g->room = room;
+	}
+	g->ids[g->n++] = *id;
+}
+
 /* There are too many.  Only then, and not when they are old: by a clock that
  * leaps ahead all of them are, and what they had under way would be written
  * twice. */
@@ -64,6 +88,8 @@ forget_oldest(struct logsink *s)
 	{
 		if (ss->used > until || ss->due || ss->seen != ss->taken)
 			continue;
+		if (ss->taken > 0)
+			remember_gone(s, &ss->id);
 		HASH_DEL(s->sessions, ss);
 		mu_free(ss);
 		any = true;
@@ -76,7 +102,7 @@ session_add(struct logsink *s, const struct mu_uuid *id)
 {
 	struct session *ss;
 
-	if (HASH_COUNT(s->sessions) >= SINK_SESSIONS && !forget_oldest(s))
+	if (HASH_COUNT(s->sessions) >= s->max_sessions && !forget_oldest(s))
 		return NULL;
 	ss = mu_calloc(1, sizeof *ss);
 	if (ss == NULL)
@@ -163,4 +189,20 @@ session_forget(struct logsink *s)
 		HASH_DEL(s->sessions, ss);
 		mu_free(ss);
 	}
+	mu_free(s->gone.ids);
+	s->gone = (struct gone){ .n = 0 };
+}
+
+/* Those that came back meanwhile stay. */
+int
+session_erase(struct logsink *s, size_t *n)
+{
+	const struct gone *g = &s->gone;
+	int rc = 0;
+
+	*n = g->n < ERASE_MOST ? g->n : ERASE_MOST;
+	for (size_t i = g->n - *n; i < g->n && rc == 0; i++)
+		if (session_find(s, &g->ids[i]) == NULL)
+			rc = journal_erase_session(s, &g->ids[i]);
+	return rc;
 }

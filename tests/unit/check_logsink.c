@@ -437,6 +437,119 @@ START_TEST(what_can_have_no_file_is_refused)
 }
 END_TEST
 
+static struct mu_uuid
+session_of(unsigned n)
+{
+	struct mu_uuid id = { { 1, 2, 3, (uint8_t)n } };
+
+	return id;
+}
+
+/* The only batch of that session, with one record. */
+static void
+feed_session(struct world *w, unsigned n)
+{
+	struct logitem *it;
+	struct mu_buf b;
+
+	mu_buf_init(&b, 0);
+	put_batch(&b, 2);
+	put_create(&b, "A::LOG", "a");
+	put_record(&b, "A::LOG", "a", 2 * n + 1, "x");
+	it = make_item(LOGITEM_BATCH, &b, "worker-1");
+	it->session = session_of(n);
+	it->seq = 1;
+	logsink_feed(w->sink, it, &w->now);
+	mu_buf_clear(&b);
+}
+
+/* How many sessions the journal has; *has: that one too. */
+static unsigned
+sessions_kept(struct world *w, unsigned n, bool *has)
+{
+	struct mu_uuid id = session_of(n);
+	unsigned count = 0;
+
+	*has = false;
+	for (size_t i = 0; i < w->disk->npairs; i++) {
+		const struct mpair *p = &w->disk->pairs[i];
+
+		if (p->key[0] != 's')
+			continue;
+		count++;
+		*has = *has || memcmp(p->key + 1, id.bytes, 16) == 0;
+	}
+	return count;
+}
+
+/* Sessions of senders beyond the bound, those not used for longest, leave the
+ * journal as they leave memory: it does not grow, and it has all others. */
+START_TEST(old_sessions_leave_the_journal)
+{
+	struct world w;
+	bool has;
+
+	world_init(&w, 12);
+	w.sessions = 16;
+	w.deaf = true;
+	start(&w);
+	for (unsigned n = 0; n < 100; n++) {
+		feed_session(&w, n);
+		pass(&w, 2 * NS);
+		ck_assert_uint_le(sessions_kept(&w, n, &has), 16);
+		ck_assert(has);
+	}
+	ck_assert_uint_ge(sessions_kept(&w, 80, &has), 13);
+	ck_assert(!has);
+	crash(&w);
+	start(&w);
+	for (unsigned n = 88; n < 100; n++) {
+		feed_session(&w, n);
+		pass(&w, 2 * NS);
+	}
+	sessions_kept(&w, 99, &has);
+	ck_assert(has);
+	stop(&w);
+	check_all(&w);
+	for (unsigned n = 0; n < 100; n++)
+		ck_assert_uint_eq(w.seen[2 * n + 1], 1);
+	mdisk_free(w.disk);
+}
+END_TEST
+
+/* One that comes back in the group in which it was forgotten is not erased. */
+START_TEST(a_session_that_comes_back_stays)
+{
+	struct world w;
+	bool has;
+
+	world_init(&w, 13);
+	w.sessions = 8;
+	w.deaf = true;
+	start(&w);
+	for (unsigned n = 0; n < 8; n++) {
+		feed_session(&w, n);
+		pass(&w, 2 * NS);
+	}
+	feed_session(&w, 8); /* 0 and 1 are forgotten for it */
+	feed_session(&w, 0);
+	pass(&w, 2 * NS);
+	sessions_kept(&w, 1, &has);
+	ck_assert(!has);
+	sessions_kept(&w, 0, &has);
+	ck_assert(has);
+	crash(&w);
+	start(&w);
+	feed_session(&w, 0);
+	pass(&w, 2 * NS);
+	stop(&w);
+	w.twice[1] = 1;
+	check_all(&w);
+	ck_assert_uint_eq(w.seen[1], 2); /* and not three times */
+	mdisk_free(w.disk);
+}
+END_TEST
+
 START_TEST(names_and_times_of_rotation)
 {
 	struct world w;
@@ -582,6 +695,8 @@ main(void)
 	tcase_add_test(t, nor_is_one_that_was_truncated_filled_with_nothing);
 	tcase_add_test(t, rotation_by_size_loses_nothing_that_waits);
 	tcase_add_test(t, what_can_have_no_file_is_refused);
+	tcase_add_test(t, old_sessions_leave_the_journal);
+	tcase_add_test(t, a_session_that_comes_back_stays);
 	tcase_add_test(t, names_and_times_of_rotation);
 	tcase_add_test(t, batches_come_again_or_too_early);
 	tcase_add_test(t, no_memory_is_survived);

@@ -44,9 +44,10 @@ struct world {
 	uint8_t twice[2 * MOST_RECS]; /* that may be there twice */
 	size_t refused, logs_seen, rotated, warnings;
 	bool apart;
-	bool deaf; /* answers do not arrive */
-	bool gone; /* a file was, it was said */
-	bool gzip; /* files are compressed as they are written */
+	bool deaf;       /* answers do not arrive */
+	size_t sessions; /* of which more are forgotten; 0: many */
+	bool gone;       /* a file was, it was said */
+	bool gzip;       /* files are compressed as they are written */
 	char last_log[256];
 	struct logsink_total total; /* at the end */
 };
@@ -59,7 +60,9 @@ static const char *const paths[] = { "a", "b" };
 __attribute__((unused)) static void
 start(struct world *w)
 {
-	struct logsink_config cfg = { .node = "logger-1", .logs = &w->logs };
+	struct logsink_config cfg = {
+		.node = "logger-1", .logs = &w->logs, .sessions = w->sessions
+	};
 	struct logjournal j;
 	struct logfs fs;
 
