@@ -180,6 +180,7 @@ struct logsink {
 	uint64_t tail_dropped;
 	size_t tail_mark;
 	uint64_t told[SINK_TOLD]; /* hashes of complaints made */
+	uint64_t told_next; /* monotonic: when there are more, not before */
 	size_t ntold;
 	struct logsink_total total;
 	struct counts before; /* of the lives before */

@@ -10,6 +10,7 @@
 #include "sys/log.h"
 
 #define MOST_NOTES 1000
+#define TOLD_NS    UINT64_C(60000000000) /* between two, when there are many */
 
 /* --- what is said ------------------------------------------------------ */
 
@@ -53,6 +54,10 @@ sink_told(struct logsink *s, const char *what, const void *p, size_t len)
 	for (i = 0; i < n; i++)
 		if (s->told[i] == h)
 			return true;
+	/* So many that some are forgotten would be said again and again. */
+	if (s->ntold >= SINK_TOLD && s->now.mono < s->told_next)
+		return true;
+	s->told_next = s->now.mono + TOLD_NS;
 	s->told[s->ntold++ % SINK_TOLD] = h;
 	return false;
 }

@@ -59,6 +59,19 @@ add_key(struct logsink *s, const char *key, size_t len)
 	return k;
 }
 
+/* What was refused leaves nothing: names are for anybody to invent. */
+static void
+drop_key(struct logsink *s, struct writer_key *k)
+{
+	if (k->newest != NULL)
+		return;
+	if (s->last_key == k)
+		s->last_key = NULL;
+	HASH_DEL(s->keys, k);
+	mu_free(k->choices);
+	mu_free(k);
+}
+
 void
 writer_forget_keys(struct logsink *s)
 {
@@ -188,6 +201,7 @@ writer_free(struct logsink *s, struct writer *w)
 		s->fs.close(s->fs.ctx, w->file);
 	mu_log_stream_clear(&w->desc);
 	format_free(w->fmt);
+	format_free(w->next_fmt);
 	mu_buf_clear(&w->lines);
 	mu_free(w->base);
 	mu_free(w->target);
@@ -350,10 +364,12 @@ writer_describe(struct logsink *s, const struct logitem *it,
 	k = find_key(s, key, key_len);
 	if (k == NULL)
 		k = add_key(s, key, key_len);
-	if (k != NULL)
+	if (k != NULL) {
 		describe(s, it, k, &desc);
-	else
+		drop_key(s, k);
+	} else {
 		refuse_create(s, it, desc.stream, no_memory);
+	}
 	mu_log_stream_clear(&desc);
 }
 

@@ -437,6 +437,43 @@ START_TEST(what_can_have_no_file_is_refused)
 }
 END_TEST
 
+/* More streams than complaints are remembered, over and over: the log is not
+ * filled with them. */
+START_TEST(many_unknown_streams_do_not_fill_the_log)
+{
+	struct logitem *it;
+	struct world w;
+	struct mu_buf b;
+	char stream[32];
+	size_t before;
+
+	world_init(&w, 14);
+	w.logs.files = 1;
+	start(&w);
+	create_and_write(&w, "A::LOG", "a", 1);
+	before = w.logs_seen;
+	mu_buf_init(&b, 0);
+	for (unsigned i = 0; i < 3000; i++) {
+		snprintf(stream, sizeof stream, "X%u::LOG", i % 300);
+		put_batch(&b, 2);
+		put_create(&b, stream, "x");
+		put_record(&b, stream, "x", 3, "x");
+		it = make_item(LOGITEM_MESSAGE, &b, "worker-9");
+		logsink_feed(w.sink, it, &w.now);
+		drain(&w);
+	}
+	mu_buf_clear(&b);
+	ck_assert_uint_le(w.logs_seen - before, 256);
+	before = w.logs_seen;
+	pass(&w, 61 * NS);
+	create_and_write(&w, "New::LOG", "x", 5);
+	ck_assert_uint_eq(w.logs_seen - before, 1);
+	stop(&w);
+	ck_assert_uint_eq(w.total.unknown, 3001);
+	mdisk_free(w.disk);
+}
+END_TEST
+
 static struct mu_uuid
 session_of(unsigned n)
 {
@@ -695,6 +732,7 @@ main(void)
 	tcase_add_test(t, nor_is_one_that_was_truncated_filled_with_nothing);
 	tcase_add_test(t, rotation_by_size_loses_nothing_that_waits);
 	tcase_add_test(t, what_can_have_no_file_is_refused);
+	tcase_add_test(t, many_unknown_streams_do_not_fill_the_log);
 	tcase_add_test(t, old_sessions_leave_the_journal);
 	tcase_add_test(t, a_session_that_comes_back_stays);
 	tcase_add_test(t, names_and_times_of_rotation);
