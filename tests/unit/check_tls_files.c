@@ -301,6 +301,10 @@ START_TEST(ca_is_made_once)
 			     scratch("ca.key"), err, sizeof err),
 	    MUSTER_EEXIST);
 	ck_assert_contains(err, scratch("ca.key"));
+	ck_assert_int_eq(mu_tls_ca_create("lab", 36501, scratch("x.pem"),
+			     scratch("x.key"), err, sizeof err),
+	    MUSTER_EINVAL);
+	ck_assert_contains(err, "36501 days");
 	/* ca and n, and nothing half-made. */
 	ck_assert_int_eq(count_files(), 4);
 }
