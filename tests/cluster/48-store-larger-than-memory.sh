@@ -84,6 +84,8 @@ begin "$SMALL"
 start worker-1
 until_true "$MANY_S" is_fresh
 at_least "$SMALL" || fail "only $(entries) entries"
+until_true 30 rests manager
+until_true 30 rests worker-1
 small_manager=${MOST[manager]} small_worker=${MOST[worker-1]}
 stop worker-1 manager
 
@@ -168,3 +170,5 @@ kill9 worker-1
 start worker-1
 until_true "$MANY_S" is_fresh
 [ "$(entries)" -eq $((ENTRIES + 5000)) ] || fail "$(ctl worker-1 stores)"
+until_true 30 rests manager
+until_true 30 rests worker-1

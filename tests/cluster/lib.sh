@@ -325,6 +325,19 @@ rss() {
 	awk '/^VmRSS:/ { print $2 }' "/proc/${PID[$1]}/status"
 }
 
+# ticks NODE: clock ticks of CPU that it has used
+ticks() {
+	sed 's/.*) //' "/proc/${PID[$1]}/stat" | awk '{ print $12 + $13 }'
+}
+
+# rests NODE: it has nothing to do, and uses less than half a core
+rests() {
+	local before
+	before=$(ticks "$1")
+	pause 1
+	[ $(($(ticks "$1") - before)) -lt $(($(getconf CLK_TCK) / 2)) ]
+}
+
 # raw NAME ARGUMENT...: rawpeer in the background; its lines go to $T/NAME.out.
 # It ends when the scenario does, at the latest.
 raw() {
