@@ -18,49 +18,22 @@
 #include "muster/err.h"
 #include "nomem.h"
 #include "others.h"
+#include "scratch.h"
 #include "sys/clock.h"
 #include "unit.h"
 
 #define NS UINT64_C(1000000000)
 
-static char dir[300];
 static struct mu_logs logs;
 
 static void
 setup(void)
 {
-	const char *tmp = getenv("TMPDIR");
-
-	snprintf(
-	    dir, sizeof dir, "%s/mpost.XXXXXX", tmp == NULL ? "/tmp" : tmp);
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	scratch_open();
 	memset(&logs, 0, sizeof logs);
 	logs.postprocessors = 2;
 	logs.postprocessor_ns = 60 * (int64_t)NS;
 	setenv("TZ", "UTC", 1);
-}
-
-static void
-teardown(void)
-{
-	char cmd[400];
-
-	snprintf(cmd, sizeof cmd, "rm -rf '%s'", dir);
-	ck_assert_int_eq(system(cmd), 0);
-}
-
-static void
-put_file(const char *name, const char *text, mode_t mode)
-{
-	char path[400];
-	FILE *f;
-
-	snprintf(path, sizeof path, "%s/%s", dir, name);
-	f = fopen(path, "w");
-	ck_assert_ptr_nonnull(f);
-	fputs(text, f);
-	fclose(f);
-	ck_assert_int_eq(chmod(path, mode), 0);
 }
 
 /* It was written last at that time: clocks of file systems are coarse. */
@@ -70,7 +43,7 @@ touch(const char *name, time_t when)
 	struct timespec t[] = { { .tv_sec = when }, { .tv_sec = when } };
 	char path[400];
 
-	snprintf(path, sizeof path, "%s/%s", dir, name);
+	snprintf(path, sizeof path, "%s/%s", scratch_folder, name);
 	ck_assert_int_eq(utimensat(AT_FDCWD, path, t, 0), 0);
 }
 
@@ -80,7 +53,7 @@ there(const char *name)
 	struct stat st;
 	char path[400];
 
-	snprintf(path, sizeof path, "%s/%s", dir, name);
+	snprintf(path, sizeof path, "%s/%s", scratch_folder, name);
 	return stat(path, &st) == 0;
 }
 
@@ -88,7 +61,7 @@ static struct logpost *
 begin(const char *program, bool several)
 {
 	struct logpost_config cfg = { .node = "logger-1",
-		.here = dir,
+		.here = scratch_folder,
 		.logs = &logs,
 		.program = program,
 		.several = several };
@@ -130,7 +103,7 @@ check_line(const char *name, const char *expect)
 	char path[400], got[400] = "";
 	FILE *f;
 
-	snprintf(path, sizeof path, "%s/%s", dir, name);
+	snprintf(path, sizeof path, "%s/%s", scratch_folder, name);
 	f = fopen(path, "r");
 	ck_assert_ptr_nonnull(f);
 	ck_assert_ptr_nonnull(fgets(got, sizeof got, f));
@@ -144,10 +117,10 @@ START_TEST(the_program_gets_what_zeek_gives)
 	struct logpost_out out;
 	struct logpost *p;
 
-	put_file("after",
+	scratch_write("after",
 	    "#!/bin/sh\necho \"$# $* $ZEEK_ARG_LOG_SUFFIX\" >out\n", 0755);
-	put_file("conn.2023-11-14-22-13-20.log", "x\n", 0644);
-	snprintf(program, sizeof program, "%s/after", dir);
+	scratch_write("conn.2023-11-14-22-13-20.log", "x\n", 0644);
+	snprintf(program, sizeof program, "%s/after", scratch_folder);
 	logs.compress = MU_LOGS_GZIP;
 	p = begin(program, true);
 	add(p, "conn.2023-11-14-22-13-20.log");
@@ -177,9 +150,9 @@ START_TEST(a_program_that_hangs_is_killed)
 	struct logpost *p;
 	char program[400];
 
-	put_file("after", "#!/bin/sh\nsleep 1000 & wait\n", 0755);
-	put_file("conn.2023-11-14-22-13-20.log", "x\n", 0644);
-	snprintf(program, sizeof program, "%s/after", dir);
+	scratch_write("after", "#!/bin/sh\nsleep 1000 & wait\n", 0755);
+	scratch_write("conn.2023-11-14-22-13-20.log", "x\n", 0644);
+	snprintf(program, sizeof program, "%s/after", scratch_folder);
 	logs.postprocessor_ns = (int64_t)NS / 5;
 	p = begin(program, false);
 	add(p, "conn.2023-11-14-22-13-20.log");
@@ -198,7 +171,7 @@ START_TEST(a_program_that_is_none_is_reported)
 	struct logpost_out out;
 	struct logpost *p = begin("/nowhere/after", false);
 
-	put_file("conn.2023-11-14-22-13-20.log", "x\n", 0644);
+	scratch_write("conn.2023-11-14-22-13-20.log", "x\n", 0644);
 	add(p, "conn.2023-11-14-22-13-20.log");
 	await(p, 1);
 	ck_assert(logpost_next(p, &out));
@@ -217,10 +190,10 @@ START_TEST(the_oldest_go_when_all_are_too_large)
 
 	memset(text, 'x', sizeof text - 1);
 	text[sizeof text - 1] = '\0';
-	put_file("mine.log", text, 0644);
+	scratch_write("mine.log", text, 0644);
 	for (int i = 0; i < 5; i++) {
 		snprintf(name, sizeof name, "conn.2023-11-14-22-13-2%d.log", i);
-		put_file(name, text, 0644);
+		scratch_write(name, text, 0644);
 		touch(name, 1700000000 + i);
 	}
 	logs.keep_bytes = 120000;
@@ -250,7 +223,7 @@ START_TEST(heard_means_that_the_owner_may_sleep)
 	for (unsigned i = 0; i < 300; i++) {
 		snprintf(
 		    name, sizeof name, "conn.2023-11-14-22-13-20-%u.log", i);
-		put_file(name, "x\n", 0644);
+		scratch_write(name, "x\n", 0644);
 		add(p, name);
 		while (logpost_next(p, &out))
 			heard += out.kind == LOGPOST_DONE;
@@ -288,7 +261,7 @@ static void
 look_again(struct logpost *p)
 {
 	struct logpost_config cfg = {
-		.node = "logger-1", .here = dir, .logs = &logs
+		.node = "logger-1", .here = scratch_folder, .logs = &logs
 	};
 
 	ck_assert_int_eq(logpost_reload(p, &cfg), 0);
@@ -298,11 +271,11 @@ START_TEST(what_cannot_be_removed_is_told_once)
 {
 	struct logpost *p;
 
-	if (no_others(dir))
+	if (no_others(scratch_folder))
 		return;
-	put_file("conn.2023-11-14-22-13-20.log", "x\n", 0644);
-	put_file("conn.2023-11-14-22-13-21.log", "x\n", 0644);
-	ck_assert_int_eq(chmod(dir, 0555), 0);
+	scratch_write("conn.2023-11-14-22-13-20.log", "x\n", 0644);
+	scratch_write("conn.2023-11-14-22-13-21.log", "x\n", 0644);
+	ck_assert_int_eq(chmod(scratch_folder, 0555), 0);
 	/* the superuser removes anything: threads that start from here on are
 	 * somebody else's */
 	if (geteuid() == 0)
@@ -315,7 +288,7 @@ START_TEST(what_cannot_be_removed_is_told_once)
 	look_again(p);
 	if (getuid() == 0)
 		ck_assert_int_eq(seteuid(0), 0);
-	ck_assert_int_eq(chmod(dir, 0755), 0);
+	ck_assert_int_eq(chmod(scratch_folder, 0755), 0);
 	look_again(p);
 	ck_assert_str_eq(
 	    next_words(p), "logs: rotated files can be removed again");
@@ -338,7 +311,7 @@ one_without(struct logpost *p, struct nomem_threads *nomem, unsigned k)
 
 	snprintf(name, sizeof name, "conn.2023-11-14-22-13-20-%u.log", k + 2);
 	snprintf(packed, sizeof packed, "%s.gz", name);
-	put_file(k % 2 == 0 ? name : packed, "x\n", 0644);
+	scratch_write(k % 2 == 0 ? name : packed, "x\n", 0644);
 	logpost_facts(p, &f);
 	done = f.done;
 	troubles = f.failed;
@@ -355,22 +328,24 @@ one_without(struct logpost *p, struct nomem_threads *nomem, unsigned k)
 	/* Without the memory to say it, it is counted. */
 	if (!there(packed) || !there("ran"))
 		ck_assert_uint_gt(f.failed, troubles);
-	snprintf(path, sizeof path, "%s/ran", dir);
+	snprintf(path, sizeof path, "%s/ran", scratch_folder);
 	unlink(path);
 	return !failed;
 }
 
 START_TEST(each_allocation_may_fail)
 {
-	struct logpost_config cfg = { .node = "l", .here = dir, .logs = &logs };
+	struct logpost_config cfg = {
+		.node = "l", .here = scratch_folder, .logs = &logs
+	};
 	struct logsink_rotated r = { .name = "n", .path = "conn" };
 	struct nomem_threads nomem;
 	struct logpost *p = NULL;
 	char program[400];
 	unsigned k, made = 0;
 
-	put_file("after", "#!/bin/sh\n: >ran\n", 0755);
-	snprintf(program, sizeof program, "%s/after", dir);
+	scratch_write("after", "#!/bin/sh\n: >ran\n", 0755);
+	snprintf(program, sizeof program, "%s/after", scratch_folder);
 	cfg.program = program;
 	logs.compress = MU_LOGS_GZIP;
 	/* the owner's */
@@ -440,9 +415,9 @@ START_TEST(what_is_out_comes_again)
 	char program[400];
 	int lowest;
 
-	put_file("after", "#!/bin/sh\necho \"$1\" >out\n", 0755);
-	put_file(name, "x\n", 0644);
-	snprintf(program, sizeof program, "%s/after", dir);
+	scratch_write("after", "#!/bin/sh\necho \"$1\" >out\n", 0755);
+	scratch_write(name, "x\n", 0644);
+	snprintf(program, sizeof program, "%s/after", scratch_folder);
 	logs.compress = MU_LOGS_GZIP;
 	p = begin(program, false);
 	lowest = dup(0);
@@ -473,8 +448,8 @@ START_TEST(the_end_does_not_wait_for_a_large_file)
 	struct logpost *p;
 	char path[400];
 
-	put_file(name, "x\n", 0644);
-	snprintf(path, sizeof path, "%s/%s", dir, name);
+	scratch_write(name, "x\n", 0644);
+	snprintf(path, sizeof path, "%s/%s", scratch_folder, name);
 	ck_assert_int_eq(truncate(path, INT64_C(1) << 40), 0);
 	logs.compress = MU_LOGS_GZIP;
 	p = begin(NULL, false);
@@ -500,7 +475,7 @@ main(void)
 	TCase *t = tcase_create("post");
 
 	tcase_set_timeout(t, 120);
-	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_checked_fixture(t, setup, scratch_close);
 	tcase_add_test(t, the_program_gets_what_zeek_gives);
 	tcase_add_test(t, what_is_out_comes_again);
 	tcase_add_test(t, the_end_does_not_wait_for_a_large_file);

@@ -16,6 +16,7 @@
 #include "io/logpost.h"
 #include "io/logpost_impl.h"
 #include "logs/logsink.h"
+#include "scratch.h"
 #include "sys/clock.h"
 #include "unit.h"
 
@@ -24,29 +25,15 @@
 #define DAY  (24 * HOUR)
 #define NAME "conn.2023-11-14-22-13-20.log"
 
-static char dir[300];
 static struct mu_logs logs;
 
 static void
 setup(void)
 {
-	const char *tmp = getenv("TMPDIR");
-
-	snprintf(
-	    dir, sizeof dir, "%s/magain.XXXXXX", tmp == NULL ? "/tmp" : tmp);
-	ck_assert_ptr_nonnull(mkdtemp(dir));
+	scratch_open();
 	memset(&logs, 0, sizeof logs);
 	logs.postprocessors = 2;
 	logs.postprocessor_ns = 60 * NS;
-}
-
-static void
-teardown(void)
-{
-	char cmd[400];
-
-	snprintf(cmd, sizeof cmd, "rm -rf '%s'", dir);
-	ck_assert_int_eq(system(cmd), 0);
 }
 
 static void
@@ -55,7 +42,7 @@ put_file(const char *name, const void *p, size_t len)
 	char path[400];
 	FILE *f;
 
-	snprintf(path, sizeof path, "%s/%s", dir, name);
+	snprintf(path, sizeof path, "%s/%s", scratch_folder, name);
 	f = fopen(path, "w");
 	ck_assert_ptr_nonnull(f);
 	ck_assert_uint_eq(fwrite(p, 1, len, f), len);
@@ -70,7 +57,7 @@ age(const char *name, int64_t seconds)
 	struct timespec times[2] = { { .tv_sec = at }, { .tv_sec = at } };
 	char path[400];
 
-	snprintf(path, sizeof path, "%s/%s", dir, name);
+	snprintf(path, sizeof path, "%s/%s", scratch_folder, name);
 	ck_assert_int_eq(utimensat(AT_FDCWD, path, times, 0), 0);
 }
 
@@ -80,7 +67,7 @@ size_of(const char *name)
 	struct stat st;
 	char path[400];
 
-	snprintf(path, sizeof path, "%s/%s", dir, name);
+	snprintf(path, sizeof path, "%s/%s", scratch_folder, name);
 	return stat(path, &st) == 0 ? st.st_size : -1;
 }
 
@@ -88,7 +75,7 @@ size_of(const char *name)
 static void
 check_files(int n)
 {
-	DIR *d = opendir(dir);
+	DIR *d = opendir(scratch_folder);
 	struct dirent *e;
 	int got = 0;
 
@@ -108,7 +95,7 @@ check_unpacked(const char *program, const void *p, size_t len)
 	FILE *f;
 
 	ck_assert_ptr_nonnull(got);
-	snprintf(cmd, sizeof cmd, "%s '%s'/conn*", program, dir);
+	snprintf(cmd, sizeof cmd, "%s '%s'/conn*", program, scratch_folder);
 	f = popen(cmd, "r");
 	ck_assert_ptr_nonnull(f);
 	ck_assert_uint_eq(fread(got, 1, len + 1, f), len);
@@ -121,7 +108,7 @@ static struct logpost *
 begin(const char *program)
 {
 	struct logpost_config cfg = { .node = "logger-1",
-		.here = dir,
+		.here = scratch_folder,
 		.logs = &logs,
 		.program = program };
 	struct logpost *p = logpost_new(&cfg);
@@ -203,7 +190,7 @@ one_full_disk(enum mu_logs_compress kind, const char *packed, const char *how)
 	fill(data, sizeof data);
 	put_file(NAME, data, sizeof data);
 	put_file("after", "#!/bin/sh\necho $1 >>ran\n", 24);
-	snprintf(program, sizeof program, "%s/after", dir);
+	snprintf(program, sizeof program, "%s/after", scratch_folder);
 	ck_assert_int_eq(chmod(program, 0755), 0);
 	age(NAME, 7200);
 	logs.compress = kind;
@@ -332,7 +319,7 @@ START_TEST(compression_does_not_make_young)
 	add(p, NAME);
 	await(p, 1, 0);
 	logpost_free(p);
-	snprintf(path, sizeof path, "%s/" NAME ".gz", dir);
+	snprintf(path, sizeof path, "%s/" NAME ".gz", scratch_folder);
 	ck_assert_int_eq(stat(path, &st), 0);
 	ck_assert_int_lt(st.st_mtime, clock_wall() / NS - 99000);
 }
@@ -439,7 +426,7 @@ main(void)
 	TCase *t = tcase_create("post");
 
 	tcase_set_timeout(t, 120);
-	tcase_add_checked_fixture(t, setup, teardown);
+	tcase_add_checked_fixture(t, setup, scratch_close);
 	tcase_add_test(t, what_a_full_disk_kept_plain_is_gzipped_later);
 	tcase_add_test(t, and_with_zstd);
 	tcase_add_test(t, a_success_ends_the_rest_of_others);
