@@ -4,6 +4,7 @@
  */
 #include "logsink_world.h"
 
+#include "logs/logsink_impl.h"
 #include "nomem.h"
 #include "unit.h"
 
@@ -438,7 +439,7 @@ START_TEST(what_can_have_no_file_is_refused)
 END_TEST
 
 /* More streams than complaints are remembered, over and over: the log is not
- * filled with them. */
+ * filled with them, and they leave nothing. */
 START_TEST(many_unknown_streams_do_not_fill_the_log)
 {
 	struct logitem *it;
@@ -464,6 +465,8 @@ START_TEST(many_unknown_streams_do_not_fill_the_log)
 	}
 	mu_buf_clear(&b);
 	ck_assert_uint_le(w.logs_seen - before, 256);
+	/* nor is memory: names are for anybody to invent */
+	ck_assert_uint_eq(HASH_COUNT(w.sink->keys), 1);
 	before = w.logs_seen;
 	pass(&w, 61 * NS);
 	create_and_write(&w, "New::LOG", "x", 5);
