@@ -7,8 +7,8 @@
 set -eu
 
 build='autoconf gcc gzip libc6-dev libevent-dev libjansson-dev liblmdb-dev
-	libssl-dev libsystemd-dev libyaml-dev libzstd-dev make pkg-config
-	uthash-dev zlib1g-dev'
+	libssl-dev libyaml-dev libzstd-dev make pkg-config uthash-dev
+	zlib1g-dev'
 tests='check clang-14 clang-format-14 iproute2 jq libc6-dbg
 	libclang-rt-14-dev libsubunit-dev mandoc openssl procps python3 socat
 	systemd valgrind zstd'
