@@ -2,7 +2,8 @@
  * What is missing since the start.  Every Muster node tells the manager which
  * of the links it dials are lost; the manager adds the nodes that it misses
  * itself and publishes the sum each time that it changes.  The other nodes
- * follow it, and their own eyes while it is away or is a Zeek node.
+ * follow it, and their own eyes while it is away or is a Zeek node; but that
+ * nothing is missing any more is for a manager that is there to say.
  *
  *   to muster/cluster/report
  *     Muster::link_down(string name, string peer)
@@ -108,19 +109,29 @@ node_misses(const struct members *m, struct list *l)
 	return 0;
 }
 
+static int
+add_all(struct list *l, const struct list *from)
+{
+	for (size_t i = 0; i < from->n; i++)
+		if (mlist_add(l, from->e[i]) != 0)
+			return MUSTER_ENOMEM;
+	return 0;
+}
+
 int
 mtrack_missing(const struct members *m, struct list *l)
 {
-	size_t i;
+	int err;
 
 	if (m->is_manager)
 		return manager_misses(m, l);
-	if (!m->started || !is_led(m) || !m->told_any)
-		return node_misses(m, l);
-	for (i = 0; i < m->told.n; i++)
-		if (mlist_add(l, m->told.e[i]) != 0)
-			return MUSTER_ENOMEM;
-	return 0;
+	if (m->started && is_led(m) && m->told_any)
+		return add_all(l, &m->told);
+	err = node_misses(m, l);
+	/* The manager answers our report, and may miss what we do not see. */
+	if (err == 0 && l->n == 0 && m->started && is_led(m))
+		err = add_all(l, &m->shown);
+	return err;
 }
 
 /* --- telling the manager -------------------------------------------------- */

@@ -261,6 +261,29 @@ START_TEST(nobody_says_restored_before_all_is)
 }
 END_TEST
 
+/* All its links stand again before the manager, which lived on, has answered:
+ * there may be more that is missing than a node sees. */
+START_TEST(who_comes_back_waits_for_the_managers_word)
+{
+	size_t at[5];
+	struct world *w = formed(at);
+
+	world_cut(w, at[W1], at[M]);
+	world_cut(w, at[W1], at[P]);
+	world_run(w);
+	all_are(w, at, "degraded");
+	world_link(w, at[W1], at[M]);
+	world_link(w, at[W1], at[P]);
+	world_run(w);
+	all_are(w, at, "started");
+	for (size_t i = 0; i < 5; i++) {
+		said(w, at[i], "restored", 1);
+		missing(w, at[i], "");
+	}
+	world_close(w);
+}
+END_TEST
+
 START_TEST(zeek_manager_leaves_nodes_to_their_eyes)
 {
 	struct world *w = world_open(FIVE);
@@ -655,6 +678,7 @@ members_track_suite(void)
 	tcase_add_test(t, without_the_manager_nodes_believe_their_eyes);
 	tcase_add_test(t, restarted_manager_is_told_all_lost_links);
 	tcase_add_test(t, nobody_says_restored_before_all_is);
+	tcase_add_test(t, who_comes_back_waits_for_the_managers_word);
 	tcase_add_test(t, zeek_manager_leaves_nodes_to_their_eyes);
 	tcase_add_test(t, changing_set_is_published_in_steps);
 	tcase_add_test(t, same_set_is_published_once);
