@@ -73,6 +73,18 @@ if ! said=$(systemd-sysusers --dry-run "$PWD/systemd/muster.sysusers" 2>&1) ||
 	failed=1
 fi
 
+# A node that was enabled comes back with its host.
+mkdir -p "$tmp/root/etc/systemd/system"
+cp "$tmp/musterd@.service" "$tmp/muster.target" "$tmp/root/etc/systemd/system"
+systemctl --root="$tmp/root" enable -q musterd@worker-1 2>/dev/null
+for target in multi-user muster; do
+	wants=$tmp/root/etc/systemd/system/$target.target.wants
+	if [ ! -L "$wants/musterd@worker-1.service" ]; then
+		echo "enabled nodes are not started with $target.target"
+		failed=1
+	fi
+done
+
 # --threshold counts in tenths: 19 lets 1.9 pass.
 if ! said=$(systemd-analyze security --offline=true --no-pager \
     --threshold=19 "$tmp/musterd@worker-1.service" 2>&1); then
