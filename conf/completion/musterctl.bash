@@ -2,7 +2,7 @@
 _musterctl_nodes() {
 	local i dir=/run/muster
 	for ((i = 1; i < COMP_CWORD; i++)); do
-		[[ ${COMP_WORDS[i]} == -r ]] && dir=${COMP_WORDS[i+1]}$dir
+		[[ ${COMP_WORDS[i]} == @(-r|--root) ]] && dir=${COMP_WORDS[i+1]}$dir
 	done
 	COMPREPLY=($(compgen -W "$(ls "$dir" 2>/dev/null | sed -n 's/\.sock$//p')" -- "$cur"))
 }
@@ -33,7 +33,7 @@ _musterctl() {
 	esac
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
-		-f|-r|-n) ((i++));;
+		-f|--layout|-r|--root|-n|--node) ((i++));;
 		-*) ;;
 		*) cmd=${cmd:+$cmd }${COMP_WORDS[i]};;
 		esac
@@ -43,8 +43,9 @@ _musterctl() {
 	'') if [[ $cur == -* ]]; then
 		COMPREPLY=($(compgen -W "$options" -- "$cur"))
 	else
-		COMPREPLY=($(compgen -W 'status peers top graph wait watch publish pools pool id stores store log rules raise logs log check schema tls reload diff log-level stop version completion' -- "$cur"))
+		COMPREPLY=($(compgen -W 'status peers top graph wait watch publish pools pool id stores store log rules raise logs check schema tls reload diff log-level stop version completion' -- "$cur"))
 	fi;;
+	log) COMPREPLY=($(compgen -W 'write tail' -- "$cur"));;
 	tls) COMPREPLY=($(compgen -W 'init issue show' -- "$cur"));;
 	'status'*) if [[ $cur == -* ]]; then
 		COMPREPLY=($(compgen -W "$options" -- "$cur"))

@@ -48,30 +48,47 @@ print_words(const char *const *words)
 		printf("%s%s", i == 0 ? "" : " ", words[i]);
 }
 
-/* The first words of commands, each once; with first, the second words. */
-static void
-print_names(const char *first)
+/* Is it the first command that begins with its word? */
+static bool
+is_first(size_t i)
 {
-	size_t flen = first == NULL ? 0 : strlen(first), n = 0;
+	size_t len = strcspn(commands[i].name, " ");
 
-	for (size_t i = 0; i < ncommands; i++) {
-		const char *name = commands[i].name;
-		const char *space = strchr(name, ' ');
-		size_t len =
-		    space == NULL ? strlen(name) : (size_t)(space - name);
+	for (size_t k = 0; k < i; k++)
+		if (strcspn(commands[k].name, " ") == len &&
+		    memcmp(commands[k].name, commands[i].name, len) == 0)
+			return false;
+	return true;
+}
 
-		if (first != NULL) {
-			if (space != NULL && len == flen &&
-			    memcmp(name, first, len) == 0)
-				printf("%s%s", n++ == 0 ? "" : " ", space + 1);
-			continue;
-		}
-		/* Names of two words stand next to each other. */
-		if (i > 0 && strncmp(commands[i - 1].name, name, len) == 0 &&
-		    commands[i - 1].name[len] == ' ')
-			continue;
-		printf("%s%.*s", n++ == 0 ? "" : " ", (int)len, name);
-	}
+/* Is it the first of those whose name is that word and another one? */
+static bool
+begins_pairs(size_t i)
+{
+	return strchr(commands[i].name, ' ') != NULL && is_first(i);
+}
+
+/* The first words of commands, each once. */
+static void
+print_names(void)
+{
+	for (size_t i = 0; i < ncommands; i++)
+		if (is_first(i))
+			printf("%s%.*s", i == 0 ? "" : " ",
+			    (int)strcspn(commands[i].name, " "),
+			    commands[i].name);
+}
+
+/* The second words of those that begin with the word of command i. */
+static void
+print_seconds(size_t i)
+{
+	size_t len = strcspn(commands[i].name, " ");
+
+	for (size_t k = i; k < ncommands; k++)
+		if (strncmp(commands[k].name, commands[i].name, len + 1) == 0)
+			printf("%s%s", k == i ? "" : " ",
+			    commands[k].name + len + 1);
 }
 
 static void
@@ -101,6 +118,20 @@ bash_completer(enum complete kind)
 		printf("_musterctl_nodes");
 	} else {
 		printf("COMPREPLY=()");
+	}
+}
+
+/* "-x|--name" of options that take an argument. */
+static void
+bash_with_arguments(const struct option_row *const *rows)
+{
+	const char *between = "";
+
+	for (; *rows != NULL; rows++) {
+		if ((*rows)->arg == NULL)
+			continue;
+		printf("%s-%c|--%s", between, (*rows)->letter, (*rows)->name);
+		between = "|";
 	}
 }
 
@@ -151,7 +182,7 @@ completion_bash(void)
 	       "_musterctl_nodes() {\n"
 	       "\tlocal i dir=/run/muster\n"
 	       "\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
-	       "\t\t[[ ${COMP_WORDS[i]} == -r ]] && "
+	       "\t\t[[ ${COMP_WORDS[i]} == @(-r|--root) ]] && "
 	       "dir=${COMP_WORDS[i+1]}$dir\n"
 	       "\tdone\n"
 	       "\tCOMPREPLY=($(compgen -W \"$(ls \"$dir\" 2>/dev/null | "
@@ -165,8 +196,9 @@ completion_bash(void)
 	bash_command_arguments();
 	printf("\tesac\n"
 	       "\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
-	       "\t\tcase ${COMP_WORDS[i]} in\n"
-	       "\t\t-f|-r|-n) ((i++));;\n"
+	       "\t\tcase ${COMP_WORDS[i]} in\n\t\t");
+	bash_with_arguments(global_options);
+	printf(") ((i++));;\n"
 	       "\t\t-*) ;;\n"
 	       "\t\t*) cmd=${cmd:+$cmd }${COMP_WORDS[i]};;\n"
 	       "\t\tesac\n"
@@ -178,11 +210,16 @@ completion_bash(void)
 	       "\t'') if [[ $cur == -* ]]; then\n"
 	       "\t\tCOMPREPLY=($(compgen -W \"$options\" -- \"$cur\"))\n"
 	       "\telse\n\t\tCOMPREPLY=($(compgen -W '");
-	print_names(NULL);
-	printf("' -- \"$cur\"))\n\tfi;;\n"
-	       "\ttls) COMPREPLY=($(compgen -W '");
-	print_names("tls");
-	printf("' -- \"$cur\"));;\n");
+	print_names();
+	printf("' -- \"$cur\"))\n\tfi;;\n");
+	for (size_t i = 0; i < ncommands; i++) {
+		if (!begins_pairs(i))
+			continue;
+		printf("\t%.*s) COMPREPLY=($(compgen -W '",
+		    (int)strcspn(commands[i].name, " "), commands[i].name);
+		print_seconds(i);
+		printf("' -- \"$cur\"));;\n");
+	}
 	for (size_t i = 0; i < ncommands; i++) {
 		printf("\t'%s'*) if [[ $cur == -* ]]; then\n"
 		       "\t\tCOMPREPLY=($(compgen -W \"$options",
@@ -285,15 +322,20 @@ completion_zsh(void)
 	       "\t_arguments -C -S");
 	zsh_options(global_options);
 	printf(" \\\n\t\t'1:command:(");
-	print_names(NULL);
+	print_names();
 	printf(")' \\\n\t\t'*::operand:->operands'\n"
 	       "\t[[ $state == operands ]] || return\n"
-	       "\tcmd=$line[1]\n"
-	       "\tif [[ $cmd == tls ]]; then\n"
-	       "\t\tif (( CURRENT == 2 )); then compadd ");
-	print_names("tls");
-	printf("; return; fi\n"
-	       "\t\tcmd=\"tls $words[2]\"\n\tfi\n\tcase $cmd in\n");
+	       "\tcmd=$line[1]\n");
+	for (size_t i = 0; i < ncommands; i++) {
+		if (!begins_pairs(i))
+			continue;
+		printf("\tif [[ $cmd == %.*s ]]; then\n"
+		       "\t\tif (( CURRENT == 2 )); then compadd ",
+		    (int)strcspn(commands[i].name, " "), commands[i].name);
+		print_seconds(i);
+		printf("; return; fi\n\t\tcmd=\"$cmd $words[2]\"\n\tfi\n");
+	}
+	printf("\tcase $cmd in\n");
 	for (size_t i = 0; i < ncommands; i++) {
 		printf("\t'%s') _arguments", commands[i].name);
 		zsh_options(commands[i].options);

@@ -59,7 +59,12 @@ complete_words() ( # WORD...: what completes the last one
 [ "$(complete_words musterctl store put-)" = 'put-unique put-if' ] ||
     fail 'store put-'
 [ "$(complete_words musterctl tls '')" = 'init issue show' ] || fail 'tls'
+[ "$(complete_words musterctl log '')" = 'write tail' ] || fail 'log'
+[ "$(complete_words musterctl log tail --fi)" = '--filter' ] || fail 'tail'
+[ "$(complete_words musterctl lo)" = 'log logs log-level' ] || fail 'lo'
 [ "$(complete_words musterctl -n x wait --for s)" = started ] || fail 'for'
+[ "$(complete_words musterctl --node x --root y tls s)" = show ] ||
+    fail 'behind --node'
 
 say 'wrong command lines: 64'
 ends 64 'no command'
