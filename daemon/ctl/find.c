@@ -3,6 +3,7 @@
  * the run directory.
  */
 #include <dirent.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,6 +90,7 @@ find_run_directory(struct ctl *c)
 struct names {
 	char *name[MAX_NAMES];
 	size_t n;
+	int error; /* errno of a directory that is there and not readable */
 };
 
 static int
@@ -104,6 +106,7 @@ list_sockets(const char *dir, struct names *out)
 	struct dirent *e;
 
 	out->n = 0;
+	out->error = d != NULL || errno == ENOENT ? 0 : errno;
 	while (d != NULL && out->n < MAX_NAMES && (e = readdir(d)) != NULL) {
 		size_t len = strlen(e->d_name);
 		char *name;
@@ -154,13 +157,15 @@ named(const struct ctl *c)
 	return NULL;
 }
 
+/* Is its socket there, as far as we may see? */
 static bool
-has(const struct names *n, const char *name)
+is_there(const char *dir, const char *name)
 {
-	for (size_t i = 0; i < n->n; i++)
-		if (strcmp(n->name[i], name) == 0)
-			return true;
-	return false;
+	char *path = mu_asprintf("%s/%s.sock", dir, name);
+	bool there = path == NULL || access(path, F_OK) == 0 || errno == EACCES;
+
+	mu_free(path);
+	return there;
 }
 
 /* The name to use, or NULL with err. */
@@ -182,7 +187,7 @@ choose(const struct ctl *c, const char *dir, const struct names *n, char *err,
 		return NULL;
 	}
 	if (name != NULL) {
-		if (has(n, name))
+		if (is_there(dir, name))
 			return name;
 		near =
 		    mu_text_nearest(name, (const char *const *)n->name, n->n);
@@ -201,7 +206,9 @@ choose(const struct ctl *c, const char *dir, const struct names *n, char *err,
 	}
 	if (n->n == 1)
 		return n->name[0];
-	if (n->n == 0)
+	if (n->error != 0)
+		snprintf(err, err_size, "%s: %s", dir, strerror(n->error));
+	else if (n->n == 0)
 		snprintf(err, err_size,
 		    "no node runs here: "
 		    "no socket in %s",

@@ -31,9 +31,13 @@ known_condition(const char *name)
 		if (strcmp(name, condition_names[n]) == 0)
 			return true;
 	near = mu_text_nearest(name, condition_names, n);
-	complain("--for %s: no such state%s%s%s", name,
-	    near == NULL ? "" : " (did you mean ", near == NULL ? "" : near,
-	    near == NULL ? "" : "?)");
+	if (near != NULL)
+		complain(
+		    "--for %s: no such state (did you mean %s?)", name, near);
+	else
+		complain("--for %s: no such state (musterctl wait --help "
+			 "lists them)",
+		    name);
 	return false;
 }
 

@@ -79,6 +79,7 @@ ends 64 'operand is missing' watch
 ends 64 'a topic and the name' publish topic
 ends 64 'not a duration' wait --timeout soon
 ends 64 'did you mean started' wait --for startd
+ends 64 'wait --help' wait --for full
 ends 64 'not a whole number' watch --count x t
 ends 64 '--all' tls issue
 ends 64 'tls wants one of init, issue, show' tls
@@ -167,6 +168,22 @@ ends 2 'no node runs here' -r "$T" status
 ends 2 'does not run here' -r "$T" -n manager status
 ends 2 'the name of the node is empty' -r "$T" -n '' status
 ends 2 'not started in time' -r "$T" wait --timeout 100ms
+mkdir -p "$T/many/run/muster"
+touch "$T"/many/run/muster/n{1..300}.sock
+for i in {1..300..5}; do
+	ends 2 'Connection refused' -r "$T/many" -n "n$i" status
+done
+# Who may not look does not know what runs.
+nobody=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+if "${nobody[@]}" "$MUSTERCTL" --version >/dev/null 2>&1; then
+	for node in '' '-n n1'; do
+		# shellcheck disable=SC2086
+		"${nobody[@]}" "$MUSTERCTL" -r "$T/many" $node status \
+		    2>"$T/stderr" && fail 'it sees what it may not'
+		has "$T/stderr" 'Permission denied' ||
+		    fail "$node: $(cat "$T/stderr")"
+	done
+fi
 
 say 'which node'
 # shellcheck disable=SC2086
