@@ -220,15 +220,25 @@ turn_deadline(void *ctx)
 	return n->stopping ? min_u64(at, n->stop_by) : at;
 }
 
+static void
+flush_logs(struct node *n, uint64_t now)
+{
+	int64_t wall = clock_wall();
+
+	logfile_flush(n->cluster_log, wall, now);
+	logfile_flush(n->broker_log, wall, now);
+}
+
 void
 turn_run(void *ctx, uint64_t now)
 {
 	struct node *n = ctx;
-	int64_t wall;
 
 	if (now >= endpoint_deadline(n->endpoint))
 		endpoint_tick(n->endpoint, now);
 	peers_drain(n->peers, now);
+	/* Whoever is told of something finds it in the logs. */
+	flush_logs(n, now);
 	control_tick(n->control, now);
 	control_server_drain(n->control_server);
 	node_logger_turn(n);
@@ -247,9 +257,7 @@ turn_run(void *ctx, uint64_t now)
 		say_status(n);
 	if (n->listening && !n->ready)
 		say_ready(n);
-	wall = clock_wall();
-	logfile_flush(n->cluster_log, wall, now);
-	logfile_flush(n->broker_log, wall, now);
+	flush_logs(n, now);
 	conns_reap(n->conns);
 	if (n->parted)
 		end_if_done(n, now);

@@ -1,6 +1,7 @@
 /*
  * A disk that takes its time, for LD_PRELOAD: when the process syncs a file
- * whose path contains SLOWDISK_PATH, it waits SLOWDISK_MS milliseconds first.
+ * whose path contains SLOWDISK_PATH, it waits SLOWDISK_MS milliseconds first,
+ * and before each write(2) to it SLOWDISK_WRITE_MS.
  *
  * SLOWDISK_FAIL names a file; while it exists the disk fails with EIO: when its
  * first letter is "s", syncs do, "w": syncs and writes, "m": writes to the
@@ -149,6 +150,21 @@ writev(int fd, const struct iovec *iov, int n)
 
 	memcpy(&f, &p, sizeof f);
 	return write_fails(fd, -1) ? -1 : f(fd, iov, n);
+}
+
+ssize_t
+write(int fd, const void *buf, size_t n)
+{
+	const char *text = getenv("SLOWDISK_WRITE_MS");
+	ssize_t (*f)(int, const void *, size_t);
+	void *p = real("write");
+	int error = errno;
+
+	memcpy(&f, &p, sizeof f);
+	if (text != NULL && is_meant(fd))
+		pause_ms(strtol(text, NULL, 10));
+	errno = error;
+	return f(fd, buf, n);
 }
 
 /* --- syncs -------------------------------------------------------------
