@@ -49,6 +49,7 @@ for i in $(seq 100); do
 done | ctl manager publish --stdin -q
 until_true 10 has_lines 100 "$T/far.out" Far::e
 never 0.5 has_lines 101 "$T/far.out" Far::e
+until_true 10 has_lines 100 "$T/own.out" Far::e
 expect_lines 100 "$T/own.out" Far::e
 [ "$(sort -u "$T/far.out" | wc -l)" -eq 100 ] || fail 'some came twice'
 end_chain

@@ -47,6 +47,7 @@ for round in 1 2 3; do
 done
 
 say 'all its nodes killed at once'
+until_true 10 has "$T/round3.out" 'all 5 nodes are up'
 for node in $NODES; do
 	kill -KILL "$(pid_of "$node")"
 done

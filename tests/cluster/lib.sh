@@ -344,7 +344,8 @@ raw() {
 	local name=$1
 	shift
 	: >"$T/$name.out"
-	"$RAWPEER" "$@" >>"$T/$name.out" 2>&1 <&"$PAUSE" &
+	"$RAWPEER" --deadline $((20 * slow)) "$@" >>"$T/$name.out" 2>&1 \
+	    <&"$PAUSE" &
 	PID[$name]=$!
 }
 
