@@ -131,22 +131,31 @@ leave_removed(struct members *m, const struct mu_layout *layout, uint64_t now)
 	}
 }
 
+static void
+tell_layout(struct members *m, uint64_t now)
+{
+	for (size_t i = 0; i < m->npeers; i++)
+		if (m->peers[i]->standing == STANDING_MEMBER)
+			mlayout_tell(m, m->peers[i], now);
+}
+
 int
 members_reload(struct members *m, const struct mu_layout *layout,
     const struct mu_layout_node *self, uint64_t now)
 {
+	bool waited = mstart_waits(m);
 	int err;
 	size_t i;
 
 	leave_removed(m, layout, now);
 	err = mrows_build(m, layout, self, now);
-	for (i = 0; i < m->npeers; i++) {
+	for (i = 0; i < m->npeers; i++)
 		m->peers[i]->told_digest = m->peers[i]->told_rows = false;
-		if (m->peers[i]->standing == STANDING_MEMBER)
-			mlayout_tell(m, m->peers[i]);
-	}
+	tell_layout(m, now);
 	mhello_recognise(m, now);
-	mstart_check(m, now);
+	mstart_reload(m, waited, now);
+	m->links_due = true;
+	mtrack_links_again(m, now);
 	m->changed = true;
 	mtrack_update(m, now);
 	return err;
@@ -162,6 +171,7 @@ members_tick(struct members *m, uint64_t now)
 		m->retry = 0;
 		mstart_retry(m, now);
 		mtrack_tell_links(m, now);
+		tell_layout(m, now);
 	}
 	mtrack_update(m, now);
 }

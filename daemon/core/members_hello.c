@@ -141,12 +141,20 @@ mhello_heard(struct members *m, struct peer *p, const struct muster_value *args,
 void
 mhello_recognise(struct members *m, uint64_t now)
 {
-	size_t i;
+	size_t i, row;
 
 	for (i = 0; i < m->npeers; i++) {
 		struct peer *p = m->peers[i];
 
-		if (p->standing == STANDING_STRANGER && p->name != NULL)
+		if (p->standing != STANDING_STRANGER || p->name == NULL)
+			continue;
+		row = mrows_find(m, p->name, strlen(p->name));
+		/* What a manager and its nodes tell each other is said once,
+		 * and was not heard. */
+		if (row != NO_ROW && (m->is_manager || row == m->manager_row))
+			mpeer_drop(m, p,
+			    "the layout names it now: both begin anew", now);
+		else
 			recognise(m, p, now);
 	}
 }

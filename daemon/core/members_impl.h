@@ -78,6 +78,7 @@ struct peer {
 	bool told_digest;    /* Muster::layout was sent */
 	bool told_rows;      /* ... with all rows */
 	unsigned compared;   /* times its rows were compared with ours */
+	uint64_t digest;     /* of its layout, as it said last; or 0 */
 	const char *drop;    /* wants to be dropped, for want of memory */
 	struct out *down[2]; /* reserved at hello, so that losing a peer never
 				fails: NODE_DOWN and its line in cluster.log */
@@ -146,6 +147,7 @@ struct members {
 	uint64_t shown_at;
 	bool links_told; /* manager knows our lost links */
 	bool links_said; /* ... because we told it of some since its hello */
+	bool links_due;  /* ... before a reload: once it has read it, too */
 	uint64_t retry;  /* when to try again, or 0 */
 };
 
@@ -229,8 +231,10 @@ void mstart_state(struct members *m, struct peer *p,
     const struct muster_value *args, uint64_t now);
 /* Try again what found no memory. */
 void mstart_retry(struct members *m, uint64_t now);
-/* Is there nobody left to wait for (a row went away)? */
-void mstart_check(struct members *m, uint64_t now);
+/* Is there a connectee that never greeted? */
+bool mstart_waits(const struct members *m);
+/* Rows came and went; waited: what mstart_waits said before. */
+void mstart_reload(struct members *m, bool waited, uint64_t now);
 
 /* --- members_track.c ------------------------------------------------------ */
 
@@ -240,6 +244,8 @@ void mtrack_row(struct members *m, size_t row, uint64_t now);
 void mtrack_begin(struct members *m, uint64_t now);
 /* Tell the manager all lost links. */
 void mtrack_tell_links(struct members *m, uint64_t now);
+/* The same after a reload, once the manager knows the rows they are about. */
+void mtrack_links_again(struct members *m, uint64_t now);
 /* Publish or show the missing set if it changed and is due. */
 void mtrack_update(struct members *m, uint64_t now);
 uint64_t mtrack_deadline(const struct members *m);
@@ -275,7 +281,7 @@ int mlist_from_value(struct list *l, const struct muster_value *v);
 /* --- members_layout.c ----------------------------------------------------- */
 
 /* Send the layout's digest to a peer that speaks Muster, once. */
-void mlayout_tell(struct members *m, struct peer *p);
+void mlayout_tell(struct members *m, struct peer *p, uint64_t now);
 void mlayout_heard(struct members *m, struct peer *p,
     const struct muster_value *args, uint64_t now);
 

@@ -33,21 +33,21 @@ all_rows(const struct members *m)
 	return t;
 }
 
-static void
+static int
 send(struct members *m, const struct peer *p, struct muster_value *rows)
 {
-	/* Best effort: only a warning depends on it. */
-	(void)mout_event(m, &p->id, STATE_TOPIC, "Muster::layout",
+	return mout_event(m, &p->id, STATE_TOPIC, "Muster::layout",
 	    mout_args(2, muster_value_count(m->digest), rows), false);
 }
 
 void
-mlayout_tell(struct members *m, struct peer *p)
+mlayout_tell(struct members *m, struct peer *p, uint64_t now)
 {
 	if (p->told_digest || !p->speaks_muster)
 		return;
-	p->told_digest = true;
-	send(m, p, muster_value_table());
+	p->told_digest = send(m, p, muster_value_table()) == 0;
+	if (!p->told_digest)
+		m->retry = now + RETRY_NS;
 }
 
 /* --- the differences, in words -------------------------------------------- */
@@ -141,12 +141,14 @@ mlayout_heard(struct members *m, struct peer *p,
 	const struct muster_value *rows = muster_value_at(args, 1);
 	uint64_t theirs = muster_value_get_count(muster_value_at(args, 0));
 
-	(void)now;
+	p->digest = theirs;
+	mtrack_links_again(m, now);
 	if (theirs == m->digest)
 		return;
 	if (!p->told_rows && p->speaks_muster) {
 		p->told_rows = true;
-		send(m, p, all_rows(m));
+		/* Best effort: only a warning depends on it. */
+		(void)send(m, p, all_rows(m));
 	}
 	if (muster_value_size(rows) > 0 && p->compared < COMPARED) {
 		p->compared++;

@@ -181,7 +181,7 @@ mpeer_join(struct members *m, struct peer *p, size_t row, uint64_t now)
 	if (p->dialled != NULL && strcmp(p->dialled, name) != 0)
 		mpeer_complain(m, p, "dialled as \"%s\", says it is \"%s\"",
 		    p->dialled, name);
-	mlayout_tell(m, p);
+	mlayout_tell(m, p, now);
 	mtrack_row(m, row, now);
 	mstart_node_up(m, row, now);
 	for (i = 0; i < p->nheld && p->standing == STANDING_MEMBER; i++)
@@ -354,7 +354,7 @@ members_peer_speaks(struct members *m, const struct mu_uuid *id,
 	p->speaks_muster = speaks_muster;
 	if (p->standing != STANDING_MEMBER)
 		return;
-	mlayout_tell(m, p);
+	mlayout_tell(m, p, now);
 	if (p->row == m->manager_row)
 		mtrack_tell_links(m, now);
 }

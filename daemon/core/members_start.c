@@ -14,8 +14,8 @@
 
 #define EXPERIMENTAL "Cluster::Experimental::"
 
-static bool
-any_pending(const struct members *m)
+bool
+mstart_waits(const struct members *m)
 {
 	size_t i;
 
@@ -105,8 +105,9 @@ adopt(struct members *m, size_t row, uint64_t now)
 			welcome(m, &m->rows[i], false);
 }
 
-void
-mstart_check(struct members *m, uint64_t now)
+/* Is there nobody left to wait for? */
+static void
+start(struct members *m, uint64_t now)
 {
 	size_t i;
 
@@ -144,7 +145,7 @@ reported(struct members *m, size_t row, bool resending, uint64_t now)
 		if (resending)
 			adopt(m, row, now);
 		else
-			mstart_check(m, now);
+			start(m, now);
 	}
 	/* Once per peering: only a manager that comes back asks again.  Who
 	 * reported just before the start gets the event itself. */
@@ -212,7 +213,7 @@ mstart_node_up(struct members *m, size_t row, uint64_t now)
 		mtrack_tell_links(m, now);
 	if (m->rows[row].pending || own_manager) {
 		m->rows[row].pending = false;
-		if (!any_pending(m))
+		if (!mstart_waits(m))
 			report(m, true, now);
 	}
 }
@@ -220,7 +221,7 @@ mstart_node_up(struct members *m, size_t row, uint64_t now)
 void
 mstart_begin(struct members *m, uint64_t now)
 {
-	if (m->is_manager && !any_pending(m))
+	if (m->is_manager && !mstart_waits(m))
 		report(m, false, now);
 }
 
@@ -230,7 +231,15 @@ mstart_retry(struct members *m, uint64_t now)
 	if (m->report_due)
 		report(m, true, now);
 	if (m->start_due)
-		mstart_check(m, now);
+		start(m, now);
+}
+
+void
+mstart_reload(struct members *m, bool waited, uint64_t now)
+{
+	if (waited && !mstart_waits(m))
+		report(m, true, now);
+	start(m, now);
 }
 
 /* --- events --------------------------------------------------------------- */

@@ -178,6 +178,16 @@ mtrack_tell_links(struct members *m, uint64_t now)
 	}
 }
 
+void
+mtrack_links_again(struct members *m, uint64_t now)
+{
+	if (!m->links_due || !is_led(m) ||
+	    m->rows[m->manager_row].peer->digest != m->digest)
+		return;
+	m->links_due = m->links_told = false;
+	mtrack_tell_links(m, now);
+}
+
 static void
 tell_link(struct members *m, size_t row, uint64_t now)
 {

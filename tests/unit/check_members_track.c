@@ -472,6 +472,8 @@ meet_with(const char *other, const char *line_here, const char *line_there)
 #define REST \
 	"  proxy-1:  {role: proxy, host: 127.0.0.1, port: 27763}\n" \
 	"  worker-1: {role: worker, host: 127.0.0.1}\n"
+#define PROXY_2 \
+	"  proxy-2:  {role: proxy, host: 127.0.0.1, port: 27764}\n"
 
 START_TEST(equal_layouts_are_no_news)
 {
@@ -607,6 +609,120 @@ START_TEST(reload_removes_a_node_and_the_cluster_may_start)
 }
 END_TEST
 
+/* A proxy that never came is not waited for once the layout lacks it. */
+START_TEST(reload_removes_a_connectee_and_the_cluster_may_start)
+{
+	struct world *w = world_open(FIVE PROXY_2);
+	struct mu_layout *old = w->layout;
+	size_t at[5];
+
+	for (size_t i = 0; i < 5; i++)
+		at[i] = world_start(w, names[i]);
+	world_dial_all(w);
+	world_run(w);
+	all_are(w, at, "starting");
+	w->layout = world_layout(FIVE);
+	for (size_t i = 0; i < 5; i++)
+		reload(w, at[i], w->layout);
+	mu_layout_free(old);
+	world_run(w);
+	all_are(w, at, "started");
+	said(w, at[W1], "node_fully_connected", 1);
+	said(w, at[M], "cluster_started", 1);
+	world_close(w);
+}
+END_TEST
+
+/* The manager is the first to read another layout, or the last. */
+static void
+reload_all(struct world *w, size_t at[5], struct mu_layout *l, bool manager)
+{
+	struct mu_layout *old = w->layout;
+
+	for (size_t i = 0; i < 5; i++) {
+		reload(w, at[manager ? i : 4 - i], l);
+		world_run(w);
+	}
+	w->layout = l;
+	mu_layout_free(old);
+}
+
+START_TEST(lost_link_that_a_reload_removes_is_not_missed)
+{
+	for (unsigned first = 0; first < 2; first++) {
+		size_t at[5];
+		struct world *w = formed(at);
+
+		world_cut(w, at[W1], at[P]);
+		world_run(w);
+		all_are(w, at, "degraded");
+		reload_all(w, at, world_layout(HEAD
+		    "  manager:  {role: manager, host: 127.0.0.1, port: 27761}\n"
+		    "  logger-1: {role: logger, host: 127.0.0.1, port: 27762}\n"
+		    "  proxy-1:  {role: proxy, host: 127.0.0.1, port: 27763}\n"
+		    "  worker-1: {role: worker, host: 127.0.0.1, connect: "
+		    "[manager, logger-1]}\n"
+		    "  worker-2: {role: worker, host: 127.0.0.1}\n"), first);
+		all_are(w, at, "started");
+		said(w, at[M], "warning peer", 0);
+		world_close(w);
+	}
+}
+END_TEST
+
+START_TEST(link_that_a_reload_adds_is_missed_until_it_stands)
+{
+	for (unsigned first = 0; first < 2; first++) {
+		size_t at[5], x;
+		struct world *w = formed(at);
+
+		reload_all(w, at, world_layout(FIVE PROXY_2), first);
+		for (size_t i = 0; i < 5; i++)
+			missing(w, at[i], "proxy-2");
+		x = world_start(w, "proxy-2");
+		world_dial(w, x);
+		world_dial(w, at[W2]);
+		world_run(w);
+		for (size_t i = 0; i < 5; i++)
+			missing(w, at[i], "link worker-1 - proxy-2");
+		world_dial(w, at[W1]);
+		world_run(w);
+		all_are(w, at, "started");
+		said(w, at[M], "restored", 1);
+		said(w, at[M], "warning peer", 0);
+		world_close(w);
+	}
+}
+END_TEST
+
+/* Who came before the manager's layout had its row told it everything in vain:
+ * it tells it again. */
+START_TEST(who_came_before_its_row_is_whole_once_it_is_there)
+{
+	size_t at[5], x;
+	struct world *w = formed(at);
+	struct mu_layout *old = w->layout;
+
+	w->layout = world_layout(FIVE
+	    "  worker-3: {role: worker, host: 127.0.0.1}\n");
+	x = world_start(w, "worker-3");
+	world_dial_all(w);
+	world_run(w);
+	state(w, x, "starting");
+	for (size_t i = 0; i < 5; i++)
+		reload(w, at[i], w->layout);
+	mu_layout_free(old);
+	world_run(w);
+	said(w, x, "node_down manager", 1);
+	said(w, x, "node_down", 1);
+	world_dial_all(w);
+	world_run(w);
+	state(w, x, "started");
+	all_are(w, at, "started");
+	world_close(w);
+}
+END_TEST
+
 START_TEST(reload_turns_a_removed_node_into_a_stranger_and_back)
 {
 	size_t at[5];
@@ -621,9 +737,13 @@ START_TEST(reload_turns_a_removed_node_into_a_stranger_and_back)
 	ck_assert_ptr_null(members_name_of(w->nodes[at[M]].m,
 	    &w->nodes[at[W2]].id));
 	reload(w, at[M], w->layout);
+	said(w, at[M], "drop the layout names it now: both begin anew", 1);
+	world_dial(w, at[W2]);
+	world_run(w);
 	said(w, at[M], "node_up worker-2", 1);
 	ck_assert_str_eq(members_name_of(w->nodes[at[M]].m,
 	    &w->nodes[at[W2]].id), "worker-2");
+	all_are(w, at, "started");
 	mu_layout_free(small);
 	world_close(w);
 }
@@ -693,6 +813,11 @@ members_track_suite(void)
 	    layouts_are_not_told_to_zeek_until_it_speaks_muster);
 	tcase_add_test(t, reload_keeps_what_is_known);
 	tcase_add_test(t, reload_removes_a_node_and_the_cluster_may_start);
+	tcase_add_test(t,
+	    reload_removes_a_connectee_and_the_cluster_may_start);
+	tcase_add_test(t, lost_link_that_a_reload_removes_is_not_missed);
+	tcase_add_test(t, link_that_a_reload_adds_is_missed_until_it_stands);
+	tcase_add_test(t, who_came_before_its_row_is_whole_once_it_is_there);
 	tcase_add_test(t,
 	    reload_turns_a_removed_node_into_a_stranger_and_back);
 	tcase_add_test(t, reload_without_memory_changes_nothing_for_good);
