@@ -388,8 +388,9 @@ names_of(X509 *x, char *out, size_t size)
 	BIO_free(b);
 }
 
+/* node NULL: it is the CA's. */
 static const char *
-judge(X509 *x, X509 *ca, int days)
+judge(X509 *x, X509 *ca, const char *node, int days)
 {
 	EVP_PKEY *key = ca == NULL ? NULL : X509_get0_pubkey(ca);
 
@@ -397,6 +398,8 @@ judge(X509 *x, X509 *ca, int days)
 		ERR_clear_error();
 		return "of another ca";
 	}
+	if (node != NULL && !mu_tls_has_name(x, node))
+		return "of another name";
 	if (X509_cmp_current_time(X509_get0_notBefore(x)) > 0)
 		return "not yet valid";
 	return days < 0 ? "expired" : "ok";
@@ -428,7 +431,7 @@ show_row(const struct ctl *c, struct table *t, const char *name,
 	int days = x == NULL ? 0 : days_left(x);
 	const char *verdict =
 	    x == NULL ? (access(path, R_OK) != 0 ? "missing" : "no certificate")
-		      : judge(x, ca, days);
+		      : judge(x, ca, nth == 0 ? NULL : name, days);
 	bool good = strcmp(verdict, "ok") == 0;
 	char names[256] = "-";
 

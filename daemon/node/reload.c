@@ -34,6 +34,22 @@
 
 /* --- certificates ------------------------------------------------------ */
 
+/* One of another node's would be refused by every peer, each with its own
+ * line and none in our log. */
+static int
+check_name(const struct mu_tls *t, const char *path, const char *node,
+    char *err, size_t err_size)
+{
+	char names[128];
+
+	if (mu_tls_own_has_name(t, node, names, sizeof names))
+		return 0;
+	snprintf(err, err_size,
+	    "certificate %s is for \"%s\", not for node \"%s\"", path,
+	    names[0] == '\0' ? "nobody" : names, node);
+	return MUSTER_ETLS;
+}
+
 static int
 load_files(const struct mu_layout *l, const struct mu_layout_node *self,
     struct mu_tls **out, char *err, size_t err_size)
@@ -56,6 +72,12 @@ load_files(const struct mu_layout *l, const struct mu_layout_node *self,
 	if (paths[0] != NULL && paths[1] != NULL && paths[2] != NULL &&
 	    (l->passphrase_file == NULL || paths[3] != NULL))
 		r = mu_tls_new(&files, out, err, err_size);
+	if (r == 0)
+		r = check_name(*out, paths[1], self->name, err, err_size);
+	if (r != 0) {
+		mu_tls_unref(*out);
+		*out = NULL;
+	}
 	for (size_t i = 0; i < 4; i++)
 		mu_free(paths[i]);
 	return r;

@@ -274,6 +274,16 @@ mu_tls_session(struct mu_tls *t, bool server)
 	return ssl;
 }
 
+bool
+mu_tls_own_has_name(
+    const struct mu_tls *t, const char *name, char *names, size_t size)
+{
+	if (t->own == NULL || mu_tls_has_name(t->own, name))
+		return true;
+	mu_tls_names_text(t->own, names, size);
+	return false;
+}
+
 int
 mu_tls_days_left(const struct mu_tls *t)
 {

@@ -11,6 +11,7 @@
 
 struct ssl_ctx_st;
 struct ssl_st;
+struct x509_st;
 
 struct mu_tls_files {
 	const char *ca;              /* PEM trust anchors */
@@ -72,11 +73,19 @@ bool mu_tls_resumed(const struct ssl_st *ssl);
 int mu_tls_days_left(const struct mu_tls *t);
 
 /*
- * Does the peer's verified certificate carry name as a DNS subject
- * alternative name (or, without any DNS name, as its CN)?  Names compare byte
- * by byte; wildcards do not count.
+ * Does a certificate carry name as a DNS subject alternative name (or, without
+ * any DNS name, as its CN)?  Names compare byte by byte; wildcards do not
+ * count.
  */
+bool mu_tls_has_name(struct x509_st *certificate, const char *name);
+
+/* Does the peer's, and is it verified? */
 bool mu_tls_peer_has_name(struct ssl_st *ssl, const char *name);
+
+/* Does the own one, so that peers will believe it?  If not, names [size] has
+ * those it carries, comma separated.  True in anonymous mode: nobody asks. */
+bool mu_tls_own_has_name(
+    const struct mu_tls *t, const char *name, char *names, size_t size);
 
 /* The names a peer's certificate carries, comma separated, for messages.
  * Returns out. */

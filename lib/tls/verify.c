@@ -117,8 +117,6 @@ mu_tls_names_text(X509 *cert, char *out, size_t out_size)
 	return out;
 }
 
-/* --- the peer ------------------------------------------------------------ */
-
 struct wanted {
 	const char *name; /* looked for */
 	size_t len;       /* of name */
@@ -134,14 +132,23 @@ is_wanted(const unsigned char *name, size_t len, void *ctx)
 }
 
 bool
-mu_tls_peer_has_name(struct ssl_st *ssl, const char *name)
+mu_tls_has_name(struct x509_st *cert, const char *name)
 {
 	struct wanted w = { name, strlen(name) };
+
+	return visit_names(cert, is_wanted, &w);
+}
+
+/* --- the peer ------------------------------------------------------------ */
+
+bool
+mu_tls_peer_has_name(struct ssl_st *ssl, const char *name)
+{
 	X509 *cert = SSL_get0_peer_certificate(ssl);
 
 	if (cert == NULL || SSL_get_verify_result(ssl) != X509_V_OK)
 		return false;
-	return visit_names(cert, is_wanted, &w);
+	return mu_tls_has_name(cert, name);
 }
 
 char *

@@ -48,6 +48,12 @@ refuses 66 'manager\.key' -d -f "$LAYOUT" manager
 cp "$T/tls/proxy-1.key" "$T/tls/manager.key"
 refuses 66 'manager\.(key|pem)' -d -f "$LAYOUT" manager
 mv "$T/tls/manager.away" "$T/tls/manager.key"
+cp -r "$T/tls" "$T/kept"
+cp "$T/tls/proxy-1.key" "$T/tls/manager.key"
+cp "$T/tls/proxy-1.pem" "$T/tls/manager.pem"
+refuses 66 'manager.pem is for "proxy-1", not for node "manager"' \
+    -d -f "$LAYOUT" manager
+cp "$T/kept/manager.pem" "$T/kept/manager.key" "$T/tls"
 
 say 'a busy port is retried, and said so'
 raw squatter --deadline 60 listen 127.0.0.1 "${P[0]}" stall

@@ -155,6 +155,11 @@ if [ "$(id -u)" -eq 0 ]; then
 	ends 0 'no user "no-such-user"' -f "$LAYOUT" tls issue manager
 	sed -i 2d "$LAYOUT"
 fi
+cp "$T/tls/worker-1.pem" "$T/tls/proxy-1.pem"
+rc=0
+"$MUSTERCTL" -f "$LAYOUT" tls show >"$T/stdout" || rc=$?
+[ $rc -eq 1 ] || fail "another node's certificate is fine"
+grep -q 'proxy-1 *of another name' "$T/stdout" || fail 'not told apart'
 rm "$T/tls/proxy-1.pem"
 rc=0
 "$MUSTERCTL" -f "$LAYOUT" tls show >"$T/stdout" || rc=$?

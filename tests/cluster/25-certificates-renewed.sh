@@ -41,6 +41,8 @@ echo rubbish >"$T/tls/manager.pem"
 refused 'manager\.pem'
 cp "$T/kept/worker-1.pem" "$T/tls/manager.pem"
 refused 'does not belong'
+cp "$T/kept/worker-1.key" "$T/tls/manager.key"
+refused 'manager.pem is for "worker-1", not for node "manager"'
 cp "$T/kept/manager.pem" "$T/tls/manager.pem"
 head -c 100 "$T/kept/manager.key" >"$T/tls/manager.key"
 refused 'manager\.key'

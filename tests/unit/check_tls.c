@@ -34,6 +34,9 @@ START_TEST(authenticated_peers_meet)
 	ck_assert(!mu_tls_peer_has_name(s.ssl, ""));
 	ck_assert_str_eq(
 	    mu_tls_peer_names(s.ssl, names, sizeof names), "worker-1");
+	ck_assert(mu_tls_own_has_name(m, "manager", names, sizeof names));
+	ck_assert(!mu_tls_own_has_name(m, "worker-1", names, sizeof names));
+	ck_assert_str_eq(names, "manager");
 	ck_assert(!mu_tls_is_anonymous(m));
 	part(&c, &s);
 	mu_tls_unref(m);
