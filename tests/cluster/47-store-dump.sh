@@ -19,17 +19,24 @@ fresh s $NODES
 fresh copy $NODES
 
 say 'restore'
-for i in $(seq 20000); do
-	echo "{\"key\":\"k$i\",\"value\":\"count:$i\"}"
-done >"$T/pairs"
-printf '\n{"key":"10.0.0.0/8","value":{"@data-type":"set","data":[]}}\n' \
-    >>"$T/pairs"
-printf '{"key":"short","value":"x","expiry":"1s"}' >>"$T/pairs"
+{
+	echo '{"key":"short","value":"x","expiry":"1s"}'
+	for i in $(seq 20000); do
+		echo "{\"key\":\"k$i\",\"value\":\"count:$i\"}"
+	done
+	printf '\n{"key":"10.0.0.0/8","value":{"@data-type":"set","data":[]}}'
+} >"$T/pairs"
 begin=$SECONDS
 outcome 0 worker-1 restore s <"$T/pairs"
 has "$T/err" '20002 pairs restored' || fail "$(cat "$T/err")"
 echo "  20002 pairs in $((SECONDS - begin)) s"
-until_true 5 missing worker-2 short
+# whole NODE: it has the last pair, and no longer the first
+whole() {
+	says "$1" 10.0.0.0/8 '{}' && missing "$1" short
+}
+for node in manager worker-1 worker-2; do
+	until_true 10 whole "$node"
+done
 is manager stores '.stores[] | select(.name == "s") | .entries == 20001' ||
     fail "$(ctl manager stores)"
 
@@ -152,6 +159,7 @@ grep -q '^3000 pairs restored\|: 3000 pairs restored' "$T/err" ||
 until_true 10 says worker-2 again3000 3000 copy
 
 say 'it does not come back'
+fresh s worker-1
 ctl worker-1 store dump s --timeout 5s >"$T/slow" 2>"$T/err" &
 OTHERS+=($!)
 exec {slowly}<"$T/slow"

@@ -50,8 +50,8 @@ say 'the clone that was away'
 start worker-2
 fresh s worker-2
 for node in manager worker-1 worker-2 proxy-1; do
+	until_true 10 same manager "$node"
 	says "$node" kept1 1 || fail "$node: kept1 is $(ctl "$node" store get s kept1)"
 	missing "$node" lost3 || fail "$node has what is lost"
 	says "$node" new12 3 || fail "$node: new12"
-	until_true 10 same manager "$node"
 done
