@@ -13,7 +13,7 @@ nodes:
   manager:  {role: manager, port: ${P[0]}}
   logger-1: {role: logger, port: ${P[1]}}
   worker-1: {role: worker}
-logs: {flush: 50 ms, batch_interval: 100 ms}
+logs: {rotate: never, flush: 50 ms, batch_interval: 100 ms}
 END
 start manager logger-1 worker-1
 await started manager worker-1

@@ -50,8 +50,8 @@ ctl worker-2 reload >/dev/null
 stop logger-1
 ship worker-2 Drop::LOG 1 20000 || fail 'not all were accepted'
 dropped=$(sender worker-2 '.spool.dropped')
-waiting=$(sender worker-2 '.streams[] | select(.path == "drop") | .waiting')
-of_it=$(sender worker-2 '.streams[] | select(.path == "drop") | .dropped')
+read -r of_it waiting < <(sender worker-2 '.streams[] |
+    select(.path == "drop") | "\(.dropped) \(.waiting)"')
 [ "$dropped" -gt 0 ] || fail 'none was dropped'
 [ $((of_it + waiting)) -eq 20000 ] || fail "$of_it dropped, $waiting wait"
 start logger-1

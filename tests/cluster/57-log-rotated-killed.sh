@@ -63,26 +63,29 @@ wait "${jobs[@]}"
 [ ! -e "$T/refused" ] || fail "refused: $(cat "$T/refused")"
 
 say 'everything arrives, is rotated and compressed'
-for worker in worker-1 worker-2; do
-	until_true 60 is $worker logs '.sender.spool.waiting == 0 and
+for node in manager worker-1 worker-2; do
+	until_true 60 is $node logs '.sender.spool.waiting == 0 and
 	    .sender.spool.collected == 0'
 done
+# packed LOGGER: nothing else is there, it has nothing to do, and it has counted
+# what is there
 packed() {
-	is "$1" logs '.logger.post_waiting + .logger.post_running +
+	local dir there
+	dir=$(logs_dir "$1")
+	! ls "$dir"/*.log && ! ls "$dir"/.tmp.* || return 1
+	there=$(zcat "$dir"/*.log.gz | lines - '^[^#]')
+	is "$1" logs ".logger.post_waiting + .logger.post_running +
 	    .logger.waiting_records == 0 and .logger.post_plain == 0 and
-	    all(.logger.streams[]; .size == 0)'
+	    all(.logger.streams[]; .size == 0) and
+	    .logger.ever_records == $there"
 }
-until_true 30 packed logger-1
-until_true 30 packed logger-2
+for logger in logger-1 logger-2; do
+	patiently 30 packed $logger ||
+	    fail "$logger: $(ls "$(logs_dir $logger)"), $(field $logger logs .logger)"
+done
 
-say 'each record is there once, and was counted'
+say 'each record is there once'
 for worker in worker-1 worker-2; do
 	once "$(cat "$T/n-$worker")" $worker logger-1 logger-2
 	echo "  ($(cat "$T/n-$worker") of $worker)"
-done
-for logger in logger-1 logger-2; do
-	there=$(zcat "$(logs_dir $logger)"/*.log.gz | lines - '^[^#]')
-	is $logger logs ".logger.ever_records == $there" ||
-	    fail "$logger counted $(field $logger logs .logger.ever_records), not $there"
-	never 0.1 ls "$(logs_dir $logger)"/*.log "$(logs_dir $logger)"/.tmp.*
 done

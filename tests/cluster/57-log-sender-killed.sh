@@ -52,11 +52,13 @@ done
 
 say 'killed while there is no logger'
 stop logger-1 logger-2
+ship worker-1 Kept::LOG 1 2000 # the disk has them
 go 4
 sender_is worker-1 '.spool.waiting >= 2000' || fail 'nothing waits'
 start logger-1 logger-2
 until_true 30 delivered worker-1
 at_most_once 4 "$after"
+once 1 2000 kept
 
 say 'one that stays away: others get what it has not been sent'
 kill9 logger-2

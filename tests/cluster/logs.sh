@@ -48,13 +48,19 @@ all_there() {
 	[ "$(all_lines "$@" | wc -l)" -ge "$n" ]
 }
 
-# once N PATH LOGGER...: the records 0 to N - 1, each exactly once
+# each_once: of what is in $T/wanted
+each_once() {
+	all_lines "$@" | cut -f 1 | sort -n >"$T/got"
+	cmp -s "$T/wanted" "$T/got"
+}
+
+# once N PATH LOGGER...: the records 0 to N - 1, each exactly once; a file that
+# gets another name while they are read is read again
 once() {
 	local n=$1
 	shift
-	all_lines "$@" | cut -f 1 | sort -n >"$T/got"
 	seq 0 $((n - 1)) >"$T/wanted"
-	cmp -s "$T/wanted" "$T/got" || {
+	patiently 5 each_once "$@" || {
 		echo "  missing: $(comm -23 <(sort "$T/wanted") <(sort "$T/got") | sort -n | head -n 5 | tr '\n' ' ')"
 		echo "  twice: $(uniq -d <"$T/got" | head -n 5 | tr '\n' ' ')"
 		fail "$(wc -l <"$T/got") records are there, not $n, each once"
