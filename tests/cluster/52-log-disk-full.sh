@@ -40,6 +40,12 @@ is worker-1 logs '.sender.spool.waiting > 1000' ||
 
 say 'routing goes on'
 watch worker-1 events app/
+knows() { # the manager, what worker-1 subscribes
+	ctl manager peers --topics --json |
+	    jq -e '.peers[] | select(.name == "worker-1") |
+	    .topics | index("app/")'
+}
+until_true 10 knows
 ctl manager publish app/x App::event count:1
 until_true 10 has "$T/events.out" 'App::event'
 is manager status .started || fail 'the cluster is not started'

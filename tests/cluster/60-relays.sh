@@ -137,6 +137,10 @@ for w in $WORKERS; do
 	until_true 20 is $w peers '[.peers[] | select(.state == "up" and
 	    (.name | startswith("proxy-")))] | length == 2'
 done
+for p in proxy-1 proxy-2; do # who dials is up before who is dialled
+	until_true 20 is $p peers '[.peers[] | select(.state == "up" and
+	    (.name | startswith("worker-")))] | length == 3'
+done
 events 3001 3100 app/by-proxy/ | ctl worker-2 publish --stdin -q
 for w in $WORKERS; do
 	until_true 10 has "$T/ear-$w.out" "(3100)"
