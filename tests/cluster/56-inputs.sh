@@ -148,7 +148,9 @@ rm "$gate"
 echo '{"n":7,"open":false}' >"$gate"
 until_true 20 has_lines 1 "$out/door.log" '^7	F$'
 is worker-2 logs '.sender.inputs[0].error == null' || fail 'it says so still'
-expect_lines 1 "$T/worker-2.out" 'what has its name now'
+# once more if it saw that nothing had the name, and then the other
+said=$(lines "$T/worker-2.out" 'what has its name now')
+[ "$said" -ge 1 ] && [ "$said" -le 2 ] || fail "it says so $said times"
 
 say 'a file that is written anew all the time is not said all the time'
 for ((i = 8; i < 16; i++)); do
