@@ -143,6 +143,7 @@ struct members {
 	struct list told;  /* what the manager says is missing */
 	bool told_any;     /* ... if it said anything since its hello */
 	struct list shown; /* what was published or shown last */
+	bool told_else;    /* ... and who reported since was told otherwise */
 	bool changed;      /* missing may differ from shown */
 	uint64_t shown_at;
 	bool links_told; /* manager knows our lost links */
@@ -253,7 +254,8 @@ uint64_t mtrack_deadline(const struct members *m);
 bool mtrack_away(const struct members *m, const struct row *r);
 int mtrack_missing(const struct members *m, struct list *l);
 /* The manager says what is missing: replaces what it said before. */
-void mtrack_told(struct members *m, const struct muster_value *v, uint64_t now);
+void mtrack_told(
+    struct members *m, struct peer *p, const struct muster_value *v);
 void mtrack_degraded(struct members *m, struct peer *p,
     const struct muster_value *args, uint64_t now);
 void mtrack_restored(struct members *m, struct peer *p,

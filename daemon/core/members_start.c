@@ -55,6 +55,8 @@ send_state(struct members *m, struct peer *p)
 	if (mtrack_missing(m, &missing) == 0)
 		set = mlist_value(&missing, true);
 	none = missing.n == 0;
+	if (!mlist_eq(&missing, &m->shown))
+		m->told_else = true;
 	mlist_clear(&missing);
 	if (mout_event(m, &p->id, STATE_TOPIC, "Muster::cluster_state",
 		mout_args(2,
@@ -290,5 +292,5 @@ mstart_state(struct members *m, struct peer *p, const struct muster_value *args,
 		    m, MEMBERS_STARTED, mrows_name(m, p->row), &p->id, true);
 		mtrack_begin(m, now);
 	}
-	mtrack_told(m, muster_value_at(args, 1), now);
+	mtrack_told(m, p, muster_value_at(args, 1));
 }

@@ -227,6 +227,25 @@ mtrack_begin(struct members *m, uint64_t now)
 /* --- saying it ------------------------------------------------------------ */
 
 static int
+publish(struct members *m, const struct list *l)
+{
+	int err;
+
+	if (!m->is_manager)
+		return 0;
+	if (l->n > 0)
+		err =
+		    mout_event(m, NULL, STATE_TOPIC, "Muster::cluster_degraded",
+			mout_args(1, mlist_value(l, false)), false);
+	else
+		err = mout_event(m, NULL, STATE_TOPIC,
+		    "Muster::cluster_restored", mout_args(0), false);
+	if (err == 0)
+		m->told_else = false;
+	return err;
+}
+
+static int
 say_degraded(struct members *m, const struct list *l)
 {
 	struct mu_buf b;
@@ -237,10 +256,8 @@ say_degraded(struct members *m, const struct list *l)
 	mu_buf_u8(&b, '\0');
 	if (err == 0)
 		err = mu_buf_error(&b);
-	if (err == 0 && m->is_manager)
-		err =
-		    mout_event(m, NULL, STATE_TOPIC, "Muster::cluster_degraded",
-			mout_args(1, mlist_value(l, false)), false);
+	if (err == 0)
+		err = publish(m, l);
 	if (err == 0) {
 		const char *text = (const char *)mu_buf_data(&b);
 
@@ -252,14 +269,15 @@ say_degraded(struct members *m, const struct list *l)
 }
 
 static int
-say_restored(struct members *m)
+say_restored(struct members *m, const struct list *l)
 {
-	if (m->is_manager &&
-	    mout_event(m, NULL, STATE_TOPIC, "Muster::cluster_restored",
-		mout_args(0), false) != 0)
+	if (publish(m, l) != 0)
 		return MUSTER_ENOMEM;
 	mout_cluster_log(m, "cluster restored");
-	return mout_text(m, MEMBERS_RESTORED, NULL);
+	/* What is published is said. */
+	return mout_text(m, MEMBERS_RESTORED, NULL) == 0 || m->is_manager
+		   ? 0
+		   : MUSTER_ENOMEM;
 }
 
 /* Returns false when it has to be tried again. */
@@ -267,15 +285,24 @@ static bool
 say(struct members *m, struct list *l, uint64_t now)
 {
 	bool turns = (l->n == 0) != (m->shown.n == 0);
+	bool same = mlist_eq(l, &m->shown);
+	int err;
 
-	if (mlist_eq(l, &m->shown))
+	if (same && !m->told_else)
 		return true;
 	if (!turns && now < m->shown_at + CHANGE_PAUSE_NS)
 		return false;
-	if ((l->n > 0 ? say_degraded(m, l) : say_restored(m)) != 0) {
+	if (same)
+		err = publish(m, l);
+	else
+		err = l->n > 0 ? say_degraded(m, l) : say_restored(m, l);
+	if (err != 0) {
 		m->retry = now + RETRY_NS;
 		return false;
 	}
+	m->shown_at = now;
+	if (same)
+		return true;
 	mlist_clear(&m->shown);
 	m->shown = *l;
 	memset(l, 0, sizeof *l);
@@ -327,23 +354,24 @@ mtrack_deadline(const struct members *m)
 /* --- what the manager says ------------------------------------------------ */
 
 void
-mtrack_told(struct members *m, const struct muster_value *v, uint64_t now)
+mtrack_told(struct members *m, struct peer *p, const struct muster_value *v)
 {
 	mlist_clear(&m->told);
-	m->told_any = true;
-	if (mlist_from_value(&m->told, v) != 0) {
-		m->lost = true;
-		m->retry = now + RETRY_NS;
-	}
+	m->told_any = mlist_from_value(&m->told, v) == 0;
 	m->changed = true;
+	if (m->told_any)
+		return;
+	/* Half a list would be believed. */
+	mlist_clear(&m->told);
+	mpeer_drop_nomem(m, p);
 }
 
 void
 mtrack_degraded(struct members *m, struct peer *p,
     const struct muster_value *args, uint64_t now)
 {
-	(void)p;
-	mtrack_told(m, muster_value_at(args, 0), now);
+	(void)now;
+	mtrack_told(m, p, muster_value_at(args, 0));
 }
 
 void

@@ -284,6 +284,30 @@ START_TEST(who_comes_back_waits_for_the_managers_word)
 }
 END_TEST
 
+/* What the manager missed when a node reported is over before all are told. */
+START_TEST(who_reports_in_between_is_told_the_end_of_it)
+{
+	size_t at[5];
+	struct world *w = formed(at);
+
+	world_kill(w, at[P]);
+	while (world_step(w))
+		continue;
+	world_cut(w, at[L], at[M]);
+	world_cut(w, at[W2], at[M]);
+	world_link(w, at[M], at[L]);
+	while (world_step(w))
+		continue;
+	missing(w, at[L], "proxy-1, worker-2");
+	world_link(w, at[W2], at[M]);
+	world_run(w);
+	missing(w, at[M], "proxy-1");
+	missing(w, at[L], "proxy-1");
+	said(w, at[M], "degraded", 1);
+	world_close(w);
+}
+END_TEST
+
 START_TEST(zeek_manager_leaves_nodes_to_their_eyes)
 {
 	struct world *w = world_open(FIVE);
@@ -395,6 +419,74 @@ START_TEST(long_lists_are_cut_with_a_count)
 	ck_assert_ptr_null(strchr(text, '\x01'));
 	mu_free(text);
 	world_close(w);
+}
+END_TEST
+
+/* Deliver everything; the n-th allocation fails of what node does with it.
+ * False when there was none. */
+static bool
+deliver_short(struct world *w, size_t node, unsigned n)
+{
+	struct nomem short_of = { n, false };
+	struct letter *l;
+
+	while ((l = take_letter(w)) != NULL) {
+		if (l->to == node && !short_of.failed)
+			mu_alloc_set_hook(nomem_hook, &short_of);
+		members_data(w->nodes[l->to].m, &w->nodes[l->from].id,
+		    l->topic, l->topic_len, l->payload, l->len, w->now);
+		mu_alloc_set_hook(NULL, NULL);
+		world_drain(w, l->to);
+		letter_free(l);
+	}
+	return short_of.failed;
+}
+
+START_TEST(half_a_list_is_not_believed)
+{
+	bool failed = true;
+
+	for (unsigned n = 0; failed; n++) {
+		size_t at[5];
+		struct world *w = formed(at);
+
+		world_kill(w, at[W1]);
+		failed = deliver_short(w, at[W2], n);
+		world_dial_all(w);
+		world_run(w);
+		state(w, at[W2], "degraded");
+		missing(w, at[W2], "worker-1");
+		world_close(w);
+		ck_assert_uint_lt(n, 1000);
+	}
+}
+END_TEST
+
+START_TEST(what_the_manager_said_it_knows_when_memory_is_short)
+{
+	bool failed = true;
+
+	for (unsigned n = 0; failed; n++) {
+		size_t at[5];
+		struct world *w = formed(at);
+
+		world_kill(w, at[W1]);
+		world_run(w);
+		at[W1] = world_start(w, "worker-1");
+		world_dial_all(w);
+		while (world_said(w, at[W1], "node_fully_connected") == 0)
+			ck_assert(world_step(w));
+		failed = deliver_short(w, at[M], n);
+		world_kill(w, at[W1]);
+		world_dial_all(w);
+		world_run(w);
+		for (size_t i = 0; i < W1; i++) {
+			state(w, at[i], "degraded");
+			missing(w, at[i], "worker-1");
+		}
+		world_close(w);
+		ck_assert_uint_lt(n, 1000);
+	}
 }
 END_TEST
 
@@ -799,11 +891,15 @@ members_track_suite(void)
 	tcase_add_test(t, restarted_manager_is_told_all_lost_links);
 	tcase_add_test(t, nobody_says_restored_before_all_is);
 	tcase_add_test(t, who_comes_back_waits_for_the_managers_word);
+	tcase_add_test(t, who_reports_in_between_is_told_the_end_of_it);
 	tcase_add_test(t, zeek_manager_leaves_nodes_to_their_eyes);
 	tcase_add_test(t, changing_set_is_published_in_steps);
 	tcase_add_test(t, same_set_is_published_once);
 	tcase_add_test(t, links_to_unknown_nodes_are_refused);
 	tcase_add_test(t, long_lists_are_cut_with_a_count);
+	tcase_add_test(t, half_a_list_is_not_believed);
+	tcase_add_test(t,
+	    what_the_manager_said_it_knows_when_memory_is_short);
 	tcase_add_test(t, missing_set_is_the_truth_after_any_history);
 	tcase_add_test(t, equal_layouts_are_no_news);
 	tcase_add_test(t, differing_layouts_are_named_on_both_sides);
