@@ -96,7 +96,7 @@ endpoint_raise(struct endpoint *e, const struct members_out *out)
 		break;
 	/* the others get these from the manager */
 	case MEMBERS_STARTED:
-		if (manager)
+		if (manager && !out->resending)
 			raise(e, "Cluster::Experimental::cluster_started",
 			    muster_value_vector());
 		break;

@@ -211,6 +211,8 @@ mpeer_leave(struct members *m, struct row *r, uint64_t now)
 	memset(&r->pub.id, 0, sizeof r->pub.id);
 	r->pub.since = now;
 	r->complete = r->fresh = false;
+	/* Who has not seen the start says so when it is back. */
+	memset(&r->told, 0, sizeof r->told);
 	r->ndown = 0;
 	mtrack_row(m, (size_t)(r - m->rows), now);
 	if (next != NULL)

@@ -76,14 +76,15 @@ welcome(struct members *m, struct row *r, bool resending)
 	r->fresh = false;
 	if (p == NULL)
 		return;
+	/* First: the event alone would say that nothing is missing. */
+	if (p->speaks_muster)
+		send_state(m, p);
 	if (!resending && m->layout->replay_started &&
 	    !mu_uuid_eq(&r->told, &p->id) && send_started(m, &p->id) != 0) {
 		mpeer_drop_nomem(m, p);
 		return;
 	}
 	r->told = p->id;
-	if (p->speaks_muster)
-		send_state(m, p);
 }
 
 /* --- the manager ---------------------------------------------------------- */
@@ -271,10 +272,12 @@ mstart_started(struct members *m, struct peer *p,
     const struct muster_value *args, uint64_t now)
 {
 	(void)args;
-	m->started = true;
 	if (p->row == m->manager_row)
-		m->told_any = true; /* nothing is missing */
-	mout_node(m, MEMBERS_STARTED, mrows_name(m, p->row), &p->id, false);
+		m->told_any = true; /* nothing is missing, or it said what */
+	if (!m->started)
+		mout_node(m, MEMBERS_STARTED, mrows_name(m, p->row), &p->id,
+		    false);
+	m->started = true;
 	mtrack_begin(m, now);
 }
 

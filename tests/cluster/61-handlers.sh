@@ -39,6 +39,9 @@ END
 program die <<'END'
 kill -SEGV $$
 END
+program begin <<END
+cat >>"$T/begun"
+END
 program quiet <<'END'
 cat >/dev/null
 END
@@ -67,6 +70,7 @@ handlers:
   - {event: "App::logged", log: App::EVENTS}
   - {event: "Cluster::node_down", on: [manager], run: [$T/bin/down]}
   - {event: "App::zeros", run: [$T/bin/zeros]}
+  - {event: "Cluster::Experimental::cluster_started", on: [manager], run: [$T/bin/begin]}
 ${1:-}
 END
 }
@@ -206,3 +210,10 @@ ctl manager raise App::hang
 until_true 10 has_lines 3 "$T/hung" .
 stop manager
 until_true 5 gone "$(tail -n 1 "$T/hung")"
+
+say 'a manager that comes back: the cluster has started before'
+until_true 5 has_lines 1 "$T/begun" cluster_started
+start worker-2 manager
+await restored manager
+until_true 10 has "$T/manager.out" 'the cluster has started before'
+never 0.3 has_lines 2 "$T/begun" cluster_started

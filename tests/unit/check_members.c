@@ -497,6 +497,59 @@ START_TEST(replay_started_repeats_the_event_to_a_late_joiner)
 }
 END_TEST
 
+/* The event was on its way when the connection broke. */
+START_TEST(start_that_a_cut_swallowed_is_repeated)
+{
+	struct world *w = world_open(FIVE "replay_started: true\n");
+	size_t at[5];
+
+	for (size_t i = 0; i < 5; i++)
+		at[i] = world_start(w, names[i]);
+	w->nodes[at[W1]].muster = false;
+	world_dial_all(w);
+	while (w->nodes[at[M]].broadcasts == 0)
+		ck_assert(world_step(w));
+	world_cut(w, at[W1], at[M]);
+	world_run(w);
+	said(w, at[W1], "cluster_started", 0);
+	world_dial_all(w);
+	world_run(w);
+	said(w, at[W1], "cluster_started", 1);
+	world_cut(w, at[W1], at[M]);
+	world_dial_all(w);
+	world_run(w);
+	said(w, at[W1], "cluster_started", 1);
+	ck_assert_uint_eq(w->nodes[at[M]].broadcasts, 1);
+	world_close(w);
+}
+END_TEST
+
+/* A new manager cannot know whether a logger that does not report has seen it:
+ * it is no news there, and not that all is well. */
+START_TEST(start_that_is_repeated_to_an_old_node_changes_nothing)
+{
+	struct world *w = world_open(FIVE "replay_started: true\n");
+	size_t at[5];
+
+	for (size_t i = 0; i < 5; i++)
+		at[i] = world_start(w, names[i]);
+	world_dial_all(w);
+	world_run(w);
+	world_forget(w);
+	world_kill(w, at[P]);
+	world_kill(w, at[M]);
+	world_run(w);
+	at[M] = world_start(w, "manager");
+	world_dial_all(w);
+	world_run(w);
+	said(w, at[M], "publish unicast zeek/cluster/experimental/started", 1);
+	said(w, at[L], "cluster_started", 0);
+	said(w, at[L], "restored", 0);
+	missing(w, at[L], "proxy-1");
+	world_close(w);
+}
+END_TEST
+
 START_TEST(everybody_restarted_starts_again)
 {
 	size_t at[5];
@@ -647,6 +700,9 @@ members_suite(void)
 	    restarted_others_report_once_and_nothing_is_broadcast);
 	tcase_add_test(t, restarted_zeek_node_is_told_nothing);
 	tcase_add_test(t, replay_started_repeats_the_event_to_a_late_joiner);
+	tcase_add_test(t, start_that_a_cut_swallowed_is_repeated);
+	tcase_add_test(t,
+	    start_that_is_repeated_to_an_old_node_changes_nothing);
 	tcase_add_test(t, everybody_restarted_starts_again);
 	tcase_add_test(t, joiner_before_the_adoption_is_told_too);
 	tcase_add_test(t, lost_link_is_node_down_on_both_sides);
