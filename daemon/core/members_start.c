@@ -199,11 +199,21 @@ report(struct members *m, bool publish, uint64_t now)
 		reported(m, m->self_row, resending, now);
 }
 
+/* Does a node report each time that the manager comes up?  Who knows none, in
+ * Zeek, leaves it to the manager, or is never connected to it; here a list may
+ * connect them all the same. */
+static bool
+reports_again(const struct mu_layout_node *node)
+{
+	return node->manager != NULL || node->role == MU_ROLE_WORKER ||
+	       node->role == MU_ROLE_PROXY;
+}
+
 void
 mstart_node_up(struct members *m, size_t row, uint64_t now)
 {
 	const struct mu_layout_node *node = m->rows[row].pub.node;
-	bool own_manager = m->self->manager != NULL && row == m->manager_row;
+	bool own_manager = row == m->manager_row && reports_again(m->self);
 
 	/* A logger that knows no manager does not report: the manager does. */
 	if (m->is_manager && node->role == MU_ROLE_LOGGER &&

@@ -284,6 +284,28 @@ START_TEST(who_comes_back_waits_for_the_managers_word)
 }
 END_TEST
 
+/* Connected by a list, without calling anybody its manager. */
+START_TEST(node_without_a_manager_is_not_missed_for_ever)
+{
+	size_t at[5];
+	struct world *w = formed_of("cluster: test\ntls: none\nnodes:\n"
+	    "  manager:  {role: manager, host: 127.0.0.1, port: 27761}\n"
+	    "  logger-1: {role: logger, host: 127.0.0.1, port: 27762}\n"
+	    "  proxy-1:  {role: proxy, host: 127.0.0.1, port: 27763}\n"
+	    "  worker-1: {role: worker, host: 127.0.0.1, manager: none, "
+	    "connect: [manager, logger-1]}\n"
+	    "  worker-2: {role: worker, host: 127.0.0.1}\n", at);
+
+	world_cut(w, at[W1], at[M]);
+	world_run(w);
+	all_are(w, at, "degraded");
+	world_dial_all(w);
+	world_run(w);
+	all_are(w, at, "started");
+	world_close(w);
+}
+END_TEST
+
 /* What the manager missed when a node reported is over before all are told. */
 START_TEST(who_reports_in_between_is_told_the_end_of_it)
 {
@@ -891,6 +913,7 @@ members_track_suite(void)
 	tcase_add_test(t, restarted_manager_is_told_all_lost_links);
 	tcase_add_test(t, nobody_says_restored_before_all_is);
 	tcase_add_test(t, who_comes_back_waits_for_the_managers_word);
+	tcase_add_test(t, node_without_a_manager_is_not_missed_for_ever);
 	tcase_add_test(t, who_reports_in_between_is_told_the_end_of_it);
 	tcase_add_test(t, zeek_manager_leaves_nodes_to_their_eyes);
 	tcase_add_test(t, changing_set_is_published_in_steps);
