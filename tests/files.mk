@@ -45,6 +45,7 @@ endif
 $(eval $(call unit,base,base))
 $(eval $(call unit,echoes,core sys proto pool layout topic value base))
 $(eval $(call unit,members,core sys proto pool layout topic value base))
+$(eval $(call unit,members_history,core sys proto pool layout topic value base))
 $(eval $(call unit,members_peers,core sys proto pool layout topic value base))
 $(eval $(call unit,members_track,core sys proto pool layout topic value base))
 $(eval $(call unit,replay,core sys proto tls pool layout topic value base))
