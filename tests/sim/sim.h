@@ -26,6 +26,7 @@
 #include "base/rng.h"
 #include "base/uuid.h"
 #include "core/endpoint.h"
+#include "core/members.h"
 #include "core/router.h"
 #include "layout/layout.h"
 #include "stores/stores.h"
@@ -121,6 +122,9 @@ struct node {
 	bool heard_resending; /* a report with T reached this manager */
 	unsigned broadcasts;  /* of cluster_started */
 	bool *greeted;        /* rows whose hello it got */
+	uint64_t *met;        /* when, of those that are up; 0: the others */
+	bool degraded;        /* by its cluster.log */
+	uint64_t whole;       /* when it last came to miss nothing */
 	/* Stores; the arrays have a place for each row of the layout. */
 	struct stores *stores;        /* NULL: the layout has none */
 	struct mu_backend **platters; /* what is on disk, in all lives */
@@ -204,6 +208,8 @@ void fail(struct sim *s, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 /* A line of a node's cluster.log. */
 void check_cluster_log(struct node *n, const char *text);
+/* Its state changed to that. */
+void check_state(struct node *n, enum members_state state);
 /* A peer says its name. */
 void check_hello(struct node *n, const char *name, size_t len);
 /* A report reached the manager. */

@@ -29,26 +29,88 @@ fail(struct sim *s, const char *fmt, ...)
 
 /* --- the start ------------------------------------------------------------ */
 
+/* The row of that name, or NULL. */
+static const struct mu_layout_node *
+find_row(const struct sim *s, const char *name, size_t len)
+{
+	char text[256];
+
+	if (len >= sizeof text)
+		return NULL;
+	memcpy(text, name, len);
+	text[len] = '\0';
+	return mu_layout_node(s->layout, text);
+}
+
+/* A peer comes up and goes down in turns. */
+static void
+check_turn(struct node *n, const char *name, size_t len, bool up)
+{
+	const struct mu_layout_node *row = find_row(n->sim, name, len);
+	uint64_t *met;
+
+	if (row == NULL)
+		return;
+	met = &n->met[row - n->sim->layout->nodes];
+	if (up == (*met != 0))
+		fail(n->sim, "%s: %s comes %s twice", n->row->name, row->name,
+		    up ? "up" : "down");
+	*met = up ? n->sim->now : 0;
+}
+
+/* That all is well again is for a manager to say that is there, since it met
+ * the node. */
+static void
+check_restored(struct node *n)
+{
+	const struct node *m = n->sim->manager;
+
+	if (!n->degraded)
+		fail(n->sim, "%s is restored twice", n->row->name);
+	n->degraded = false;
+	if (m == n || m->e == NULL || n->met[m->index] == 0 ||
+	    m->met[n->index] == 0)
+		return;
+	if (members_state(endpoint_members(m->e)) != MEMBERS_RUNNING &&
+	    m->whole < m->met[n->index])
+		fail(n->sim, "%s is restored before the manager says so",
+		    n->row->name);
+}
+
 void
 check_cluster_log(struct node *n, const char *text)
 {
+	static const char hello[] = "got hello from ", down[] = "node down: ";
+
 	/* The manager writes it for itself and for loggers. */
 	if (strcmp(text, "fully connected") == 0 &&
 	    n->row->role != MU_ROLE_MANAGER)
 		n->last_report = n->sim->now;
+	if (strncmp(text, "cluster degraded", 16) == 0)
+		n->degraded = true;
+	if (strcmp(text, "cluster restored") == 0)
+		check_restored(n);
+	if (strncmp(text, hello, strlen(hello)) == 0) {
+		text += strlen(hello);
+		check_turn(n, text, strcspn(text, " "), true);
+	} else if (strncmp(text, down, strlen(down)) == 0) {
+		text += strlen(down);
+		check_turn(n, text, strlen(text), false);
+	}
+}
+
+void
+check_state(struct node *n, enum members_state state)
+{
+	if (state == MEMBERS_RUNNING)
+		n->whole = n->sim->now;
 }
 
 void
 check_hello(struct node *n, const char *name, size_t len)
 {
-	char text[256];
-	const struct mu_layout_node *row;
+	const struct mu_layout_node *row = find_row(n->sim, name, len);
 
-	if (len >= sizeof text)
-		return;
-	memcpy(text, name, len);
-	text[len] = '\0';
-	row = mu_layout_node(n->sim->layout, text);
 	if (row != NULL)
 		n->greeted[row - n->sim->layout->nodes] = true;
 }

@@ -159,6 +159,9 @@ node_start(struct node *n)
 	if (n->seen_size > 0)
 		memset(n->seen, 0, n->seen_size);
 	memset(n->greeted, 0, s->n * sizeof *n->greeted);
+	memset(n->met, 0, s->n * sizeof *n->met);
+	n->degraded = false;
+	n->whole = 0;
 	n->e = endpoint_new(&cfg, s->now);
 	if (n->e == NULL)
 		abort();
@@ -218,6 +221,8 @@ print(const struct node *n, const char *what, const char *text)
 static void
 obey(struct node *n, const struct endpoint_out *o)
 {
+	enum members_state state;
+
 	switch (o->kind) {
 	case ENDPOINT_DIAL:
 		net_dial(n, o);
@@ -244,8 +249,9 @@ obey(struct node *n, const struct endpoint_out *o)
 		print(n, o->ev, o->text);
 		break;
 	case ENDPOINT_STATE:
-		print(n, "state",
-		    members_state_name(members_state(endpoint_members(n->e))));
+		state = members_state(endpoint_members(n->e));
+		print(n, "state", members_state_name(state));
+		check_state(n, state);
 		break;
 	}
 }

@@ -124,13 +124,14 @@ sim_open(const struct options *o, uint64_t seed)
 		n->row = &s->layout->nodes[i];
 		n->wake = UINT64_MAX;
 		n->greeted = calloc(s->n, sizeof *n->greeted);
+		n->met = calloc(s->n, sizeof *n->met);
 		n->platters =
 		    calloc(s->layout->nstores + 1, sizeof *n->platters);
 		n->disks = calloc(s->layout->nstores + 1, sizeof *n->disks);
 		n->shadows = calloc(s->layout->nstores + 1, sizeof *n->shadows);
 		n->committing =
 		    calloc(s->layout->nstores + 1, sizeof *n->committing);
-		if (n->greeted == NULL || n->platters == NULL ||
+		if (n->greeted == NULL || n->met == NULL || n->platters == NULL ||
 		    n->disks == NULL || n->shadows == NULL ||
 		    n->committing == NULL)
 			abort();
@@ -152,6 +153,7 @@ sim_close(struct sim *s)
 			node_kill(&s->nodes[i], true);
 		node_stores_free(&s->nodes[i]);
 		free(s->nodes[i].greeted);
+		free(s->nodes[i].met);
 		free(s->nodes[i].seen);
 	}
 	net_free(s);
