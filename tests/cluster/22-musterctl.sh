@@ -206,6 +206,22 @@ CLUSTER_NODE=worker-2 "$MUSTERCTL" -r "$T" status --json |
 MUSTER_NODE=worker-1 "$MUSTERCTL" -r "$T" -n manager status --json |
     jq -e '.name == "manager"' >/dev/null || fail '-n'
 
+say 'members of answers are in the manual'
+mandoc -Tascii man/muster-protocol.7 2>/dev/null | col -b >"$T/manual" ||
+    : >"$T/manual"
+for op in status 'peers --topics' pools stores rules logs graph 'id list'; do
+	[ -s "$T/manual" ] || break
+	# shellcheck disable=SC2086
+	for node in manager logger-1; do
+		ctl "$node" $op --json
+	done | jq -r 'del(.limits) | [paths | .[] | strings] | unique[]' \
+	    >"$T/members"
+	while read -r member; do
+		grep -qwF -- "$member" "$T/manual" ||
+		    fail "$op: $member is not in muster-protocol(7)"
+	done <"$T/members"
+done
+
 say 'values of every kind'
 watch manager values v/
 "$MUSTERCTL" -f "$LAYOUT" -r "$T" -n manager watch --json --count 2 \
