@@ -174,9 +174,11 @@ decide(struct mu_master *m, struct plan *p, int64_t wall)
 	case MU_CMD_ERASE:
 	case MU_CMD_EXPIRE:
 		status = decide_key(m, p);
-		if (status == MU_STORE_OK && p->old == NULL)
-			return MU_STORE_NO_SUCH_KEY;
-		p->effect = EFFECT_REMOVE;
+		/* What is not there is as good as erased. */
+		if (p->old != NULL)
+			p->effect = EFFECT_REMOVE;
+		else if (status == MU_STORE_OK && p->cmd->tag == MU_CMD_EXPIRE)
+			status = MU_STORE_NO_SUCH_KEY;
 		return status;
 	default:
 		status = decide_key(m, p);

@@ -34,6 +34,7 @@ through() {
 	[ "$OUT" = T ] || fail "exists says $OUT"
 	done_at "$w" erase s k
 	until_true 5 missing "$r" k
+	done_at "$w" erase s k
 	outcome 1 "$r" exists s k
 	[ "$OUT" = F ] || fail "exists says $OUT"
 	outcome 1 "$r" get s k

@@ -236,6 +236,7 @@ START_TEST(every_operation_does_what_it_says)
 		{ "append", K ",\"value\":" SX, "{\"ok\":true" },
 		{ "get", K, "\"data\":\"xx\"" },
 		{ "erase", K, "{\"ok\":true" },
+		{ "erase", K, "{\"ok\":true" },
 		{ "decrement", K ",\"value\":" C1, "\"no_such_key\"" },
 		{ "insert_into_set", K ",\"value\":" C1, "{\"ok\":true" },
 		{ "index", K ",\"index\":" C1, "\"data\":true" },
