@@ -349,16 +349,29 @@ cmd_tls_issue(struct ctl *c)
 /* --- show
  * ---------------------------------------------------------------------- */
 
-static X509 *
-read_certificate(const char *path)
+/* All certificates of a file, owned by the caller; NULL: there are none. */
+static STACK_OF(X509) * read_certificates(const char *path)
 {
 	FILE *f = fopen(path, "r");
-	X509 *x = f == NULL ? NULL : PEM_read_X509(f, NULL, NULL, NULL);
+	STACK_OF(X509) *list = NULL;
+	X509 *x;
 
+	while (f != NULL && (x = PEM_read_X509(f, NULL, NULL, NULL)) != NULL) {
+		if (list == NULL)
+			list = sk_X509_new_null();
+		if (list == NULL || sk_X509_push(list, x) == 0)
+			X509_free(x);
+	}
 	if (f != NULL)
 		fclose(f);
 	ERR_clear_error();
-	return x;
+	return list;
+}
+
+static void
+free_certificates(STACK_OF(X509) * list)
+{
+	sk_X509_pop_free(list, X509_free);
 }
 
 /* Days from now until the end, negative when over. */
@@ -388,16 +401,36 @@ names_of(X509 *x, char *out, size_t size)
 	BIO_free(b);
 }
 
+/* Does the first of a chain come from one of the anchors, whatever the time? */
+static bool
+is_trusted(STACK_OF(X509) * chain, STACK_OF(X509) * anchors)
+{
+	X509_STORE *store = X509_STORE_new();
+	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+	bool good = store != NULL && ctx != NULL;
+
+	for (int i = 0; good && i < sk_X509_num(anchors); i++)
+		good = X509_STORE_add_cert(store, sk_X509_value(anchors, i));
+	good = good &&
+	       X509_STORE_set_flags(store, X509_V_FLAG_NO_CHECK_TIME) == 1 &&
+	       X509_STORE_CTX_init(
+		   ctx, store, sk_X509_value(chain, 0), chain) == 1 &&
+	       X509_verify_cert(ctx) == 1;
+	X509_STORE_CTX_free(ctx);
+	X509_STORE_free(store);
+	ERR_clear_error();
+	return good;
+}
+
 /* node NULL: it is the CA's. */
 static const char *
-judge(X509 *x, X509 *ca, const char *node, int days)
+judge(STACK_OF(X509) * chain, STACK_OF(X509) * anchors, const char *node,
+    int days)
 {
-	EVP_PKEY *key = ca == NULL ? NULL : X509_get0_pubkey(ca);
+	X509 *x = sk_X509_value(chain, 0);
 
-	if (key != NULL && X509_verify(x, key) != 1) {
-		ERR_clear_error();
+	if (anchors != NULL && !is_trusted(chain, anchors))
 		return "of another ca";
-	}
 	if (node != NULL && !mu_tls_has_name(x, node))
 		return "of another name";
 	if (X509_cmp_current_time(X509_get0_notBefore(x)) > 0)
@@ -425,13 +458,14 @@ show_json(const char *name, const char *verdict, int days, const char *names,
 /* One row; false unless the certificate is good. */
 static bool
 show_row(const struct ctl *c, struct table *t, const char *name,
-    const char *path, X509 *ca, size_t nth)
+    const char *path, STACK_OF(X509) * anchors, size_t nth)
 {
-	X509 *x = read_certificate(path);
+	STACK_OF(X509) *chain = read_certificates(path);
+	X509 *x = chain == NULL ? NULL : sk_X509_value(chain, 0);
 	int days = x == NULL ? 0 : days_left(x);
 	const char *verdict =
 	    x == NULL ? (access(path, R_OK) != 0 ? "missing" : "no certificate")
-		      : judge(x, ca, nth == 0 ? NULL : name, days);
+		      : judge(chain, anchors, nth == 0 ? NULL : name, days);
 	bool good = strcmp(verdict, "ok") == 0;
 	char names[256] = "-";
 
@@ -450,13 +484,13 @@ show_row(const struct ctl *c, struct table *t, const char *name,
 		table_cell(t, PLAIN, "%s", names);
 		table_cell(t, DIM, "%s", path);
 	}
-	X509_free(x);
+	free_certificates(chain);
 	return good;
 }
 
 static bool
-show_nodes(
-    const struct ctl *c, const struct mu_layout *l, struct table *t, X509 *ca)
+show_nodes(const struct ctl *c, const struct mu_layout *l, struct table *t,
+    STACK_OF(X509) * anchors)
 {
 	bool good = true;
 
@@ -467,7 +501,7 @@ show_nodes(
 		    n->name);
 
 		good = path != NULL &&
-		       show_row(c, t, n->name, path, ca, i + 1) && good;
+		       show_row(c, t, n->name, path, anchors, i + 1) && good;
 		mu_free(path);
 	}
 	return good;
@@ -479,25 +513,25 @@ cmd_tls_show(struct ctl *c)
 	struct mu_layout *l;
 	struct table t;
 	struct ca ca;
-	X509 *anchor;
+	STACK_OF(X509) * anchors;
 	int status;
 	bool good;
 
 	l = open_layout(c, &ca, &status);
 	if (l == NULL)
 		return status;
-	anchor = read_certificate(ca.cert);
+	anchors = read_certificates(ca.cert);
 	if (c->json)
 		printf("[");
 	else
 		table_begin(&t, "NODE|STATE|DAYS|NAMES|FILE");
-	good = show_row(c, &t, "(ca)", ca.cert, anchor, 0);
-	good = show_nodes(c, l, &t, anchor) && good;
+	good = show_row(c, &t, "(ca)", ca.cert, anchors, 0);
+	good = show_nodes(c, l, &t, anchors) && good;
 	if (c->json)
 		printf("]\n");
 	else
 		table_end(&t);
-	X509_free(anchor);
+	free_certificates(anchors);
 	close_layout(l, &ca);
 	return good ? EXIT_OK : EXIT_FALSE;
 }

@@ -155,6 +155,18 @@ if [ "$(id -u)" -eq 0 ]; then
 	ends 0 'no user "no-such-user"' -f "$LAYOUT" tls issue manager
 	sed -i 2d "$LAYOUT"
 fi
+mkdir "$T/other"
+sed '/^tls:/,/^[^ ]/d' "$LAYOUT" >"$T/other/cluster.yaml"
+"$MUSTERCTL" -q -f "$T/other/cluster.yaml" tls init
+cp "$T/tls/ca.pem" "$T/ca.pem"
+cat "$T/other/tls/ca.pem" "$T/ca.pem" >"$T/tls/ca.pem"
+ends 0 '' -f "$LAYOUT" tls show # the second one has signed them
+cp "$T/other/tls/ca.pem" "$T/tls/ca.pem"
+rc=0
+"$MUSTERCTL" -f "$LAYOUT" tls show >"$T/stdout" || rc=$?
+[ $rc -eq 1 ] || fail "another ca's certificates are fine"
+grep -q 'proxy-1 *of another ca' "$T/stdout" || fail 'not told apart'
+mv "$T/ca.pem" "$T/tls/ca.pem"
 cp "$T/tls/worker-1.pem" "$T/tls/proxy-1.pem"
 rc=0
 "$MUSTERCTL" -f "$LAYOUT" tls show >"$T/stdout" || rc=$?
