@@ -12,6 +12,7 @@
 #include "muster/err.h"
 #include "muster/topic.h"
 #include "store/command.h"
+#include "stores/backend_lmdb_record.h"
 #include "sys/log.h"
 
 #define MOST_LINES 1000
@@ -107,6 +108,9 @@ open_master(struct store *st, const struct mu_layout *l,
 	cfg.max_snapshot = (size_t)smaller(cfg.max_snapshot, room);
 	cfg.chunk_bytes = (size_t)smaller(cfg.chunk_bytes, room / 16);
 	cfg.max_value = (size_t)smaller(cfg.max_value, room / 2);
+	if (row->backend == MU_STORE_BACKEND_LMDB ||
+	    row->clone_backend == MU_STORE_BACKEND_LMDB)
+		cfg.max_key = RECORD_MAX_KEY;
 	st->master = mu_master_new(&cfg, st->backend, &s->now);
 }
 

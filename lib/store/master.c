@@ -1,6 +1,7 @@
 /* The master's doors. */
 #include "store/master.h"
 
+#include <stdint.h>
 #include <string.h>
 
 #include "base/alloc.h"
@@ -24,6 +25,7 @@ mu_master_config_init(struct mu_master_config *config)
 	config->max_writers = 1024;
 	config->max_early = 16384;
 	config->max_value = 4u << 20;
+	config->max_key = SIZE_MAX;
 	config->max_keys = 1000000;
 	config->max_pending = 50000;
 	config->max_snapshot = 64u << 20;

@@ -35,6 +35,7 @@ struct mu_master_config {
 	size_t max_writers;
 	size_t max_early;          /* actions of one writer out of order */
 	size_t max_value;          /* bytes of an encoded key and value */
+	size_t max_key;            /* of the key alone */
 	uint32_t max_keys;         /* in one answer */
 	size_t max_pending;        /* writes waiting for the medium */
 	size_t max_snapshot;       /* bytes of the single message for clones of

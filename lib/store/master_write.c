@@ -304,8 +304,9 @@ store(struct mu_master *m, const struct plan *p)
 	mu_buf_init(&value, 0);
 	mu_value_enc(&value, p->value);
 	if (mu_buf_error(&value) == 0)
-		status = mu_buf_len(&value) + mu_buf_len(&p->key) >
-				 m->config.max_value
+		status = mu_buf_len(&p->key) > m->config.max_key ||
+				 mu_buf_len(&value) + mu_buf_len(&p->key) >
+				     m->config.max_value
 			     ? MU_STORE_TOO_LARGE
 			     : mu_entry_status(m->backend->ops->put(m->backend,
 				   mu_bytes_of(&p->key), mu_bytes_of(&value),

@@ -129,6 +129,14 @@ for node in manager worker-1; do
 	outcome 1 "$node" get s big
 done
 
+# A key beyond the 64 KiB of an LMDB store is no fault of the disk.
+long=$(head -c 66000 /dev/zero | tr '\0' k)
+for node in manager worker-1; do
+	outcome 2 "$node" put s "$long" 1
+	has "$T/err" 'too large' || fail "$node: $(cat "$T/err")"
+done
+ctl manager stores | grep -q '^s .* fresh ' || fail 'full of a long key'
+
 through worker-1 worker-2
 through manager worker-1
 through worker-2 manager

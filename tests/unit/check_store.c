@@ -14,6 +14,7 @@ START_TEST(every_outcome_is_told_at_the_master)
 {
 	pair_begin();
 	pw.mc.max_value = 100;
+	pw.mc.max_key = 7; /* with its type and length */
 	pair_open_master();
 	ck_assert_int_eq((int)pair_do(MASTER, MU_STORE_GET, "k", NULL),
 	    MU_STORE_NO_SUCH_KEY);
@@ -41,6 +42,9 @@ START_TEST(every_outcome_is_told_at_the_master)
 			     "0123456789012345678901234567890123456789"),
 	    MU_STORE_TOO_LARGE);
 	ck_assert(pair_reads(MASTER, "big", "-"));
+	ck_assert_int_eq(
+	    (int)pair_do(MASTER, MU_STORE_PUT, "bigkey", "count:1"),
+	    MU_STORE_TOO_LARGE);
 	ck_assert_int_eq(
 	    (int)pair_do(MASTER, MU_STORE_SUBTRACT, "k", "count:5"),
 	    MU_STORE_OK);
