@@ -228,7 +228,8 @@ run(struct ctl *c, const struct command *cmd)
 		return EXIT_USAGE;
 	}
 	if (n < cmd->min || (cmd->max >= 0 && n > cmd->max)) {
-		complain("%s %s: %s", cmd->name, cmd->operands,
+		complain("%s%s%s: %s", cmd->name,
+		    cmd->operands[0] == '\0' ? "" : " ", cmd->operands,
 		    n < cmd->min ? "an operand is missing"
 				 : "too many operands");
 		return EXIT_USAGE;

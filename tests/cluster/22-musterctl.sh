@@ -74,7 +74,7 @@ ends 64 'did you mean --json' status --jsn
 ends 64 'no option -Z' -Z status
 ends 64 'wants an argument' status -n
 ends 64 'takes no argument' status --json=yes
-ends 64 'too many operands' status now
+ends 64 'status: too many operands' status now
 ends 64 'operand is missing' watch
 ends 64 'a topic and the name' publish topic
 ends 64 'not a duration' wait --timeout soon
