@@ -61,6 +61,7 @@ expect_lines 1 "$(log_of manager cluster)" 'cluster connected$'
 kill -TERM "${PID[all]}"
 finish all 30
 [ "$STATUS" -eq 0 ] || fail "musterd -a ended with status $STATUS"
+finish started 5 # the witness names the layout, too
 if pgrep -f "[-]f $LAYOUT" >/dev/null; then
 	fail 'nodes are left over'
 fi
