@@ -33,7 +33,7 @@ dropped() { # NODE...
 	local n
 	for n; do
 		field "$n" status .dropped.messages
-	done | paste -sd+ | bc
+	done | awk '{ n += $1 } END { print n }'
 }
 
 to_worker_2='.peers[] | select(.name == "worker-2") | .queue.messages'
