@@ -47,6 +47,7 @@ END
 
 # measure EVENTS: leaves $T/EVENTS.out
 measure() {
+	rm -f "$T/log" # the last one's
 	# "rep movsb" would count as an instruction a byte.
 	GLIBC_TUNABLES=glibc.cpu.x86_rep_movsb_threshold=1000000000 \
 	    valgrind -q --tool=callgrind --callgrind-out-file="$T/$1.out" \

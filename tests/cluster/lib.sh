@@ -353,6 +353,7 @@ raw() {
 watch() {
 	local node=$1 name=$2
 	shift 2
+	rm -f "$T/$name.out" "$T/$name.err" # of another one by that name
 	# Not through ctl: the process itself must be the child.
 	"$MUSTERCTL" -f "$LAYOUT" -r "$T" -n "$node" watch "$@" \
 	    >"$T/$name.out" 2>"$T/$name.err" </dev/null &
