@@ -282,6 +282,15 @@ refuse_create(struct logsink *s, const struct logitem *it, const char *stream,
 		    it->name, why);
 }
 
+/* Of no writer: without memory it is the text that refuse_create knows. */
+static const char *
+reason(const struct mu_log_why *why)
+{
+	bool known = why->text[0] != '\0' && strcmp(why->text, no_memory) != 0;
+
+	return known ? why->text : no_memory;
+}
+
 static bool
 is_ours(const struct mu_log_stream *d)
 {
@@ -308,8 +317,7 @@ describe(struct logsink *s, const struct logitem *it, struct writer_key *k,
 	}
 	w = new_writer(s, desc, &why);
 	if (w == NULL) {
-		refuse_create(
-		    s, it, stream, why.text[0] == '\0' ? no_memory : why.text);
+		refuse_create(s, it, stream, reason(&why));
 		return;
 	}
 	w->older = k->newest;
@@ -341,11 +349,14 @@ writer_describe(struct logsink *s, const struct logitem *it,
 	struct mu_log_write id;
 	char key[SINK_KEY];
 	size_t key_len;
+	int rc;
 
 	if (s->again)
 		return; /* it was heard */
-	if (mu_log_stream_dec(&desc, message, len, &why) != 0) {
-		refuse_create(s, it, "(unreadable)", why.text);
+	rc = mu_log_stream_dec(&desc, message, len, &why);
+	if (rc != 0) {
+		refuse_create(s, it, "(unreadable)",
+		    rc == MUSTER_ENOMEM ? no_memory : why.text);
 		return;
 	}
 	if (!is_ours(&desc)) {

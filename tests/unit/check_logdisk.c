@@ -138,6 +138,19 @@ check_files(uint64_t n)
 		    seen[v] == 1, "%llu is lost", (unsigned long long)v);
 }
 
+/* Until the thread has put in order what the life before left. */
+static void
+await_start(struct logdisk *d)
+{
+	const struct logsink_fact *facts;
+	struct logsink_total total;
+	size_t count;
+
+	do
+		logdisk_facts(d, &total, &facts, &count);
+	while (total.since == 0);
+}
+
 /* One batch while the thread's k-th allocation fails; then until it is taken.
  * True: none failed. */
 static bool
@@ -166,6 +179,7 @@ START_TEST(each_allocation_of_the_thread_may_fail)
 	struct logdisk *d = open_disk();
 	uint64_t n = 0;
 	unsigned k = 0;
+	bool whole = false;
 
 	ck_assert_ptr_nonnull(d);
 	logdisk_tail(d, true);
@@ -178,6 +192,15 @@ START_TEST(each_allocation_of_the_thread_may_fail)
 		d = open_disk();
 		ck_assert_ptr_nonnull(d);
 		one(d, ++n, k);
+		logdisk_free(d);
+	}
+	/* The same when its start is over. */
+	for (k = 0; !whole; k++) {
+		ck_assert_uint_lt(n + 1, MOST);
+		d = open_disk();
+		ck_assert_ptr_nonnull(d);
+		await_start(d);
+		whole = one(d, ++n, k);
 		logdisk_free(d);
 	}
 	mu_alloc_set_hook(NULL, NULL);
