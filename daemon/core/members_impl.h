@@ -142,6 +142,7 @@ struct members {
 
 	struct list told;  /* what the manager says is missing */
 	bool told_any;     /* ... if it said anything since its hello */
+	bool answers;      /* it spoke as a Muster node does, once */
 	struct list shown; /* what was published or shown last */
 	bool told_else;    /* ... and who reported since was told otherwise */
 	bool changed;      /* missing may differ from shown */

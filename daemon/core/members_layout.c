@@ -142,6 +142,8 @@ mlayout_heard(struct members *m, struct peer *p,
 	uint64_t theirs = muster_value_get_count(muster_value_at(args, 0));
 
 	p->digest = theirs;
+	if (p->row == m->manager_row)
+		m->answers = true;
 	mtrack_links_again(m, now);
 	if (theirs == m->digest)
 		return;

@@ -128,8 +128,9 @@ mtrack_missing(const struct members *m, struct list *l)
 	if (m->started && is_led(m) && m->told_any)
 		return add_all(l, &m->told);
 	err = node_misses(m, l);
-	/* The manager answers our report, and may miss what we do not see. */
-	if (err == 0 && l->n == 0 && m->started && is_led(m))
+	/* The manager answers our report, and may miss what we do not see;
+	 * a Zeek node that subscribes below muster/ does not. */
+	if (err == 0 && l->n == 0 && m->started && is_led(m) && m->answers)
 		err = add_all(l, &m->shown);
 	return err;
 }
@@ -357,6 +358,7 @@ void
 mtrack_told(struct members *m, struct peer *p, const struct muster_value *v)
 {
 	mlist_clear(&m->told);
+	m->answers = true;
 	m->told_any = mlist_from_value(&m->told, v) == 0;
 	m->changed = true;
 	if (m->told_any)
@@ -382,7 +384,7 @@ mtrack_restored(struct members *m, struct peer *p,
 	(void)args;
 	(void)now;
 	mlist_clear(&m->told);
-	m->told_any = true;
+	m->told_any = m->answers = true;
 	m->changed = true;
 }
 

@@ -58,6 +58,7 @@ struct life {
 	size_t manager;     /* by whom it was led when it was last restored */
 	unsigned restored;  /* ... as often */
 	enum word word[WORLD_NODES];
+	bool spoken_to; /* a manager told it what Zeek would not */
 };
 
 struct history {
@@ -114,8 +115,8 @@ on_down(
 	*peer = NOBODY;
 }
 
-/* By a Muster manager that lives the node is led, and says "restored" when that
- * has said so since they met, and no oftener. */
+/* By a manager that lives and is known to be ours the node is led, and says
+ * "restored" when that has said so since they met, and no oftener. */
 static void
 on_restored(struct history *h, struct world *w, size_t a)
 {
@@ -127,7 +128,7 @@ on_restored(struct history *h, struct world *w, size_t a)
 	l->degraded = false;
 	if (number_of(w->nodes[a].name) == 0)
 		l->whole++;
-	else if (manager != NOBODY && !h->zeek) {
+	else if (manager != NOBODY && l->spoken_to) {
 		bool manager_said_so = l->word[manager] == WORD_WHOLE;
 		bool not_oftener;
 
@@ -191,8 +192,10 @@ heard(struct world *w, const struct letter *l)
 	if (number_of(w->nodes[l->from].name) != 0)
 		return true;
 	/* A Zeek node says none of this. */
-	if (h->zeek && l->topic_len > 7 && memcmp(l->topic, "muster/", 7) == 0)
+	if (h->zeek && memcmp(l->topic, "muster/", 7) == 0)
 		return false;
+	if (memcmp(l->topic, "muster/", 7) == 0)
+		h->lives[l->to].spoken_to = true;
 	ck_assert_int_eq(muster_value_dec(l->payload, l->len, &v), 0);
 	if (is_event(v, "Muster::cluster_degraded"))
 		*word = WORD_MISSES;

@@ -356,6 +356,36 @@ START_TEST(zeek_manager_leaves_nodes_to_their_eyes)
 }
 END_TEST
 
+/* A letter that a Zeek node would not send is lost. */
+static bool
+heard_of_zeek(struct world *w, const struct letter *l)
+{
+	return strcmp(w->nodes[l->from].name, "manager") != 0 ||
+	       memcmp(l->topic, "muster/", 7) != 0;
+}
+
+/* Something on it subscribes below muster/, so that it seems to be ours. */
+START_TEST(zeek_manager_that_listens_is_not_waited_for)
+{
+	struct world *w = world_open(FIVE);
+	size_t at[5];
+
+	w->heard = heard_of_zeek;
+	for (size_t i = 0; i < 5; i++)
+		at[i] = world_start(w, names[i]);
+	world_dial_all(w);
+	world_run(w);
+	world_kill(w, at[M]);
+	world_run(w);
+	all_are(w, at, "degraded");
+	at[M] = world_start(w, "manager");
+	world_dial_all(w);
+	world_run(w);
+	all_are(w, at, "started");
+	world_close(w);
+}
+END_TEST
+
 /* The first loss and the last return are said at once, the rest in steps. */
 START_TEST(changing_set_is_published_in_steps)
 {
@@ -916,6 +946,7 @@ members_track_suite(void)
 	tcase_add_test(t, node_without_a_manager_is_not_missed_for_ever);
 	tcase_add_test(t, who_reports_in_between_is_told_the_end_of_it);
 	tcase_add_test(t, zeek_manager_leaves_nodes_to_their_eyes);
+	tcase_add_test(t, zeek_manager_that_listens_is_not_waited_for);
 	tcase_add_test(t, changing_set_is_published_in_steps);
 	tcase_add_test(t, same_set_is_published_once);
 	tcase_add_test(t, links_to_unknown_nodes_are_refused);
