@@ -46,8 +46,9 @@ struct checker {
 	const uint8_t *base;
 	uint64_t size;
 	uint64_t psize;
-	uint64_t npages; /* in use: pages 0 to npages - 1 exist */
-	uint8_t *seen;   /* a bit per page; owned */
+	uint64_t npages; /* given out: pages 0 to npages - 1 */
+	uint64_t nhere;  /* that the file holds */
+	uint8_t *seen;   /* a bit per page that it holds; owned */
 	char *text;
 	size_t text_size;
 	int err; /* first fault found */
@@ -117,6 +118,10 @@ use(struct checker *c, uint64_t first, uint64_t n)
 	if (first < 2 || first >= c->npages || n == 0 || n > c->npages - first)
 		return fault(c, "page %llu is not in the file",
 		    (unsigned long long)first);
+	if (first + n > c->nhere)
+		return fault(c, "it is cut short: %llu bytes of %llu",
+		    (unsigned long long)c->size,
+		    (unsigned long long)(c->npages * c->psize));
 	for (uint64_t i = first; i < first + n; i++) {
 		if (c->seen[i / 8] & 1u << i % 8)
 			return fault(c, "page %llu is used twice",
@@ -126,16 +131,22 @@ use(struct checker *c, uint64_t first, uint64_t n)
 	return 0;
 }
 
-/* The free pages a transaction left: a count and so many page numbers. */
+/* The free pages a transaction left: a count and so many page numbers.  Those
+ * that the same transaction had given out at the end were never written. */
 static int
 check_free(struct checker *c, struct mu_bytes key, struct mu_bytes data)
 {
 	if (key.len != 8 || data.len < 8 || data.len % 8 != 0 ||
 	    u64(data.at) > data.len / 8 - 1)
 		return fault(c, "a list of free pages is damaged");
-	for (uint64_t i = 1; i <= u64(data.at); i++)
-		if (use(c, u64(data.at + 8 * i), 1) != 0)
+	for (uint64_t i = 1; i <= u64(data.at); i++) {
+		uint64_t page = u64(data.at + 8 * i);
+
+		if (page >= c->nhere && page < c->npages)
+			continue;
+		if (use(c, page, 1) != 0)
 			return c->err;
+	}
 	return 0;
 }
 
@@ -307,10 +318,7 @@ check_head(struct checker *c, const uint8_t **meta)
 	if (last < 1 || last >= UINT64_MAX / c->psize)
 		return fault(c, "its head is damaged");
 	c->npages = last + 1;
-	if (c->npages > c->size / c->psize)
-		return fault(c, "it is cut short: %llu bytes of %llu",
-		    (unsigned long long)c->size,
-		    (unsigned long long)(c->npages * c->psize));
+	c->nhere = c->size / c->psize;
 	return 0;
 }
 
@@ -324,9 +332,12 @@ lmdb_check(
 	const uint8_t *meta = base;
 	struct table main_table, free_table;
 
-	if (check_head(&c, &meta) != 0 || !deep)
+	if (check_head(&c, &meta) != 0)
 		return c.err;
-	c.seen = mu_calloc((size_t)(c.npages / 8 + 1), 1);
+	/* What a file ends before may be in use: that each page tells. */
+	if (!deep && c.npages <= c.nhere)
+		return 0;
+	c.seen = mu_calloc((size_t)(c.nhere / 8 + 1), 1);
 	if (c.seen == NULL) {
 		snprintf(text, text_size, "out of memory");
 		return MUSTER_ENOMEM;

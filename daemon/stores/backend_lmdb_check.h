@@ -14,7 +14,8 @@
 
 /*
  * base  [size] the whole file, borrowed
- * deep  every page; else only the head and that the file is not cut short
+ * deep  every page; else only the head, where the file is not shorter than
+ *       that says: pages at the end that are free need not be there
  * text  [text_size] receives what is wrong
  *
  * 0, MUSTER_EPROTO, MUSTER_ENOMEM.

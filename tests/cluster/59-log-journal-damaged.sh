@@ -37,7 +37,7 @@ spoil() {
 	page)	# whatever page a table's root is on: all but the two heads
 		dd if=/dev/urandom of="$file" bs=4096 seek=2 conv=notrunc \
 		    count=$((size / 4096 - 2)) status=none ;;
-	short)	truncate -s $((size - 4096)) "$file" ;;
+	short)	truncate -s 8192 "$file" ;; # to its two heads
 	head)	dd if=/dev/zero of="$file" bs=64 count=1 conv=notrunc \
 		    status=none ;;
 	empty)	truncate -s 0 "$file" ;;

@@ -121,6 +121,62 @@ START_TEST(file_cut_short_is_refused)
 }
 END_TEST
 
+/* Write to a table of the store's file and erase in the same transaction. */
+static void
+come_and_go(MDB_env *env, struct mu_rng *r)
+{
+	uint64_t n = mu_rng_below(r, 400);
+	static char some[600];
+	char text[32];
+	MDB_txn *txn;
+	MDB_dbi dbi;
+
+	ck_assert_int_eq(mdb_txn_begin(env, NULL, 0, &txn), 0);
+	ck_assert_int_eq(mdb_dbi_open(txn, "more", MDB_CREATE, &dbi), 0);
+	for (uint64_t i = 0; i < 2 * n; i++) {
+		uint64_t at = mu_rng_below(r, 900);
+		MDB_val key = { 0, text }, v = { mu_rng_below(r, 600), some };
+
+		for (uint64_t k = 0; k < (i < n ? 1 : 3); k++) {
+			key.mv_size = (size_t)snprintf(
+			    text, sizeof text, "%03d", (int)((at + k) % 900));
+			if (i < n)
+				mdb_put(txn, dbi, &key, &v, 0);
+			else
+				mdb_del(txn, dbi, &key, NULL);
+		}
+	}
+	ck_assert_int_eq(mdb_txn_commit(txn), 0);
+}
+
+/* LMDB does not write pages that were given out at the file's end and were free
+ * again before their transaction ended. */
+START_TEST(free_pages_at_the_end_need_not_be_there)
+{
+	MDB_envinfo info = { .me_last_pgno = 0 };
+	struct mu_rng r;
+	MDB_env *env;
+	int turns = 0;
+
+	mu_rng_init(&r, 7);
+	store_close(store_open());
+	ck_assert_int_eq(mdb_env_create(&env), 0);
+	mdb_env_set_maxdbs(env, 8);
+	mdb_env_set_mapsize(env, 64 << 20);
+	ck_assert_int_eq(mdb_env_open(env, scratch("stores/a%3A%3Astore"),
+			     MDB_NOSYNC, 0600), 0);
+	do {
+		come_and_go(env, &r);
+		mdb_env_info(env, &info);
+		load();
+		free(file);
+		ck_assert_int_lt(turns++, 20000);
+	} while ((info.me_last_pgno + 1) * 4096 <= file_len);
+	mdb_env_close(env);
+	store_close(store_open());
+}
+END_TEST
+
 /* Read all that is there, whatever it is. */
 static void
 read_all(struct mu_backend *b)
@@ -312,6 +368,7 @@ main(void)
 	tcase_set_timeout(t, 120);
 	tcase_add_test(t, file_of_random_bytes_is_refused);
 	tcase_add_test(t, file_cut_short_is_refused);
+	tcase_add_test(t, free_pages_at_the_end_need_not_be_there);
 	tcase_add_test(t, other_version_name_or_program_is_refused);
 	tcase_add_test(t, damaged_record_is_told_and_stays);
 	tcase_add_test(
