@@ -203,7 +203,9 @@ deliver(struct subscriber *self, struct message *m)
 
 	if (l->doom != NULL)
 		return;
-	result = outq_push(l->out, m);
+	/* Membership says each thing once, and is little. */
+	result = m->from == &l->e->service ? outq_push_kept(l->out, m)
+					   : outq_push(l->out, m);
 	if (result != OUTQ_QUEUED || !l->dirty)
 		link_queued(l, result);
 	if (outq_pressed(l->out))

@@ -3,7 +3,8 @@
  *
  * A list of segments.  A chunk holds small frames behind each other, a
  * reference holds one large frame in somebody else's blob, a control segment
- * holds bytes that are never dropped.  In a segment
+ * holds bytes that are never dropped: those of the peering machine, or frames
+ * that were routed.  In a segment
  *
  *	head        keep        resume            tail
  *	 |  pinned   |  dropped   |  frames that wait  |
@@ -37,6 +38,7 @@ struct seg {
 	size_t cap;           /* of mem */
 	size_t head, keep, resume, tail; /* see above */
 	bool control;
+	bool routed; /* a control segment of frames that were routed */
 	uint8_t mem[];
 };
 
@@ -353,25 +355,46 @@ control_limit(const struct outq *q)
 	return twice < CONTROL_LEAST ? CONTROL_LEAST : twice;
 }
 
-enum outq_result
-outq_push_control(struct outq *q, const uint8_t *bytes, size_t len)
+static enum outq_result
+push_kept(struct outq *q, const uint8_t *bytes, size_t len, bool routed)
 {
 	struct seg *s = q->last;
 	size_t limit = control_limit(q);
 
 	if (len > limit || q->stats.bytes > limit - len)
 		return OUTQ_OVERFLOW;
-	if (s == NULL || !s->control || s->cap - s->tail < len) {
+	if (s == NULL || !s->control || s->routed != routed ||
+	    s->cap - s->tail < len) {
 		s = seg_new(len > CONTROL_SMALL ? len : CONTROL_SMALL);
 		if (s == NULL)
 			return OUTQ_NOMEM;
 		s->control = true;
+		s->routed = routed;
 		append(q, s);
 	}
 	memcpy(s->at + s->tail, bytes, len);
 	s->tail += len;
 	grew(q, len);
 	return OUTQ_QUEUED;
+}
+
+enum outq_result
+outq_push_control(struct outq *q, const uint8_t *bytes, size_t len)
+{
+	return push_kept(q, bytes, len, false);
+}
+
+enum outq_result
+outq_push_kept(struct outq *q, struct message *m)
+{
+	enum outq_result result;
+
+	if (m->env.len > CONTROL_LEAST / 2)
+		return outq_push(q, m);
+	result = push_kept(q, m->env.frame, m->env.len, true);
+	if (result == OUTQ_QUEUED)
+		q->stats.messages++;
+	return result;
 }
 
 /* --- writing ------------------------------------------------------------- */
@@ -424,7 +447,7 @@ outq_consume(struct outq *q, size_t n)
 		return;
 	assert(s != NULL);
 	pin(q, s, s->head + n);
-	if (!s->control)
+	if (!s->control || s->routed)
 		count_sent(q, s, n);
 	s->head += n;
 	if (s->control)

@@ -87,6 +87,10 @@ enum outq_result outq_push(struct outq *q, struct message *m);
 enum outq_result outq_push_control(struct outq *q, const uint8_t *bytes,
     size_t len);
 
+/* A routed message that its receiver cannot do without: like the former, but
+ * counted as a message.  One of more than half a MiB is as others are. */
+enum outq_result outq_push_kept(struct outq *q, struct message *m);
+
 /* The next contiguous bytes to write, borrowed until the next call; false
  * when empty.  Small neighbours are already joined. */
 bool outq_peek(struct outq *q, const uint8_t **bytes, size_t *len);

@@ -49,7 +49,7 @@ worker_1='.peers[] | select(.name == "worker-1")'
 for policy in drop_oldest drop_newest; do
 	overflow $policy
 	is manager peers "$worker_1 | .queue.bytes <= 1048576 + 65536 and
-	    .queue.messages <= 4001 and .dropped.messages > 5000 and
+	    .queue.messages <= 4010 and .dropped.messages > 5000 and
 	    .dropped.episodes == 1" ||
 	    fail "queue: $(field manager peers "$worker_1 | [.queue, .dropped]")"
 	is manager status '.dropped.messages > 5000' ||
@@ -57,17 +57,22 @@ for policy in drop_oldest drop_newest; do
 	expect_lines 1 "$T/manager.out" 'worker-1.*(drop|queue)'
 	is manager peers '[.peers[] | select(.dropped.messages > 0)] | length == 1' ||
 	    fail 'others lost something too'
+	say "$policy: what becomes of the cluster is not dropped"
+	kill9 proxy-1
+	until_true 10 is manager status '.state == "degraded"'
+	publish 10
+
 	say "$policy: the peer reads again and nothing else was lost"
 	dropped=$(field manager peers "$worker_1 | .dropped.messages")
 	thaw worker-1
 	until_true 20 is manager peers "$worker_1 | .queue.messages == 0"
+	until_true 10 is worker-1 status '.missing == "proxy-1"'
 	ctl manager publish flood/last F::last
 	until_true 10 has "$T/flood.out" F::last
 	until_true 10 is worker-1 status '.router.received.data > 0'
 	is manager peers "$worker_1 | .dropped.messages == $dropped" ||
 	    fail 'dropped more after the end'
-	# shellcheck disable=SC2086
-	stop $NODES
+	stop manager logger-1 worker-1 worker-2
 	rm -rf "$T/var" "$T"/*.out
 	finish flood 5
 done

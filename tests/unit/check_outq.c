@@ -13,7 +13,7 @@
 #include "nomem.h"
 #include "unit.h"
 
-#define MAX_FRAME 70000
+#define MAX_FRAME 600000
 
 static const struct outq_limits wide = { 1 << 20, 1000,
 	MU_OVERFLOW_DROP_OLDEST };
@@ -45,6 +45,18 @@ push(struct outq *q, uint32_t number, size_t len)
 	enum outq_result r = outq_push(q, &m);
 
 	memset(mem, 0xee, len); /* the queue has its own copy */
+	mu_blob_unref(m.blob);
+	return r;
+}
+
+static enum outq_result
+push_kept(struct outq *q, uint32_t number, size_t len)
+{
+	static uint8_t mem[MAX_FRAME];
+	struct message m = frame(mem, number, len);
+	enum outq_result r = outq_push_kept(q, &m);
+
+	memset(mem, 0xee, len);
 	mu_blob_unref(m.blob);
 	return r;
 }
@@ -321,6 +333,42 @@ START_TEST(control_frames_are_never_dropped)
 }
 END_TEST
 
+START_TEST(messages_that_are_kept_are_counted_and_never_dropped)
+{
+	open_queue(1 << 20, 3, MU_OVERFLOW_DROP_OLDEST);
+	push_control(q, 100, 30);
+	for (uint32_t i = 0; i < 5; i++) {
+		push(q, i, 100);
+		ck_assert_int_eq(push_kept(q, 101 + i, 300), OUTQ_QUEUED);
+		push_control(q, 201 + i, 30);
+	}
+	for (uint32_t i = 5; i < 10; i++)
+		push(q, i, 100);
+	ck_assert_uint_eq(outq_stats(q)->messages, 8);
+	expect((const uint32_t[]){ 100, 101, 201, 102, 202, 103, 203, 104, 204,
+		   105, 205, 7, 8, 9 }, 14);
+	ck_assert_uint_eq(outq_stats(q)->dropped, 7);
+	ck_assert_uint_eq(outq_stats(q)->sent_messages, 8);
+	ck_assert_uint_eq(outq_stats(q)->messages, 0);
+}
+END_TEST
+
+START_TEST(too_many_or_too_large_messages_are_not_kept)
+{
+	size_t n = 0;
+
+	open_queue(1 << 20, 1000, MU_OVERFLOW_DROP_NEWEST);
+	push(q, 0, 100);
+	while (push_kept(q, 0, 60000) == OUTQ_QUEUED)
+		n += 60000;
+	ck_assert_int_eq(push_kept(q, 0, 60000), OUTQ_OVERFLOW);
+	ck_assert_uint_le(n, 2 << 20);
+	ck_assert_uint_gt(n, (2 << 20) - 60100);
+	ck_assert_int_eq(push_kept(q, 0, 600000), OUTQ_QUEUED);
+	ck_assert_int_eq(push_kept(q, 0, 600000), OUTQ_EPISODE);
+}
+END_TEST
+
 START_TEST(too_many_control_bytes_are_an_overflow)
 {
 	size_t n = 0;
@@ -491,6 +539,7 @@ START_TEST(at_random_order_is_kept_and_nothing_is_unaccounted)
 			    what == 0 ? 40000 : 2000));
 		} else if (what == 6) {
 			controls += push_control(q, n++, 60) == OUTQ_QUEUED;
+			push_kept(q, n++, 8 + mu_rng_below(&rng, 1000));
 		} else if (what == 7) {
 			const uint8_t *at;
 			size_t len;
@@ -534,6 +583,8 @@ main(void)
 	tcase_add_test(t, a_partly_sent_frame_is_never_dropped);
 	tcase_add_test(t, bytes_shown_stay_as_they_are);
 	tcase_add_test(t, control_frames_are_never_dropped);
+	tcase_add_test(t, messages_that_are_kept_are_counted_and_never_dropped);
+	tcase_add_test(t, too_many_or_too_large_messages_are_not_kept);
 	tcase_add_test(t, too_many_control_bytes_are_an_overflow);
 	tcase_add_test(t, an_episode_ends_when_half_is_free);
 	tcase_add_test(t, a_drained_queue_does_not_allocate);
