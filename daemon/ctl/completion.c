@@ -98,8 +98,7 @@ print_options(const struct option_row *const *rows)
 		printf(" --%s", (*rows)->name);
 }
 
-/* --- bash
- * ---------------------------------------------------------------------- */
+/* --- bash ------------------------------------------------------------ */
 
 static void
 bash_completer(enum complete kind)
@@ -232,8 +231,7 @@ completion_bash(void)
 	printf("\tesac\n}\ncomplete -F _musterctl musterctl\n");
 }
 
-/* --- zsh
- * ----------------------------------------------------------------------- */
+/* --- zsh ------------------------------------------------------------- */
 
 /* Text inside '...' inside [...]: the few signs that mean something. */
 static void

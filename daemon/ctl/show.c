@@ -47,8 +47,7 @@ ctl_show(
 	return EXIT_OK;
 }
 
-/* --- status
- * -------------------------------------------------------------------- */
+/* --- status ---------------------------------------------------------- */
 
 static enum colour
 state_colour(const char *state)
@@ -204,8 +203,7 @@ cmd_status(struct ctl *c)
 	return status;
 }
 
-/* --- peers
- * --------------------------------------------------------------------- */
+/* --- peers ----------------------------------------------------------- */
 
 static void
 print_topics(const char *who, const json_t *topics)

@@ -117,8 +117,7 @@ print_object(const char *const *pairs)
 	mu_buf_clear(&b);
 }
 
-/* --- init
- * ---------------------------------------------------------------------- */
+/* --- init ------------------------------------------------------------ */
 
 int
 cmd_tls_init(struct ctl *c)
@@ -153,8 +152,7 @@ cmd_tls_init(struct ctl *c)
 	return status;
 }
 
-/* --- issue
- * --------------------------------------------------------------------- */
+/* --- issue ----------------------------------------------------------- */
 
 struct issue {
 	const struct ctl *c;
@@ -346,8 +344,7 @@ cmd_tls_issue(struct ctl *c)
 	return status;
 }
 
-/* --- show
- * ---------------------------------------------------------------------- */
+/* --- show ------------------------------------------------------------ */
 
 /* All certificates of a file, owned by the caller; NULL: there are none. */
 static STACK_OF(X509) * read_certificates(const char *path)

@@ -139,8 +139,7 @@ inputs_caller(struct inputs *in)
 	return in;
 }
 
-/* --- words
- * -------------------------------------------------------------------- */
+/* --- words ----------------------------------------------------------- */
 
 void
 input_say(struct input *i, int level, const char *fmt, ...)
@@ -200,8 +199,7 @@ inputs_next(struct inputs *in, int *level, const char **text)
 	return false;
 }
 
-/* --- turns
- * --------------------------------------------------------------------- */
+/* --- turns ----------------------------------------------------------- */
 
 static void
 step(struct input *i)
@@ -283,8 +281,7 @@ inputs_done(struct inputs *in, const struct outbox_out *out, uint64_t now)
 		input_accepted(&in->list[out->id], out);
 }
 
-/* --- facts
- * ----------------------------------------------------------------------- */
+/* --- facts ----------------------------------------------------------- */
 
 size_t
 inputs_count(const struct inputs *in)

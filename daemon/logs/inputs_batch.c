@@ -8,8 +8,7 @@
 #include "muster/err.h"
 #include "sys/log.h"
 
-/* --- reading
- * ------------------------------------------------------------------------- */
+/* --- reading --------------------------------------------------------- */
 
 static void
 no_memory(struct input *i)
@@ -188,8 +187,7 @@ input_fill(struct input *i)
 	return false; /* there may be more */
 }
 
-/* --- the outbox
- * ------------------------------------------------------------------------- */
+/* --- the outbox ------------------------------------------------------ */
 
 /* The number of the stream of the batch. */
 static int

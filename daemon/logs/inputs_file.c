@@ -37,8 +37,7 @@ input_clear(struct input *i)
 	forget_next(i);
 }
 
-/* --- is it the same file?
- * --------------------------------------------------------- */
+/* --- is it the same file? -------------------------------------------- */
 
 static long
 read_head(struct input *i, uint8_t head[INPUT_HEAD])
@@ -94,8 +93,7 @@ is_same(const struct input_file *a, const struct input_file *b)
 	return a->device == b->device && a->inode == b->inode;
 }
 
-/* --- beginning
- * ---------------------------------------------------------------------- */
+/* --- beginning ------------------------------------------------------- */
 
 /* Read the open file from that position on. */
 static bool
@@ -180,8 +178,7 @@ say_truncated(struct input *i)
 	    i, LOG_LEVEL_INFO, "was truncated: it is read from the beginning");
 }
 
-/* --- opening
- * ------------------------------------------------------------------------ */
+/* --- opening --------------------------------------------------------- */
 
 /* Next to the call that failed. */
 static const char *

@@ -141,8 +141,7 @@ set_flush_interval(
 	return rc;
 }
 
-/* --- what can only be read
- * ---------------------------------------------------- */
+/* --- what can only be read ------------------------------------------- */
 
 static struct muster_value *
 get_node(void *ctx)
@@ -190,8 +189,7 @@ static const struct idents_setting settings[] = {
 };
 /* clang-format on */
 
-/* --- the service
- * ---------------------------------------------------------------- */
+/* --- the service ----------------------------------------------------- */
 
 static void
 on_stop(void *ctx)

@@ -202,8 +202,7 @@ on_separator(struct mu_log_reader *r, uint8_t *s, size_t len, size_t prefix)
 	    r, &r->format.separator, "separator", s + skip, len - skip);
 }
 
-/* --- records
- * ------------------------------------------------------------------ */
+/* --- records --------------------------------------------------------- */
 
 static int
 bad_value(struct mu_log_reader *r, size_t i, const uint8_t *s, size_t len)
@@ -311,8 +310,7 @@ read_record(struct mu_log_reader *r, uint8_t *s, size_t len)
 	return rc == 0 ? MU_LOG_RECORD : rc;
 }
 
-/* --- files without a header
- * ----------------------------------------------------- */
+/* --- files without a header ------------------------------------------ */
 
 /* A first line of nothing but names that we were told: those are the columns,
  * in that order.  MORE: it is no such line. */

@@ -124,8 +124,7 @@ publish(const char *topic, const char *name, struct muster_value *vector,
 	return ok;
 }
 
-/* --- steps
- * --------------------------------------------------------------------- */
+/* --- steps ----------------------------------------------------------- */
 
 static bool
 do_handshake(void)

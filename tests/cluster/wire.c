@@ -22,8 +22,7 @@
 
 enum { HELLO = 6, PROBE, VERSION_SELECT, DROP_CONN, SYN, SYN_ACK, ACK };
 
-/* --- sockets
- * ------------------------------------------------------------------- */
+/* --- sockets --------------------------------------------------------- */
 
 static int
 open_socket(const char *host, const char *port, bool server)
@@ -211,8 +210,7 @@ wire_next(struct wire *w, size_t *len, int ms)
 	return frame;
 }
 
-/* --- handshake
- * ----------------------------------------------------------------- */
+/* --- handshake ------------------------------------------------------- */
 
 static size_t
 put_varbyte(uint8_t *p, size_t v)
@@ -385,8 +383,7 @@ wire_handshake(struct wire *w, int ms)
 	return r > 0;
 }
 
-/* --- envelopes
- * ----------------------------------------------------------------- */
+/* --- envelopes ------------------------------------------------------- */
 
 bool
 wire_envelope(struct wire *w, uint8_t type, const char *topic,

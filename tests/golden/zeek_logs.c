@@ -197,8 +197,7 @@ compare(const char *path, const char *how, struct mu_buf *was,
 	    line, la == NULL ? "(end)" : la, lb == NULL ? "(end)" : lb);
 }
 
-/* --- reading and writing
- * -------------------------------------------------------- */
+/* --- reading and writing --------------------------------------------- */
 
 /* Read in and write it in format to; *stream (zeroed) gets the columns. */
 static bool

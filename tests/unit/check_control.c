@@ -111,8 +111,7 @@ teardown(void)
 	mu_layout_free(layout);
 }
 
-/* --- helpers
- * ------------------------------------------------------------------- */
+/* --- helpers --------------------------------------------------------- */
 
 static int
 feed(struct control_session *s, const char *text)
@@ -174,8 +173,7 @@ count(const char *text, const char *what)
 	return n;
 }
 
-/* --- requests
- * ------------------------------------------------------------------ */
+/* --- requests -------------------------------------------------------- */
 
 START_TEST(status_tells_who_and_what)
 {
@@ -388,8 +386,7 @@ START_TEST(clients_are_limited)
 }
 END_TEST
 
-/* --- watch and publish
- * --------------------------------------------------------- */
+/* --- watch and publish ----------------------------------------------- */
 
 START_TEST(watchers_get_what_begins_with_their_topics)
 {
@@ -542,8 +539,7 @@ START_TEST(requests_pause_while_the_client_does_not_read)
 }
 END_TEST
 
-/* --- wait
- * ---------------------------------------------------------------------- */
+/* --- wait ------------------------------------------------------------ */
 
 START_TEST(wait_ends_at_once_when_it_is_so)
 {
@@ -621,8 +617,7 @@ START_TEST(a_client_that_waits_may_leave)
 }
 END_TEST
 
-/* --- memory
- * -------------------------------------------------------------------- */
+/* --- memory ---------------------------------------------------------- */
 
 static bool
 fail_nth(void *ctx)

@@ -218,8 +218,7 @@ end_line(struct world *w, struct mu_buf *b)
 	w->open_line = false;
 }
 
-/* --- the daemon
- * --------------------------------------------------------------- */
+/* --- the daemon ------------------------------------------------------ */
 
 static void
 start(struct world *w)
@@ -408,8 +407,7 @@ step(struct world *w)
 	}
 }
 
-/* --- layouts
- * -------------------------------------------------------------------- */
+/* --- layouts --------------------------------------------------------- */
 
 static struct mu_layout *
 layout_of(const char *row)

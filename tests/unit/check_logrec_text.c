@@ -703,8 +703,7 @@ START_TEST(a_header_is_written_as_zeek_does)
 }
 END_TEST
 
-/* --- names
- * -------------------------------------------------------------------- */
+/* --- names ----------------------------------------------------------- */
 
 START_TEST(paths_are_derived_as_zeek_does)
 {
@@ -756,8 +755,7 @@ START_TEST(types_on_the_command_line)
 }
 END_TEST
 
-/* --- memory
- * --------------------------------------------------------------------- */
+/* --- memory ---------------------------------------------------------- */
 
 static bool
 read_and_write(void *ctx)
