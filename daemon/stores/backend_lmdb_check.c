@@ -176,19 +176,23 @@ check_entry(struct checker *c, struct walk *w, struct mu_bytes key,
 	return 0;
 }
 
-/* A value too large for a leaf lies on pages of its own. */
+/* A value too large for a leaf lies on pages of its own; one that replaced a
+ * larger one of the same transaction has kept all of that one's. */
 static int
 find_big(struct checker *c, uint64_t first, uint64_t len, struct mu_bytes *data)
 {
-	uint64_t n = (PAGE_HEAD + len + c->psize - 1) / c->psize;
+	uint64_t n = (PAGE_HEAD + len + c->psize - 1) / c->psize, has;
 	const uint8_t *p;
 
 	if (use(c, first, n) != 0)
 		return c->err;
 	p = c->base + first * c->psize;
-	if (u64(p) != first || u16(p + 10) != PAGE_OVERFLOW || u32(p + 12) != n)
+	has = u32(p + 12);
+	if (u64(p) != first || u16(p + 10) != PAGE_OVERFLOW || has < n)
 		return fault(c, "page %llu does not begin a large value",
 		    (unsigned long long)first);
+	if (has > n && use(c, first + n, has - n) != 0)
+		return c->err;
 	*data = (struct mu_bytes){ p + PAGE_HEAD, (size_t)len };
 	return 0;
 }

@@ -177,6 +177,39 @@ START_TEST(free_pages_at_the_end_need_not_be_there)
 }
 END_TEST
 
+/* LMDB leaves a large value's pages to a shorter one that replaces it in the
+ * same transaction, as when a clone began to fetch in between. */
+START_TEST(large_value_that_shrank_before_a_commit_is_sound)
+{
+	static uint8_t big[60000];
+	const size_t lens[] = { sizeof big, 6000, 10 };
+	struct backend_lmdb_options o = options();
+	struct mu_snapshot *s[3];
+	struct mu_bytes value;
+	struct mu_backend *b;
+	int64_t deadline;
+
+	o.sync_interval_ms = 60000;
+	b = store_open_with(o);
+	for (size_t i = 0; i < 3; i++) {
+		value = (struct mu_bytes){ big, lens[i] };
+		ck_assert_int_eq(b->ops->put(b, bytes("k"), value, 0), 0);
+		b->ops->seal(b);
+		s[i] = b->ops->snapshot(b, (struct mu_bytes){ NULL, 0 });
+		ck_assert_ptr_nonnull(s[i]);
+	}
+	for (size_t i = 0; i < 3; i++)
+		s[i]->ops->close(s[i]);
+	store_close(b);
+	b = store_open();
+	ck_assert_int_eq(b->ops->get(b, bytes("k"), &value, &deadline), 0);
+	ck_assert_uint_eq(value.len, 10);
+	ck_assert_int_eq(b->ops->erase(b, bytes("k")), 0);
+	store_close(b);
+	store_close(store_open());
+}
+END_TEST
+
 /* Read all that is there, whatever it is. */
 static void
 read_all(struct mu_backend *b)
@@ -369,6 +402,7 @@ main(void)
 	tcase_add_test(t, file_of_random_bytes_is_refused);
 	tcase_add_test(t, file_cut_short_is_refused);
 	tcase_add_test(t, free_pages_at_the_end_need_not_be_there);
+	tcase_add_test(t, large_value_that_shrank_before_a_commit_is_sound);
 	tcase_add_test(t, other_version_name_or_program_is_refused);
 	tcase_add_test(t, damaged_record_is_told_and_stays);
 	tcase_add_test(
