@@ -331,7 +331,8 @@ completion_zsh(void)
 		       "\t\tif (( CURRENT == 2 )); then compadd ",
 		    (int)strcspn(commands[i].name, " "), commands[i].name);
 		print_seconds(i);
-		printf("; return; fi\n\t\tcmd=\"$cmd $words[2]\"\n\tfi\n");
+		printf("; return; fi\n\t\tcmd=\"$cmd $words[2]\"\n"
+		       "\t\tshift words; (( CURRENT-- ))\n\tfi\n");
 	}
 	printf("\tcase $cmd in\n");
 	for (size_t i = 0; i < ncommands; i++) {

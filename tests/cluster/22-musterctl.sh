@@ -65,6 +65,19 @@ complete_words() ( # WORD...: what completes the last one
 [ "$(complete_words musterctl -n x wait --for s)" = started ] || fail 'for'
 [ "$(complete_words musterctl --node x --root y tls s)" = show ] ||
     fail 'behind --node'
+if command -v zsh >/dev/null; then
+	# What the rest is completed as: options of a command, its name first.
+	OUT=$(zsh -f -c 'words=(tls show --r) CURRENT=3
+		_arguments() {
+			if [[ $1 == -C ]]; then
+				state=operands line=(tls)
+			else
+				print -r -- $words $CURRENT
+			fi
+		}
+		. conf/completion/_musterctl')
+	[ "$OUT" = 'show --r 2' ] || fail "zsh completes $OUT"
+fi
 
 say 'wrong command lines: 64'
 ends 64 'no command'
