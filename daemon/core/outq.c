@@ -51,6 +51,7 @@ struct outq {
 	struct outq_pool *pool; /* empty chunks of CHUNK_CAP, linked by next */
 	size_t wait_bytes;     /* of frames that may be dropped */
 	size_t wait_messages;
+	size_t kept_bytes;     /* in control segments */
 	size_t frame_left;     /* of the routed frame being written */
 	bool pressed;          /* see outq_pressed */
 	struct outq_stats stats;
@@ -355,13 +356,24 @@ control_limit(const struct outq *q)
 	return twice < CONTROL_LEAST ? CONTROL_LEAST : twice;
 }
 
+/* Of frames that may be dropped no more than their limit counts: one that is
+ * longer than it may be queued, and is no reason to end the connection. */
+static size_t
+counted(const struct outq *q)
+{
+	size_t others = q->stats.bytes - q->kept_bytes;
+
+	return q->kept_bytes +
+	    (others > q->limits.bytes ? q->limits.bytes : others);
+}
+
 static enum outq_result
 push_kept(struct outq *q, const uint8_t *bytes, size_t len, bool routed)
 {
 	struct seg *s = q->last;
 	size_t limit = control_limit(q);
 
-	if (len > limit || q->stats.bytes > limit - len)
+	if (len > limit || counted(q) > limit - len)
 		return OUTQ_OVERFLOW;
 	if (s == NULL || !s->control || s->routed != routed ||
 	    s->cap - s->tail < len) {
@@ -374,6 +386,7 @@ push_kept(struct outq *q, const uint8_t *bytes, size_t len, bool routed)
 	}
 	memcpy(s->at + s->tail, bytes, len);
 	s->tail += len;
+	q->kept_bytes += len;
 	grew(q, len);
 	return OUTQ_QUEUED;
 }
@@ -450,8 +463,10 @@ outq_consume(struct outq *q, size_t n)
 	if (!s->control || s->routed)
 		count_sent(q, s, n);
 	s->head += n;
-	if (s->control)
+	if (s->control) {
 		s->keep = s->resume = s->head;
+		q->kept_bytes -= n;
+	}
 	assert(s->head <= s->keep);
 	q->stats.bytes -= n;
 	q->stats.sent_bytes += n;

@@ -13,7 +13,7 @@
 #include "nomem.h"
 #include "unit.h"
 
-#define MAX_FRAME 600000
+#define MAX_FRAME 1300000
 
 static const struct outq_limits wide = { 1 << 20, 1000,
 	MU_OVERFLOW_DROP_OLDEST };
@@ -369,6 +369,22 @@ START_TEST(too_many_or_too_large_messages_are_not_kept)
 }
 END_TEST
 
+START_TEST(a_frame_beyond_the_limit_does_not_end_the_connection)
+{
+	size_t n = 0;
+
+	open_queue(600000, 1000, MU_OVERFLOW_DROP_OLDEST);
+	ck_assert_int_eq(push(q, 0, 1300000), OUTQ_QUEUED);
+	ck_assert_int_eq(push_kept(q, 1, 300), OUTQ_QUEUED);
+	ck_assert_int_eq(push_control(q, 2, 30), OUTQ_QUEUED);
+	/* What is kept is still bounded. */
+	while (push_kept(q, 3, 60000) == OUTQ_QUEUED)
+		n += 60000;
+	ck_assert_uint_le(n, 600000);
+	ck_assert_uint_gt(n, 600000 - 60400);
+}
+END_TEST
+
 START_TEST(too_many_control_bytes_are_an_overflow)
 {
 	size_t n = 0;
@@ -585,6 +601,8 @@ main(void)
 	tcase_add_test(t, control_frames_are_never_dropped);
 	tcase_add_test(t, messages_that_are_kept_are_counted_and_never_dropped);
 	tcase_add_test(t, too_many_or_too_large_messages_are_not_kept);
+	tcase_add_test(t,
+	    a_frame_beyond_the_limit_does_not_end_the_connection);
 	tcase_add_test(t, too_many_control_bytes_are_an_overflow);
 	tcase_add_test(t, an_episode_ends_when_half_is_free);
 	tcase_add_test(t, a_drained_queue_does_not_allocate);
