@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "base/blob.h"
 #include "muster/err.h"
 #include "store/clone_impl.h"
 
@@ -217,12 +218,26 @@ begin_loading(struct mu_clone *c, const struct mu_command *cmd)
 	return true;
 }
 
+/* What waits was told by an earlier life of the master, which need not have
+ * kept it: the new one has other actions with these numbers. */
+static bool
+begin_life(struct mu_clone *c)
+{
+	if (!renew_consumer(c))
+		return false;
+	mu_blob_unref(c->stuck);
+	c->stuck = NULL;
+	return true;
+}
+
 /* The copy goes on where it was, in the history of the master's new life if it
  * has one; after a restart the consumer is new. */
 static bool
 go_on(struct mu_clone *c, const struct mu_command *cmd)
 {
 	if (cmd->number != c->applied)
+		return false;
+	if (cmd->epoch != c->epoch && !begin_life(c))
 		return false;
 	c->epoch = cmd->epoch;
 	c->total = cmd->total;

@@ -246,6 +246,30 @@ START_TEST(what_the_master_lost_is_no_part_of_its_history)
 }
 END_TEST
 
+/* Nor what came from it ahead of something that was missing. */
+START_TEST(what_waits_of_an_earlier_life_is_not_applied)
+{
+	begin();
+	open_clone();
+	pair_pass(PAIR_SECOND);
+	pw.disk->interval = pw.hold_disk = true;
+	pw.deaf_clone = true;
+	pair_do(MASTER, MU_STORE_PUT, "key00", "count:2");
+	pw.deaf_clone = false;
+	pair_do(MASTER, MU_STORE_PUT, "lost", "count:1");
+	restart_master();
+	pw.hold_disk = false;
+	pair_do(MASTER, MU_STORE_PUT, "key01", "count:3");
+	pair_do(MASTER, MU_STORE_PUT, "key02", "count:3");
+	pair_join(0, true);
+	pair_pass(5 * PAIR_SECOND);
+	ck_assert(pair_reads(0, "lost", "-"));
+	ck_assert(pair_reads(0, "key01", "count:3"));
+	ck_assert(pair_reads(0, "key02", "count:3"));
+	end();
+}
+END_TEST
+
 /* It dies with a clone's writes, the first ones ever, that its disk has not,
  * or that it has, and nobody was told. */
 START_TEST(writes_under_way_are_done_once_by_the_next_life)
@@ -536,6 +560,7 @@ main(void)
 	tcase_add_test(tc, a_restarted_master_goes_on_with_its_numbers);
 	tcase_add_test(tc, a_copy_outlives_several_lives_of_its_master);
 	tcase_add_test(tc, what_the_master_lost_is_no_part_of_its_history);
+	tcase_add_test(tc, what_waits_of_an_earlier_life_is_not_applied);
 	tcase_add_loop_test(
 	    tc, writes_under_way_are_done_once_by_the_next_life, 0, 2);
 	tcase_add_test(tc, numbers_of_another_epoch_mean_nothing);
