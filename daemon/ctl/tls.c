@@ -398,9 +398,10 @@ names_of(X509 *x, char *out, size_t size)
 	BIO_free(b);
 }
 
-/* Does the first of a chain come from one of the anchors, whatever the time? */
+/* Does the first of a chain come from one of the anchors? */
 static bool
-is_trusted(STACK_OF(X509) * chain, STACK_OF(X509) * anchors)
+is_trusted(
+    STACK_OF(X509) * chain, STACK_OF(X509) * anchors, unsigned long flags)
 {
 	X509_STORE *store = X509_STORE_new();
 	X509_STORE_CTX *ctx = X509_STORE_CTX_new();
@@ -408,8 +409,7 @@ is_trusted(STACK_OF(X509) * chain, STACK_OF(X509) * anchors)
 
 	for (int i = 0; good && i < sk_X509_num(anchors); i++)
 		good = X509_STORE_add_cert(store, sk_X509_value(anchors, i));
-	good = good &&
-	       X509_STORE_set_flags(store, X509_V_FLAG_NO_CHECK_TIME) == 1 &&
+	good = good && X509_STORE_set_flags(store, flags) == 1 &&
 	       X509_STORE_CTX_init(
 		   ctx, store, sk_X509_value(chain, 0), chain) == 1 &&
 	       X509_verify_cert(ctx) == 1;
@@ -426,13 +426,18 @@ judge(STACK_OF(X509) * chain, STACK_OF(X509) * anchors, const char *node,
 {
 	X509 *x = sk_X509_value(chain, 0);
 
-	if (anchors != NULL && !is_trusted(chain, anchors))
+	if (anchors != NULL &&
+	    !is_trusted(chain, anchors, X509_V_FLAG_NO_CHECK_TIME))
 		return "of another ca";
 	if (node != NULL && !mu_tls_has_name(x, node))
 		return "of another name";
 	if (X509_cmp_current_time(X509_get0_notBefore(x)) > 0)
 		return "not yet valid";
-	return days < 0 ? "expired" : "ok";
+	if (days < 0)
+		return "expired";
+	return anchors == NULL || is_trusted(chain, anchors, 0)
+		   ? "ok"
+		   : "of an expired ca";
 }
 
 static void

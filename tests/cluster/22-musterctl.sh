@@ -179,6 +179,14 @@ rc=0
 "$MUSTERCTL" -f "$LAYOUT" tls show >"$T/stdout" || rc=$?
 [ $rc -eq 1 ] || fail "another ca's certificates are fine"
 grep -q 'proxy-1 *of another ca' "$T/stdout" || fail 'not told apart'
+if command -v openssl >/dev/null; then
+	openssl x509 -in "$T/ca.pem" -signkey "$T/tls/ca.key" -days -1 \
+	    >>"$T/tls/ca.pem" 2>/dev/null
+	rc=0
+	"$MUSTERCTL" -f "$LAYOUT" tls show >"$T/stdout" || rc=$?
+	[ $rc -eq 1 ] || fail "an expired ca's certificates are fine"
+	grep -q 'proxy-1 *of an expired ca' "$T/stdout" || fail 'not expired'
+fi
 mv "$T/ca.pem" "$T/tls/ca.pem"
 cp "$T/tls/worker-1.pem" "$T/tls/proxy-1.pem"
 rc=0
