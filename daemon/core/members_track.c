@@ -347,9 +347,12 @@ mtrack_update(struct members *m, uint64_t now)
 uint64_t
 mtrack_deadline(const struct members *m)
 {
+	uint64_t due = m->shown_at + CHANGE_PAUSE_NS;
+
 	if (!m->changed || !m->started)
 		return UINT64_MAX;
-	return m->shown_at + CHANGE_PAUSE_NS;
+	/* What found no memory is long due. */
+	return due < m->retry ? m->retry : due;
 }
 
 /* --- what the manager says ------------------------------------------------ */

@@ -514,6 +514,34 @@ START_TEST(half_a_list_is_not_believed)
 }
 END_TEST
 
+START_TEST(without_memory_it_is_tried_now_and_then)
+{
+	size_t at[5];
+	struct world *w = formed(at);
+	struct members *m = w->nodes[at[M]].m;
+
+	w->now += 10 * SECOND;
+	w->famine = 1;
+	world_call(w, members_peer_down(m, &w->nodes[at[W1]].id, true, w->now));
+	for (int i = 0; i < 3; i++) {
+		uint64_t due = members_deadline(m);
+
+		ck_assert_uint_ge(due, w->now + SECOND);
+		w->now = due;
+		world_call(w, members_tick(m, w->now));
+	}
+	w->famine = 0;
+	world_kill(w, at[W1]);
+	w->now = members_deadline(m);
+	members_tick(m, w->now);
+	world_drain(w, at[M]);
+	world_run(w);
+	all_are(w, at, "degraded");
+	ck_assert_uint_eq(members_deadline(m), UINT64_MAX);
+	world_close(w);
+}
+END_TEST
+
 START_TEST(what_the_manager_said_it_knows_when_memory_is_short)
 {
 	bool failed = true;
@@ -954,6 +982,7 @@ members_track_suite(void)
 	tcase_add_test(t, half_a_list_is_not_believed);
 	tcase_add_test(t,
 	    what_the_manager_said_it_knows_when_memory_is_short);
+	tcase_add_test(t, without_memory_it_is_tried_now_and_then);
 	tcase_add_test(t, missing_set_is_the_truth_after_any_history);
 	tcase_add_test(t, equal_layouts_are_no_news);
 	tcase_add_test(t, differing_layouts_are_named_on_both_sides);
