@@ -82,8 +82,8 @@ enum outq_result outq_push(struct outq *q, struct message *m);
 /* Bytes of the peering machine (handshake, pong, routing update): complete
  * frames that are never dropped; when everything queued would be past twice
  * the limit it is an overflow, as with a peer that asks for pongs and does not
- * read them; routed messages count up to the limit, however long one is.  At least 1 MiB is granted: a handshake's filter is as long as it
- * is. */
+ * read them.  Routed messages count up to the limit, however long one is.  At
+ * least 1 MiB is granted: a handshake's filter is as long as it is. */
 enum outq_result outq_push_control(struct outq *q, const uint8_t *bytes,
     size_t len);
 
