@@ -77,8 +77,9 @@ clone_seek(struct mu_clone *c)
 	c->seeking = true;
 	c->writer_open = false;
 	if (!ours) {
-		/* Broker's masters resend old handshakes to those they know. */
-		if (c->spoke && c->attached > 0)
+		/* Broker's masters resend old handshakes to those they know;
+		 * ours knows our writes by this name. */
+		if (c->spoke && c->attached > 0 && !c->is_ours)
 			c->me.object++;
 		if (!renew_consumer(c))
 			return; /* the old one ignores what comes; ask later */

@@ -311,6 +311,37 @@ START_TEST(writes_under_way_are_done_once_by_the_next_life)
 }
 END_TEST
 
+/* The answer to a write is lost, and the connection for so long that the clone
+ * seeks: it comes back as the writer that the master knows. */
+START_TEST(a_writer_cut_off_for_long_is_the_same_one)
+{
+	struct mu_store_request long_enough = { .timeout_ns =
+						    600 * PAIR_SECOND };
+	struct pair_answer *sum;
+
+	begin();
+	pair_do(MASTER, MU_STORE_PUT, "sum", "count:0");
+	open_clone();
+	pair_pass(PAIR_SECOND);
+	pw.deaf_clone = true;
+	sum = pair_ask(0, MU_STORE_ADD, "sum", "count:1", long_enough);
+	pair_settle();
+	pair_cut(0);
+	pw.deaf_clone = false;
+	pair_pass((uint64_t)_i * PAIR_SECOND);
+	ck_assert(!sum->done);
+	pair_join(0, true);
+	pair_pass(PAIR_SECOND);
+	ck_assert(sum->done);
+	/* How it ended is not known for ever. */
+	ck_assert(sum->status == MU_STORE_OK ||
+		  (_i > 40 && sum->status == MU_STORE_TIMEOUT));
+	ck_assert(pair_reads(MASTER, "sum", "count:1"));
+	ck_assert(pair_reads(0, "sum", "count:1"));
+	end();
+}
+END_TEST
+
 /* The master lost its file and came to the same numbers by other writes. */
 START_TEST(numbers_of_another_epoch_mean_nothing)
 {
@@ -563,6 +594,8 @@ main(void)
 	tcase_add_test(tc, what_waits_of_an_earlier_life_is_not_applied);
 	tcase_add_loop_test(
 	    tc, writes_under_way_are_done_once_by_the_next_life, 0, 2);
+	tcase_add_loop_test(
+	    tc, a_writer_cut_off_for_long_is_the_same_one, 0, 60);
 	tcase_add_test(tc, numbers_of_another_epoch_mean_nothing);
 	tcase_add_test(tc, a_copy_of_an_earlier_life_waits_for_its_master);
 	tcase_add_test(tc, a_copy_waits_for_its_disk);
