@@ -242,6 +242,9 @@ void mstart_reload(struct members *m, bool waited, uint64_t now);
 
 /* A row came up or went down. */
 void mtrack_row(struct members *m, size_t row, uint64_t now);
+/* Who reported may be gone again when the last one does: said before the start,
+ * which alone would tell who is degraded that nothing is missing. */
+int mtrack_forewarn(struct members *m);
 /* The started state was reached. */
 void mtrack_begin(struct members *m, uint64_t now);
 /* Tell the manager all lost links. */

@@ -116,7 +116,7 @@ start(struct members *m, uint64_t now)
 
 	if (!m->is_manager || m->started || !all_reported(m))
 		return;
-	if (send_started(m, NULL) != 0) {
+	if (mtrack_forewarn(m) != 0 || send_started(m, NULL) != 0) {
 		m->start_due = true;
 		m->retry = now + RETRY_NS;
 		return;

@@ -246,6 +246,21 @@ publish(struct members *m, const struct list *l)
 	return err;
 }
 
+int
+mtrack_forewarn(struct members *m)
+{
+	struct list l = { .n = 0 };
+	int err;
+
+	m->started = true;
+	err = mtrack_missing(m, &l);
+	m->started = false;
+	if (err == 0 && l.n > 0)
+		err = publish(m, &l);
+	mlist_clear(&l);
+	return err;
+}
+
 static int
 say_degraded(struct members *m, const struct list *l)
 {

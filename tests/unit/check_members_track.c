@@ -330,6 +330,42 @@ START_TEST(who_reports_in_between_is_told_the_end_of_it)
 }
 END_TEST
 
+/* A new manager starts the cluster when the last one reports, though one of the
+ * others is gone again: who was degraded stays so. */
+START_TEST(start_without_one_who_reported_is_no_end_of_it)
+{
+	size_t at[5];
+	struct world *w = formed(at);
+
+	world_kill(w, at[M]);
+	for (size_t i = P; i < 5; i++) {
+		world_kill(w, at[i]);
+		if (i != W1)
+			at[i] = world_start(w, names[i]);
+	}
+	at[M] = world_start(w, names[M]);
+	world_dial_all(w);
+	world_run(w);
+	state(w, at[M], "starting");
+	state(w, at[L], "degraded");
+	world_cut(w, at[P], at[M]);
+	at[W1] = world_start(w, names[W1]);
+	world_link(w, at[W1], at[L]);
+	world_link(w, at[W1], at[P]);
+	world_link(w, at[W1], at[M]);
+	world_run(w);
+	missing(w, at[M], "proxy-1");
+	missing(w, at[L], "proxy-1");
+	said(w, at[L], "restored", 0);
+	said(w, at[W1], "degraded proxy-1", 1);
+	world_dial_all(w);
+	world_run(w);
+	all_are(w, at, "started");
+	said(w, at[L], "restored", 1);
+	world_close(w);
+}
+END_TEST
+
 START_TEST(zeek_manager_leaves_nodes_to_their_eyes)
 {
 	struct world *w = world_open(FIVE);
@@ -973,6 +1009,7 @@ members_track_suite(void)
 	tcase_add_test(t, who_comes_back_waits_for_the_managers_word);
 	tcase_add_test(t, node_without_a_manager_is_not_missed_for_ever);
 	tcase_add_test(t, who_reports_in_between_is_told_the_end_of_it);
+	tcase_add_test(t, start_without_one_who_reported_is_no_end_of_it);
 	tcase_add_test(t, zeek_manager_leaves_nodes_to_their_eyes);
 	tcase_add_test(t, zeek_manager_that_listens_is_not_waited_for);
 	tcase_add_test(t, changing_set_is_published_in_steps);
