@@ -2,30 +2,10 @@
  * Who may be which node, and who may say what: certificates, duplicate names,
  * strangers, authority, malformed events, memory.
  */
-#include "check_members.h"
+#include "members_five.h"
 
 #include "nomem.h"
 #include "unit.h"
-
-/* The manager and the others it needs, formed; at[0] is the manager. */
-enum { M, L, P, W1, W2 };
-static const char *const names[] = { "manager", "logger-1", "proxy-1",
-	"worker-1", "worker-2" };
-
-static struct world *
-formed(size_t at[5])
-{
-	struct world *w = world_open(FIVE);
-
-	for (size_t i = 0; i < 5; i++)
-		at[i] = world_start(w, names[i]);
-	world_dial_all(w);
-	world_run(w);
-	for (size_t i = 0; i < 5; i++)
-		state(w, at[i], "started");
-	world_forget(w);
-	return w;
-}
 
 static struct muster_value *
 id_of(const struct world *w, size_t a)
